@@ -1,0 +1,83 @@
+# How good predictions of withheld observations are, beside simple baselines.
+
+
+rule fit_baselines:
+    input:
+        library=library("fit_baselines"),
+        drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        prior=f"{RUN}/prior/{{site}}.nc",
+    output:
+        ensembles=f"{RUN}/evaluation/{{site}}/baselines.nc",
+    log:
+        f"{RUN}/logs/fit_baselines.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/fit_baselines.{{site}}.tsv"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        members=config["projection"]["members"],
+        seed=config["seed"],
+    message:
+        "Fit the baselines of {wildcards.site}"
+    script:
+        "../scripts/fit_baselines.py"
+
+
+rule score_site:
+    input:
+        library=library("score_site"),
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        projections=expand(
+            f"{RUN}/projection/{{{{site}}}}/{{method}}.nc", method=METHODS
+        ),
+        baselines=f"{RUN}/evaluation/{{site}}/baselines.nc",
+    output:
+        scores=f"{RUN}/evaluation/{{site}}/scores.csv",
+        notes=f"{RUN}/evaluation/{{site}}/notes.csv",
+    log:
+        f"{RUN}/logs/score_site.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/score_site.{{site}}.tsv"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        methods=METHODS,
+        seed=config["seed"],
+    message:
+        "Score the predictions of {wildcards.site}"
+    script:
+        "../scripts/score_site.py"
+
+
+rule compare_methods:
+    input:
+        library=library("compare_methods"),
+        posteriors=expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS),
+    output:
+        table=f"{RUN}/evaluation/{{site}}/methods.csv",
+    log:
+        f"{RUN}/logs/compare_methods.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/compare_methods.{{site}}.tsv"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        methods=METHODS,
+        reference=config["assimilation"]["product"],
+    message:
+        "Compare the methods of {wildcards.site}"
+    script:
+        "../scripts/compare_methods.py"

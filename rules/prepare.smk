@@ -1,0 +1,64 @@
+# From raw records to checked daily cubes, one site at a time.
+
+
+rule read_tower:
+    input:
+        library=library("read_tower"),
+        raw=ancient(
+            lambda wildcards: [
+                f"{RUN}/raw/{record['source']}"
+                for record in site_config(wildcards)["records"]
+            ]
+        ),
+        sources=lambda wildcards: [
+            f"config/sources/{record['source']}.yaml"
+            for record in site_config(wildcards)["records"]
+        ],
+    output:
+        cube=f"{RUN}/cubes/{{site}}/halfhourly.nc",
+    log:
+        f"{RUN}/logs/read_tower.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/read_tower.{{site}}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        site=site_config,
+    message:
+        "Read the records of {wildcards.site}"
+    script:
+        "../scripts/read_tower.py"
+
+
+rule aggregate_daily:
+    input:
+        library=library("aggregate_daily"),
+        record=rules.read_tower.output.cube,
+        borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
+    output:
+        drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        land=f"{RUN}/cubes/{{site}}/land.nc",
+        masking=f"{RUN}/cubes/{{site}}/masking.csv",
+    log:
+        f"{RUN}/logs/aggregate_daily.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/aggregate_daily.{{site}}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        site=site_config,
+        quality=config["quality"],
+        borders=config["borders"]["file"],
+    message:
+        "Aggregate {wildcards.site} to days"
+    script:
+        "../scripts/aggregate_daily.py"

@@ -1,0 +1,31 @@
+# The calibrated ensemble over the whole record, withheld days included.
+
+
+rule project_site:
+    input:
+        library=library("project_site"),
+        model=f"config/models/{config['model']}.yaml",
+        drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        statement=f"{RUN}/posterior/{{site}}/errors.json",
+        posterior=f"{RUN}/posterior/{{site}}/{{method}}.nc",
+    output:
+        ensemble=f"{RUN}/projection/{{site}}/{{method}}.nc",
+    log:
+        f"{RUN}/logs/project_site.{{site}}.{{method}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/project_site.{{site}}.{{method}}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        site=site_config,
+        members=config["projection"]["members"],
+        seed=config["seed"],
+    message:
+        "Predict {wildcards.site} with the posterior of {wildcards.method}"
+    script:
+        "../scripts/project_site.py"

@@ -1,0 +1,325 @@
+# What a run publishes: NetCDF, budget, figures and the report.
+
+PRODUCT = config["assimilation"]["product"]
+# In the order in which the report shows them.
+FIGURES = [
+    "timeseries",
+    "seasonal_cycle",
+    "observed_predicted",
+    "coverage",
+    "pools",
+    "parameters",
+]
+BORDERS = f"{RUN}/raw/{config['borders']['source']}"
+
+
+def sources_of(sites):
+    """Return the folders of the sources that some sites' records come from, each once."""
+    records = [record for site in sites for record in config["sites"][site]["records"]]
+    return list(dict.fromkeys(f"{RUN}/raw/{record['source']}" for record in records))
+
+
+def page_sites(wildcards):
+    """Return the sites of a page of the report: all of them on the index."""
+    return SITES if wildcards.page == "index" else [wildcards.page]
+
+
+def page_files(*patterns):
+    """Return a function that lists files of each site of a page."""
+    return lambda wildcards: expand(patterns, site=page_sites(wildcards))
+
+
+rule write_product:
+    input:
+        library=library("write_product"),
+        projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
+        posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
+        raw=ancient(lambda wildcards: sources_of([wildcards.site])),
+    output:
+        product=f"{RUN}/products/{{site}}/fluxes.nc",
+    log:
+        f"{RUN}/logs/write_product.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_product.{{site}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    params:
+        site=site_config,
+    message:
+        "Write the product of {wildcards.site}"
+    script:
+        "../scripts/write_product.py"
+
+
+rule write_budget:
+    input:
+        library=library("write_budget"),
+        projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
+        posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+    output:
+        years=f"{RUN}/products/{{site}}/budget.csv",
+        means=f"{RUN}/products/{{site}}/budget_mean.csv",
+    log:
+        f"{RUN}/logs/write_budget.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_budget.{{site}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    message:
+        "Write the carbon budget of {wildcards.site}"
+    script:
+        "../scripts/write_budget.py"
+
+
+rule plot_timeseries:
+    input:
+        library=library("plot_timeseries"),
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
+        posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
+    output:
+        figure=f"{RUN}/figures/{{site}}/timeseries.png",
+        words=f"{RUN}/figures/{{site}}/timeseries.json",
+    log:
+        f"{RUN}/logs/plot_timeseries.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_timeseries.{{site}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    params:
+        method=PRODUCT,
+    message:
+        "Draw the time series of {wildcards.site}"
+    script:
+        "../scripts/plot_timeseries.py"
+
+
+rule plot_seasonal_cycle:
+    input:
+        library=library("plot_seasonal_cycle"),
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
+        posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
+        prior=f"{RUN}/prior/{{site}}.nc",
+        baselines=f"{RUN}/evaluation/{{site}}/baselines.nc",
+    output:
+        figure=f"{RUN}/figures/{{site}}/seasonal_cycle.png",
+        words=f"{RUN}/figures/{{site}}/seasonal_cycle.json",
+    log:
+        f"{RUN}/logs/plot_seasonal_cycle.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_seasonal_cycle.{{site}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        method=PRODUCT,
+    message:
+        "Draw the mean season of {wildcards.site}"
+    script:
+        "../scripts/plot_seasonal_cycle.py"
+
+
+rule plot_observed_predicted:
+    input:
+        library=library("plot_observed_predicted"),
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
+        posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
+        scores=f"{RUN}/evaluation/{{site}}/scores.csv",
+    output:
+        figure=f"{RUN}/figures/{{site}}/observed_predicted.png",
+        words=f"{RUN}/figures/{{site}}/observed_predicted.json",
+    log:
+        f"{RUN}/logs/plot_observed_predicted.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_observed_predicted.{{site}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    params:
+        method=PRODUCT,
+    message:
+        "Draw predicted against observed values of {wildcards.site}"
+    script:
+        "../scripts/plot_observed_predicted.py"
+
+
+rule plot_coverage:
+    input:
+        library=library("plot_coverage"),
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        projections=expand(
+            f"{RUN}/projection/{{{{site}}}}/{{method}}.nc", method=METHODS
+        ),
+        posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
+        baselines=f"{RUN}/evaluation/{{site}}/baselines.nc",
+    output:
+        figure=f"{RUN}/figures/{{site}}/coverage.png",
+        words=f"{RUN}/figures/{{site}}/coverage.json",
+    log:
+        f"{RUN}/logs/plot_coverage.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_coverage.{{site}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        methods=METHODS,
+        seed=config["seed"],
+    message:
+        "Draw the coverage of {wildcards.site}"
+    script:
+        "../scripts/plot_coverage.py"
+
+
+rule plot_pools:
+    input:
+        library=library("plot_pools"),
+        projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
+        posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
+    output:
+        figure=f"{RUN}/figures/{{site}}/pools.png",
+        words=f"{RUN}/figures/{{site}}/pools.json",
+    log:
+        f"{RUN}/logs/plot_pools.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_pools.{{site}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    params:
+        method=PRODUCT,
+    message:
+        "Draw the carbon pools of {wildcards.site}"
+    script:
+        "../scripts/plot_pools.py"
+
+
+rule plot_parameters:
+    input:
+        library=library("plot_parameters"),
+        prior=f"{RUN}/prior/{{site}}.nc",
+        posteriors=expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS),
+    output:
+        figure=f"{RUN}/figures/{{site}}/parameters.png",
+        words=f"{RUN}/figures/{{site}}/parameters.json",
+    log:
+        f"{RUN}/logs/plot_parameters.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_parameters.{{site}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        methods=METHODS,
+    message:
+        "Draw the parameters of {wildcards.site}"
+    script:
+        "../scripts/plot_parameters.py"
+
+
+rule plot_sites:
+    input:
+        library=library("plot_sites"),
+        borders=ancient(BORDERS),
+    output:
+        figure=f"{RUN}/figures/sites.png",
+        words=f"{RUN}/figures/sites.json",
+    log:
+        f"{RUN}/logs/plot_sites.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_sites.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        sites=config["sites"],
+        borders=config["borders"]["file"],
+    message:
+        "Draw the map of the towers"
+    script:
+        "../scripts/plot_sites.py"
+
+
+rule write_report:
+    input:
+        library=library("write_report"),
+        template="scripts/concerto/products/report.html.j2",
+        raw=ancient(lambda wildcards: [*sources_of(page_sites(wildcards)), BORDERS]),
+        masking=page_files(f"{RUN}/cubes/{{site}}/masking.csv"),
+        posteriors=page_files(
+            *expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS)
+        ),
+        evaluation=page_files(
+            f"{RUN}/evaluation/{{site}}/scores.csv",
+            f"{RUN}/evaluation/{{site}}/notes.csv",
+            f"{RUN}/evaluation/{{site}}/methods.csv",
+        ),
+        products=page_files(
+            f"{RUN}/products/{{site}}/fluxes.nc",
+            f"{RUN}/products/{{site}}/budget.csv",
+            f"{RUN}/products/{{site}}/budget_mean.csv",
+        ),
+        map=rules.plot_sites.output,
+        figures=page_files(
+            *expand(
+                f"{RUN}/figures/{{{{site}}}}/{{figure}}.{{kind}}",
+                figure=FIGURES,
+                kind=["png", "json"],
+            )
+        ),
+    output:
+        page=f"{RUN}/report/{{page}}.html",
+    log:
+        f"{RUN}/logs/write_report.{{page}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_report.{{page}}.tsv"
+    wildcard_constraints:
+        page="|".join(["index", *SITES]),
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        sites=page_sites,
+        run=RUN,
+        figures=FIGURES,
+        config=config,
+    message:
+        "Write the report: {output.page}"
+    script:
+        "../scripts/write_report.py"

@@ -1,0 +1,66 @@
+"""Obtain one source: download its archive, verify it, keep the members asked for."""
+
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from concerto import provenance
+from concerto.config import ROOT, read_source
+from concerto.errors import InputError
+from concerto.plugins import load
+from concerto.scripting import script_log
+from concerto.sources._archive import extract, whole_directory
+
+log = logging.getLogger(__name__)
+
+
+def acquire_source(name: str, directory: Path, root: Path = ROOT) -> None:
+    """Fill ``directory`` with a source's members and their provenance, whole or not at all.
+
+    Nothing is downloaded where the directory holds them already. The archive is kept in
+    ``.downloads`` beside the directory until its members are out, so that an interrupted download
+    is resumed.
+
+    Parameters
+    ----------
+    name
+        The source's name, a file in config/sources.
+    directory
+        Where to put the members.
+    root
+        The folder that has the folder config.
+
+    Raises
+    ------
+    ConcertoError
+        If the source cannot be reached, is not what was expected or lacks a member.
+    """
+    source = read_source(name, root)
+    if _is_here(directory, source):
+        log.info("%s: here already, hashes as recorded", directory)
+        return
+    protocol = load("sources", source["protocol"])
+    (asset,) = protocol.discover(source["locator"])
+    archive = directory.parent / ".downloads" / name / asset.filename
+    protocol.fetch(asset, archive)
+    with whole_directory(directory) as temporary:
+        extract(archive, source["members"], temporary)
+        provenance.write(temporary, name, source, asset.filename)
+    shutil.rmtree(archive.parent)
+    log.info("%s: %s", directory, ", ".join(source["members"]))
+
+
+def _is_here(directory: Path, source: Mapping[str, Any]) -> bool:
+    try:
+        record = provenance.verify(directory)
+    except InputError:
+        return False
+    members = {local: member["path"] for local, member in record["members"].items()}
+    return record["sha256"] == source["locator"]["sha256"] and members == source["members"]
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        acquire_source(snakemake.wildcards.source, Path(snakemake.output[0]))  # noqa: F821

@@ -1,0 +1,85 @@
+"""Find the posterior of one site by one method."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from concerto.assimilation.location import ErrorStatement, location_problem, open_location
+from concerto.ensembles import posterior_dataset, write_ensemble
+from concerto.plugins import load
+from concerto.scripting import script_log
+from concerto.seeds import generator
+
+log = logging.getLogger(__name__)
+
+
+def assimilate_site(
+    name: str,
+    site: Mapping,
+    method: str,
+    model: Path,
+    drivers: Path,
+    observations: Path,
+    statement: Path,
+    output: Path,
+    *,
+    constraints: Sequence[str],
+    budget: Mapping,
+    seed: int,
+) -> None:
+    """Write the posterior of a site, with the verdict of the method.
+
+    Parameters
+    ----------
+    name, site
+        Name and configuration of the site.
+    method
+        Name of the method, a plug-in of ``concerto.assimilation.methods``.
+    model, drivers, observations, statement
+        File of the model's parameters; the site's cubes; its stated errors.
+    output
+        NetCDF with the draws of the parameters.
+    constraints, budget
+        Constraints switched on; budget of the method.
+    """
+    location = open_location(model, drivers, observations, site)
+    errors = ErrorStatement.from_dict(json.loads(statement.read_text(encoding="utf-8")))
+    problem = location_problem(location, errors, constraints)
+    rng = generator(seed, "posterior", method, name)
+    posterior = load("assimilation.methods", method).assimilate(problem, budget, rng)
+    converged = "yes" if posterior.converged else "no"
+    log.info("%s, %s: converged: %s; %s", name, method, converged, posterior.verdict)
+    parameters = location.prior.to_parameters(posterior.unit)
+    dataset = posterior_dataset(location.model, posterior, parameters, location.observations)
+    dataset.attrs = {
+        "method": method,
+        "converged": converged,
+        "verdict": posterior.verdict,
+        "model_runs": problem.model_runs,
+        "seed": seed,
+    }
+    write_ensemble(
+        dataset,
+        output,
+        title=f"Posterior of {site['name']}",
+        source=location.model.name,
+        history=f"assimilate_site: {', '.join(site['streams'])} by {method}",
+    )
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        assimilate_site(
+            snakemake.wildcards.site,  # noqa: F821
+            snakemake.params.site,  # noqa: F821
+            snakemake.wildcards.method,  # noqa: F821
+            Path(snakemake.input.model),  # noqa: F821
+            Path(snakemake.input.drivers),  # noqa: F821
+            Path(snakemake.input.observations),  # noqa: F821
+            Path(snakemake.input.statement),  # noqa: F821
+            Path(snakemake.output.posterior),  # noqa: F821
+            constraints=snakemake.params.constraints,  # noqa: F821
+            budget=snakemake.params.budget,  # noqa: F821
+            seed=snakemake.params.seed,  # noqa: F821
+        )

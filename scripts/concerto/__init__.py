@@ -1,0 +1,1 @@
+"""The library behind the workflow's rules: from raw records to carbon fluxes with uncertainty."""

@@ -1,0 +1,1 @@
+"""Data assimilation: prior and observations into an ensemble of parameters, with a verdict."""

@@ -1,0 +1,239 @@
+"""From the cubes of one location to the problem that the methods solve."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from concerto import plugins, units
+from concerto.assimilation.methods import esmda
+from concerto.assimilation.model_error import ModelError, fit_model_error
+from concerto.assimilation.prior import Prior
+from concerto.assimilation.problem import Forcing, Problem, Stream
+from concerto.errors import ConcertoError, InputError
+from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, read_cube
+from concerto.models import Model, load_model
+from concerto.splits import training_times
+
+log = logging.getLogger(__name__)
+
+_SHARED_MIN = 30  # times two streams must share before a correlation is worth estimating
+_FIRST_GUESS = 0.2  # of the observations' standard deviation
+_INDEPENDENT = 1e-3  # d: an e-folding time far below any step
+
+
+@dataclass(frozen=True)
+class ErrorStatement:
+    """The stated errors of all streams of a location: what the weights of the data rest on."""
+
+    model_errors: dict[str, ModelError]
+    correlation: np.ndarray
+
+    def to_dict(self) -> dict:
+        """Return a mapping of plain numbers, for a file."""
+        return {
+            "model_errors": {name: error.to_dict() for name, error in self.model_errors.items()},
+            "innovation_correlation": self.correlation.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, described: dict) -> ErrorStatement:
+        """Return the statement that :meth:`to_dict` described."""
+        errors = {name: ModelError(**item) for name, item in described["model_errors"].items()}
+        return cls(errors, np.array(described["innovation_correlation"]))
+
+
+@dataclass(frozen=True)
+class Location:
+    """Everything that is known of one location before anything is learnt there."""
+
+    model: Model
+    prior: Prior
+    forcing: Forcing
+    streams: list[Stream]
+    observations: xr.Dataset
+
+
+def open_location(
+    model_file: Path, drivers_file: Path, observations_file: Path, site: Mapping
+) -> Location:
+    """Read one location's cubes for the model described in ``model_file``.
+
+    ``site`` is its part of the configuration, of which ``streams`` and ``training`` are used.
+
+    Raises
+    ------
+    ConcertoError
+        If a file is not what it should be, or a stream has nothing to assimilate.
+    """
+    model = load_model(model_file.stem, model_file.parent)
+    observations = read_cube(observations_file, OBSERVATIONS_DAILY)
+    return Location(
+        model=model,
+        prior=Prior(model.parameters, str(model_file)),
+        forcing=forcing(read_cube(drivers_file, DRIVERS_DAILY), model, str(drivers_file)),
+        streams=observed_streams(
+            observations, site["streams"], site["training"], str(observations_file)
+        ),
+        observations=observations,
+    )
+
+
+def forcing(drivers: xr.Dataset, model: Model, file: str) -> Forcing:
+    """Return what drives ``model`` at the only location of ``drivers``.
+
+    Raises
+    ------
+    InputError
+        If a driver is missing, has gaps, or a unit that does not convert to the model's.
+    """
+    columns = {}
+    for name, unit in model.drivers.items():
+        if name not in drivers:
+            raise InputError(file, name, "no such variable", f"a driver in {unit}")
+        values = drivers[name].isel(location=0).to_numpy().astype(float)
+        if not np.isfinite(values).all():
+            first = pd.Timestamp(drivers["time"].to_numpy()[np.argmax(~np.isfinite(values))])
+            raise InputError(
+                file, name, f"{(~np.isfinite(values)).sum()} gaps, the first on {first:%Y-%m-%d}",
+                f"a value at every step, which {model.name} needs",
+            )  # fmt: skip
+        columns[name] = units.convert(
+            values, drivers[name].attrs["units"], unit, file=file, field=name
+        )
+    time = drivers.indexes["time"]
+    step = float((time[1] - time[0]) / pd.Timedelta(days=1))
+    middle = time + pd.Timedelta(days=step / 2)
+    into_day = (middle - middle.normalize()) / pd.Timedelta(days=1)
+    day_of_year = (middle.dayofyear - 1 + into_day).to_numpy()
+    days_in_year = np.where(middle.is_leap_year, 366, 365)
+    weather = model.code.prepare_weather(
+        columns, day_of_year, days_in_year, step, float(drivers["lat"].item())
+    )
+    years = range(1, int(len(time) * step // 365) + 1)
+    anniversaries = [time.searchsorted(time[0] + pd.DateOffset(years=year)) for year in years]
+    return Forcing(
+        weather=weather,
+        season=day_of_year / days_in_year,
+        step=step,
+        anniversaries=tuple(int(k) for k in anniversaries if k < len(time)),
+        mean_temperature=float(np.mean(columns["tasmin"] + columns["tasmax"]) / 2.0),
+    )
+
+
+def observed_streams(
+    observations: xr.Dataset, names: Sequence[str], rule: dict, file: str
+) -> list[Stream]:
+    """Return the streams of ``observations``, with what the training rule withholds left out.
+
+    Raises
+    ------
+    InputError
+        If a stream is missing, in another unit than its operator's, or empty in training.
+    """
+    chosen = training_times(observations.indexes["time"], rule)
+    streams = []
+    for name in names:
+        if name not in observations:
+            raise InputError(file, name, "no such variable", "a stream named in the configuration")
+        unit = plugins.load("operators", name).UNIT
+        values, sd = (
+            units.convert(
+                observations[field].isel(location=0).to_numpy().astype(float),
+                observations[field].attrs["units"], unit, file=file, field=field,
+            )
+            for field in (name, f"{name}_random")
+        )  # fmt: skip
+        try:
+            streams.append(Stream(name, np.where(chosen, values, np.nan), sd))
+        except ConcertoError as error:
+            raise ConcertoError(f"{file}: {error}") from error
+    return streams
+
+
+def location_problem(
+    location: Location, statement: ErrorStatement, constraints: Sequence[str]
+) -> Problem:
+    """Return the problem of one location, run no further than its last assimilated observation."""
+    seen = np.any([np.isfinite(stream.values) for stream in location.streams], axis=0)
+    last = int(np.flatnonzero(seen)[-1]) + 1
+    drive = location.forcing
+    cut = replace(
+        drive,
+        weather=drive.weather[:last],
+        season=drive.season[:last],
+        anniversaries=tuple(k for k in drive.anniversaries if k < last),
+    )
+    streams = [Stream(s.name, s.values[:last], s.random_sd[:last]) for s in location.streams]
+    return Problem(
+        model=location.model,
+        prior=location.prior,
+        forcing=cut,
+        streams=streams,
+        model_errors=statement.model_errors,
+        innovation_correlation=statement.correlation,
+        constraint_names=constraints,
+    )
+
+
+def state_errors(
+    location: Location, constraints: Sequence[str], budget: Mapping, rng: np.random.Generator
+) -> ErrorStatement:
+    """Estimate the model error of each stream from the misfit of a calibrated run.
+
+    The model is first calibrated, by :mod:`~concerto.assimilation.methods.esmda`, as if its errors
+    were small and independent from day to day, which draws it as close to the observations as it
+    can come. The model error is then what explains the misfit that is left (empirical Bayes).
+    It is not iterated: a run calibrated under large slow errors need not follow the observations,
+    leaves larger misfits, and so would talk itself into ever larger errors.
+
+    The same statement is given to every method, so that their posteriors can be compared.
+    """
+    streams = location.streams
+    guess = ErrorStatement({s.name: _first_guess(s) for s in streams}, np.eye(len(streams)))
+    problem = location_problem(location, guess, constraints)
+    posterior = esmda.assimilate(problem, budget, rng)
+    return _statement(problem, location.prior.to_parameters(posterior.unit))
+
+
+def _first_guess(stream: Stream) -> ModelError:
+    sd = _FIRST_GUESS * float(np.nanstd(stream.values))
+    return ModelError(sd_fast=sd, tau_fast=_INDEPENDENT, sd_slow=0.0, tau_slow=_INDEPENDENT)
+
+
+def _statement(problem: Problem, parameters: np.ndarray) -> ErrorStatement:
+    errors = {}
+    for stream, predicted in zip(problem.streams, problem.predict(parameters), strict=True):
+        misfit = stream.values - predicted.mean(axis=0)
+        sd = np.where(np.isfinite(stream.values), stream.random_sd, np.nan)
+        errors[stream.name] = fit_model_error(
+            misfit, sd, problem.forcing.season, problem.forcing.step
+        )
+    return ErrorStatement(
+        errors, _innovation_correlation(replace(problem, model_errors=errors), parameters)
+    )
+
+
+def _innovation_correlation(problem: Problem, parameters: np.ndarray) -> np.ndarray:
+    """Correlation of the streams' innovations at shared times, of the ensemble's mean misfit."""
+    n = len(problem.streams)
+    aligned = np.full((n, len(problem.forcing.season)), np.nan)
+    for k, (stream, white) in enumerate(
+        zip(problem.streams, problem.innovations(parameters), strict=True)
+    ):
+        aligned[k, np.isfinite(stream.values)] = white.mean(axis=0)
+    correlation = np.eye(n)
+    for i in range(n):
+        for j in range(i):
+            shared = np.isfinite(aligned[i]) & np.isfinite(aligned[j])
+            if shared.sum() >= _SHARED_MIN:
+                correlation[i, j] = correlation[j, i] = np.corrcoef(
+                    aligned[i, shared], aligned[j, shared]
+                )[0, 1]
+    return correlation

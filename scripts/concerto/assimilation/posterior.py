@@ -1,0 +1,40 @@
+"""What every method returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """An ensemble of draws from the posterior, with a verdict.
+
+    Attributes
+    ----------
+    unit
+        (member, parameter) draws in the unit space of :class:`concerto.assimilation.prior.Prior`.
+    log_density
+        (member,) log posterior density in that space, up to a constant.
+    chain
+        (member,) number of the chain a draw belongs to; 0 for an ensemble method.
+    converged
+        Whether the draws may be trusted.
+    verdict
+        One sentence: what was checked and what was found.
+    rhat, ess_bulk, ess_tail
+        (parameter,) diagnostics; NaN where a method has none.
+    history
+        Named series of the run's progress, for figures and the log.
+    """
+
+    unit: np.ndarray
+    log_density: np.ndarray
+    chain: np.ndarray
+    converged: bool
+    verdict: str
+    rhat: np.ndarray
+    ess_bulk: np.ndarray
+    ess_tail: np.ndarray
+    history: dict[str, np.ndarray] = field(default_factory=dict)

@@ -1,0 +1,312 @@
+"""Check configurations, and say of all their faults which key it is, where, and what would do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError, validators
+
+from concerto.errors import ConcertoError, InputError
+from concerto.plugins import PACKAGES, available, suggestion
+
+ROOT = Path(__file__).resolve().parents[2]
+# What of a source decides which files it brings and what their provenance says of them.
+IDENTITY = ("title", "protocol", "locator", "members", "licence", "citation")
+
+
+def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
+    """Check a run's configuration and the source and model files that it names.
+
+    Parameters
+    ----------
+    config
+        The configuration, as read.
+    root
+        The folder that has the folder config.
+
+    Raises
+    ------
+    ConcertoError
+        Naming every fault: where it is, what was found and what was expected.
+    """
+    faults = _faults(config, _schema(), root) or _faults_of_files(config, root)
+    _refuse("configuration", faults)
+
+
+def read_source(name: str, root: Path = ROOT) -> dict[str, Any]:
+    """Read and check a source's file, config/sources/NAME.yaml.
+
+    Raises
+    ------
+    ConcertoError
+        If there is no such source; or naming every fault of its file.
+    """
+    return _read("source", root / "config/sources", name, root)
+
+
+def source_identity(name: str, root: Path = ROOT) -> str:
+    """Return a short hash of all that decides a source's records; how to read them does not."""
+    source = read_source(name, root)
+    text = json.dumps({key: source[key] for key in IDENTITY}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read_model(name: str, root: Path = ROOT) -> dict[str, Any]:
+    """Read and check a model's parameters and priors, config/models/NAME.yaml.
+
+    Raises
+    ------
+    ConcertoError
+        If there is no such model; or naming every fault of its file, such as a prior whose min is
+        not less than its max.
+    """
+    return _read("model", root / "config/models", name, root)
+
+
+def load_yaml(file: Path) -> Any:
+    """Read a YAML file.
+
+    Raises
+    ------
+    InputError
+        If it is missing, not well-formed, or has a key twice in one mapping.
+    """
+    if not file.exists():
+        raise InputError(file, "file", "nothing", "a YAML file")
+    try:
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "text"
+        raise InputError(file, place, error.problem, "well-formed YAML, each key once") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(file, "text", error, "well-formed YAML in UTF-8") from error
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """PyYAML keeps the last of two equal keys; here they are an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                problem = f"key {key.value!r} a second time"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read(kind: str, folder: Path, name: str, root: Path) -> dict[str, Any]:
+    file = folder / f"{name}.yaml"
+    if not file.exists():
+        names = (other.stem for other in folder.glob("*.yaml"))
+        raise ConcertoError(f"unknown {kind} {name!r}; {suggestion(name, names)}")
+    content = load_yaml(file)
+    schema = {"$ref": f"#/$defs/{kind}", "$defs": _schema()["$defs"]}
+    _refuse(file, _faults(content, schema, root))
+    return content
+
+
+def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
+    """Return the faults of the model and sources named, and of the members wanted of them."""
+    wanted = {"borders": config["borders"]}
+    for site, settings in config["sites"].items():
+        for number, record in enumerate(settings["records"]):
+            wanted[f"sites.{site}.records[{number}]"] = record
+    faults, sources = [], {}
+    try:
+        read_model(config["model"], root)
+    except ConcertoError as error:
+        faults.append(str(error))
+    for name in sorted({request["source"] for request in wanted.values()}):
+        try:
+            sources[name] = read_source(name, root)
+        except ConcertoError as error:
+            faults.append(str(error))
+    for where, request in wanted.items():
+        members = sources.get(request["source"], {}).get("members")
+        if members is not None and request["file"] not in members:
+            offer = suggestion(request["file"], members)
+            faults.append(f"{where}.file: unknown member {request['file']!r}; {offer}")
+    return faults
+
+
+def _refuse(what: object, faults: Sequence[str]) -> None:
+    if len(faults) == 1:
+        raise ConcertoError(f"{what}: {faults[0]}")
+    if faults:
+        raise ConcertoError("\n  - ".join([f"{what}: {len(faults)} faults", *faults]))
+
+
+def _schema() -> dict[str, Any]:
+    return load_yaml(ROOT / "config/schema.yaml")
+
+
+def _faults(content: Any, schema: Mapping[str, Any], root: Path) -> list[str]:
+    def known(_validator, place: str, name: Any, _schema) -> Iterator[ValidationError]:
+        """Check that a text names a plug-in, or a file of a folder of the configuration."""
+        files = (root / place).glob("*.yaml")
+        names = available(place) if place in PACKAGES else [file.stem for file in files]
+        if isinstance(name, str) and name not in names:
+            yield ValidationError(f"unknown name {name!r}; {suggestion(name, names)}")
+
+    checker = validators.extend(_Checker, {"known": known})(
+        schema, format_checker=Draft202012Validator.FORMAT_CHECKER
+    )
+    errors = sorted(checker.iter_errors(content), key=lambda error: [str(p) for p in error.path])
+    return [f"{_where(error, content)}: {_wording(error)}" for error in errors]
+
+
+# The keywords of our own, described at the top of config/schema.yaml, and those whose standard
+# form does not say which key is at fault. Each is called with the validator, the keyword's value,
+# the content and the schema around the keyword.
+
+
+def _less(_validator, pair: list, content: Any, _schema) -> Iterator[ValidationError]:
+    try:
+        low, high = (content[key] for key in pair)
+        in_order = low < high
+    except (KeyError, IndexError, TypeError):
+        return  # another keyword says what is wrong with them
+    if not in_order:
+        other = f"item {pair[1]}" if isinstance(content, list) else pair[1]
+        message = f"found {_found(low)}; expected less than {other}, which is {_found(high)}"
+        yield ValidationError(message, path=[pair[0]])
+
+
+def _among(_validator, pair: list, content: Any, _schema) -> Iterator[ValidationError]:
+    name, names = (_texts(content, key) for key in pair)
+    if name and name[0] not in names:
+        message = f"unknown name {name[0]!r}; {suggestion(name[0], names)}"
+        yield ValidationError(message, path=[pair[0]])
+
+
+def _covers(_validator, pair: list, content: Any, _schema) -> Iterator[ValidationError]:
+    keys, names = (_texts(content, key) for key in pair)
+    for name in sorted(set(names) - set(keys)):
+        yield ValidationError(f"missing; {pair[1]} names it", path=[pair[0], name])
+
+
+def _unique_by(_validator, key: str, content: Any, _schema) -> Iterator[ValidationError]:
+    if isinstance(content, list):
+        values = [item.get(key) for item in content if isinstance(item, dict)]
+        for value in sorted({str(value) for value in values if values.count(value) > 1}):
+            yield ValidationError(f"{key} {value!r} more than once; expected once")
+
+
+def _required(validator, keys: list, content: Any, _schema) -> Iterator[ValidationError]:
+    if validator.is_type(content, "object"):
+        for key in keys:
+            if key not in content:
+                yield ValidationError("missing", path=[key])
+
+
+def _additional(validator, allowed: Any, content: Any, schema: dict) -> Iterator[ValidationError]:
+    if allowed is not False:
+        standard = Draft202012Validator.VALIDATORS["additionalProperties"]
+        yield from standard(validator, allowed, content, schema)
+    elif validator.is_type(content, "object"):
+        names = schema["properties"]
+        for key in content:
+            if key not in names:
+                yield ValidationError(f"unknown key; {suggestion(str(key), names)}", path=[key])
+
+
+def _texts(content: Any, key: str) -> list[str]:
+    """Return the text or texts under a key, none where the content is of another shape."""
+    value = content.get(key, []) if isinstance(content, dict) else []
+    values = value if isinstance(value, list | dict) else [value]
+    return [item for item in values if isinstance(item, str)]
+
+
+def _is_number(_checker, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_integer(_checker, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_Checker = validators.extend(
+    Draft202012Validator,
+    {
+        "less": _less,
+        "among": _among,
+        "covers": _covers,
+        "unique_by": _unique_by,
+        "required": _required,
+        "additionalProperties": _additional,
+    },
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"number": _is_number, "integer": _is_integer}
+    ),
+)
+
+_TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "number": "a finite number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
+_EXPECTED = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "more than {}",
+    "minLength": "at least {} character(s)",
+    "minItems": "at least {} item(s)",
+    "maxItems": "at most {} item(s)",
+    "uniqueItems": "no item twice",
+    "minProperties": "at least {} key(s)",
+    "maxProperties": "at most {} key(s)",
+    "pattern": "text that matches {}",
+    "format": "a {}, such as 2013-01-31",
+}
+
+
+def _where(error: ValidationError, content: Any) -> str:
+    """Write where a fault is as a dotted path; a list's item goes by its name, if it has one."""
+    where = ""
+    for key in error.absolute_path:
+        content = content[key] if _has(content, key) else None
+        if isinstance(key, int):
+            where += f"[{content.get('name', key) if isinstance(content, dict) else key}]"
+        else:
+            where += f".{key}"
+    return where.removeprefix(".") or "top level"
+
+
+def _has(content: Any, key: Any) -> bool:
+    return (isinstance(content, dict) and key in content) or isinstance(content, list)
+
+
+def _wording(error: ValidationError) -> str:
+    keyword, value = error.validator, error.validator_value
+    if keyword == "type":
+        return f"found {_found(error.instance)}; expected {_TYPES[value]}"
+    if keyword == "enum":
+        return f"found {_found(error.instance)}; {suggestion(str(error.instance), value)}"
+    if keyword in _EXPECTED:
+        expected = _EXPECTED[keyword].format(value)
+        if keyword.endswith("Properties") and "properties" in error.schema:
+            expected += f" of {', '.join(error.schema['properties'])}"
+        return f"found {_found(error.instance)}; expected {expected}"
+    return error.message
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, date):
+        return f"{value} without quotes"
+    if isinstance(value, dict):
+        return f"a mapping with {', '.join(map(str, value)) or 'no keys'}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return "nothing" if value is None else repr(value)

@@ -1,0 +1,318 @@
+"""Cubes: CF NetCDF files with a schema that is checked whenever one is written or read.
+
+Times are the starts of their intervals in local standard time, without daylight saving; a file
+says its offset from UTC in the global attribute ``utc_offset_hours``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from concerto.domain import DRIVERS, REQUIRED_DRIVERS, STREAMS
+from concerto.errors import InputError
+
+CONVENTIONS = "CF-1.11"
+DAY = pd.Timedelta(days=1)
+_EPOCH = "1970-01-01"
+_COORDINATES = ("location", "lat", "lon", "time", "time_bnds")
+
+
+@dataclass(frozen=True)
+class Field:
+    """What one variable of a cube must be.
+
+    Parameters
+    ----------
+    units
+        Its ``units`` attribute; None for text and flags, which have none.
+    dims
+        Its dimensions, in order.
+    required
+        True: always there. False: may be absent. A name: there whenever that variable is.
+    complete
+        Whether every value must be finite.
+    """
+
+    units: str | None
+    dims: tuple[str, ...] = ("location", "time")
+    required: bool | str = True
+    complete: bool = False
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a cube must hold: its fields, and the step of its time axis.
+
+    Parameters
+    ----------
+    name
+        What the cube is, for messages.
+    fields
+        Field of each variable; a cube may hold no others besides its coordinates.
+    step
+        Step between times; None where any constant step will do, or where there is no time axis.
+    """
+
+    name: str
+    fields: Mapping[str, Field]
+    step: pd.Timedelta | None = None
+
+
+def _halfhourly() -> Schema:
+    fields = {name: Field(DRIVERS[name].units, required=False) for name in DRIVERS}
+    fields |= {"tas": Field("degC"), "rsds": Field("W m-2")}
+    for name, quantity in STREAMS.items():
+        fields[name] = Field(quantity.units, required=False)
+        for part in ("random", "ustar_low", "ustar_high"):
+            fields[f"{name}_{part}"] = Field(quantity.units, required=False)
+        for part in ("measured", "good"):
+            fields[f"{name}_{part}"] = Field(None, required=False)
+        fields[f"{name}_good_fraction"] = Field("1", required=False)
+    return Schema("the record of a tower at its own step", fields)
+
+
+def _drivers() -> Schema:
+    return Schema(
+        "daily drivers",
+        {
+            name: Field(
+                DRIVERS[name].units, complete=name in (*REQUIRED_DRIVERS, "burned_area_fraction")
+            )
+            for name in DRIVERS
+        },
+        DAY,
+    )
+
+
+def _observations() -> Schema:
+    fields = {}
+    for name, quantity in STREAMS.items():
+        fields[name] = Field(quantity.units, required=False)
+        for part in ("random", "systematic", "uncertainty"):
+            fields[f"{name}_{part}"] = Field(quantity.units, required=name)
+        fields[f"{name}_measured_fraction"] = Field("1", required=name)
+    return Schema("daily observations", fields, DAY)
+
+
+HALFHOURLY = _halfhourly()
+DRIVERS_DAILY = _drivers()
+OBSERVATIONS_DAILY = _observations()
+LAND = Schema(
+    "properties of the land",
+    {
+        "elevation": Field("m", ("location",), complete=True),
+        "igbp": Field(None, ("location",)),
+        "country": Field(None, ("location",)),
+    },
+)
+
+
+def write_cube(
+    ds: xr.Dataset,
+    path: Path | str,
+    schema: Schema,
+    *,
+    title: str,
+    source: str,
+    history: str,
+    comment: str = "",
+    institution: str = "",
+) -> None:
+    """Check a dataset against a schema and write it, whole or not at all.
+
+    Floating-point variables are stored as compressed float32, coordinates as float64, times as
+    integers. The same dataset and texts give the same bytes; hence ``history`` should say what was
+    done to what, not when.
+
+    Parameters
+    ----------
+    ds
+        Data with the schema's variables; global attributes it has are kept.
+    path
+        Target; missing parent directories are made.
+    schema
+        What the file must hold.
+    title, source, history, comment, institution
+        The CF global attributes of these names; empty ones are left out.
+
+    Raises
+    ------
+    InputError
+        If the dataset does not fit the schema; nothing is written then.
+    """
+    path = Path(path)
+    check_cube(ds, schema, path)
+    described = {
+        "Conventions": CONVENTIONS,
+        "title": title,
+        "institution": institution,
+        "source": source,
+        "history": history,
+        "comment": comment,
+    }
+    out = ds.assign_attrs({key: text for key, text in described.items() if text})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        out.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=_encoding(out))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_cube(path: Path | str, schema: Schema) -> xr.Dataset:
+    """Read a cube into memory and check it against its schema.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is no NetCDF file, or it does not fit the schema.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "file", "nothing", f"{schema.name} (NetCDF)")
+    try:
+        ds = xr.load_dataset(path, engine="netcdf4")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(path, "file", f"unreadable ({error})", "a NetCDF file") from error
+    check_cube(ds, schema, path)
+    return ds
+
+
+def check_cube(ds: xr.Dataset, schema: Schema, file: object) -> None:
+    """Check a dataset against a schema.
+
+    Raises
+    ------
+    InputError
+        Names ``file``, the variable at fault, what was found and what should be there: a missing
+        or unknown variable, a wrong unit or dimension, a value that is not finite where all must
+        be, a time axis that is unsorted, has duplicates or gaps, or has another step.
+    """
+    for name, field in schema.fields.items():
+        if name in ds.data_vars:
+            _check_field(ds[name], field, file)
+        elif field.required is True or (field.required and field.required in ds.data_vars):
+            raise InputError(file, name, "no such variable", f"one, in {schema.name}")
+    for name in ds.data_vars:
+        if name not in schema.fields and name not in _COORDINATES:
+            raise InputError(file, name, "a variable", f"only known ones in {schema.name}")
+    if "time" in ds.dims:
+        check_times(ds.indexes["time"], file, schema.step)
+
+
+def _check_field(variable: xr.DataArray, field: Field, file: object) -> None:
+    name = str(variable.name)
+    if variable.dims != field.dims:
+        raise InputError(file, name, f"dimensions {variable.dims}", f"{field.dims}")
+    units = variable.attrs.get("units")
+    if units != field.units:
+        raise InputError(file, name, f"units {units!r}", f"{field.units!r}")
+    if field.complete and not np.isfinite(variable.to_numpy()).all():
+        where = np.argwhere(~np.isfinite(variable.to_numpy()))[0]
+        place = {
+            dim: variable[dim].to_numpy()[i] for dim, i in zip(variable.dims, where, strict=True)
+        }
+        text = ", ".join(f"{dim} {value}" for dim, value in place.items())
+        raise InputError(file, name, f"no value at {text}", "a value everywhere")
+
+
+def check_times(
+    times: pd.Index, file: object, step: pd.Timedelta | None = None, field: str = "time"
+) -> None:
+    """Check that times are sorted, without duplicates and gaps, and ``step`` apart.
+
+    Parameters
+    ----------
+    times
+        The time axis.
+    file, field
+        Where it comes from, for the message.
+    step
+        Step that is expected; None takes the most frequent one of the axis itself.
+
+    Raises
+    ------
+    InputError
+        Names the first time stamp at fault.
+    """
+    if not isinstance(times, pd.DatetimeIndex) or times.hasnans:
+        raise InputError(file, field, "values that are no times", "times")
+    if times.has_duplicates:
+        stamp = times[times.duplicated()][0]
+        raise InputError(file, field, f"duplicated time {stamp}", "each time once")
+    if not times.is_monotonic_increasing:
+        stamp = times[1:][times[1:] < times[:-1]][0]
+        raise InputError(file, field, f"unsorted time {stamp}", "times in ascending order")
+    if len(times) < 2:
+        return
+    steps = times[1:] - times[:-1]
+    usual = steps.value_counts().idxmax()
+    expected = usual if step is None else step
+    if usual != expected:
+        raise InputError(file, field, f"a step of {_text(usual)}", f"a step of {_text(expected)}")
+    if (steps != expected).any():
+        first = int(np.argmax(steps != expected))
+        following = times[first] + expected
+        if steps[first] > expected:
+            raise InputError(
+                file, field, f"missing time {following}", f"a step of {_text(expected)}"
+            )
+        raise InputError(
+            file, field, f"time {times[first + 1]} after {times[first]}", f"time {following}"
+        )
+
+
+def _text(step: pd.Timedelta) -> str:
+    minutes = step / pd.Timedelta(minutes=1)
+    return f"{minutes / 1440:g} d" if minutes >= 1440 else f"{minutes:g} min"
+
+
+def time_attributes(utc_offset_hours: float) -> dict[str, str]:
+    """Return the attributes of a time coordinate whose stamps start their intervals."""
+    return {
+        "standard_name": "time",
+        "long_name": "start of the interval, local standard time",
+        "axis": "T",
+        "bounds": "time_bnds",
+        "units_metadata": "leap_seconds: none",
+        "comment": f"Local standard time, UTC{utc_offset_hours:+g} h, without daylight saving.",
+    }
+
+
+def with_bounds(ds: xr.Dataset, step: pd.Timedelta, utc_offset_hours: float) -> xr.Dataset:
+    """Return a dataset whose time axis of interval starts has its attributes and CF bounds."""
+    starts = ds["time"].to_numpy()
+    bounds = np.stack([starts, starts + step.to_timedelta64()], axis=1)
+    out = ds.assign(time_bnds=(("time", "bnds"), bounds))
+    out["time"].attrs = time_attributes(utc_offset_hours)
+    return out
+
+
+def _encoding(ds: xr.Dataset) -> dict[str, dict]:
+    encoding: dict[str, dict] = {}
+    for name, variable in ds.variables.items():
+        if np.issubdtype(variable.dtype, np.datetime64):
+            whole_days = (ds["time"] == ds["time"].dt.floor("D")).all()
+            unit = "days" if whole_days else "minutes"
+            encoding[name] = {
+                "units": f"{unit} since {_EPOCH}",
+                "dtype": "int32",
+                "_FillValue": None,
+            }
+        elif np.issubdtype(variable.dtype, np.floating):
+            encoding[name] = (
+                {"_FillValue": None}
+                if name in ds.coords
+                else {"dtype": "float32", "zlib": True, "complevel": 4, "shuffle": True}
+            )
+        elif np.issubdtype(variable.dtype, np.integer):
+            encoding[name] = {"zlib": True, "complevel": 4, "_FillValue": None}
+    return encoding

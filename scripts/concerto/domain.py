@@ -1,0 +1,176 @@
+"""Locations and the quantities known at them: canonical names, units, signs.
+
+A location is a tower, a pixel or a grid cell. Every file of the workflow names a quantity as here
+and gives it in the unit stated here, so that no later step converts anything.
+
+Carbon fluxes are masses of carbon; NEE is positive to the atmosphere, GPP and RECO are positive.
+The unit string is ``g m-2 d-1`` because ``gC`` is no unit of the CF conventions: that the mass is
+carbon is said by the long name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from concerto.errors import InputError
+
+CARBON_FLUX = "g m-2 d-1"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity: its unit, long name, CF standard name, CF cell method and a remark."""
+
+    units: str
+    long_name: str
+    standard_name: str | None = None
+    cell_methods: str = "time: mean"
+    comment: str | None = None
+
+    def attributes(self) -> dict[str, str]:
+        """Return the CF attributes of a variable that holds this quantity."""
+        attributes = {
+            "units": self.units,
+            "long_name": self.long_name,
+            "standard_name": self.standard_name,
+            "cell_methods": self.cell_methods,
+            "comment": self.comment,
+        }
+        if self.units == "degC":
+            attributes["units_metadata"] = "temperature: on_scale"
+        return {key: text for key, text in attributes.items() if text}
+
+
+DRIVERS = {
+    "tas": Quantity("degC", "air temperature", "air_temperature"),
+    "tasmin": Quantity(
+        "degC", "lowest air temperature of the day", "air_temperature", "time: minimum"
+    ),
+    "tasmax": Quantity(
+        "degC", "highest air temperature of the day", "air_temperature", "time: maximum"
+    ),
+    "rsds": Quantity(
+        "W m-2", "incoming shortwave radiation", "surface_downwelling_shortwave_flux_in_air"
+    ),
+    "vpd": Quantity("hPa", "vapour pressure deficit", "water_vapor_saturation_deficit_in_air"),
+    "pr": Quantity("mm d-1", "precipitation", "lwe_precipitation_rate"),
+    "co2": Quantity("ppm", "CO2 mole fraction", "mole_fraction_of_carbon_dioxide_in_air"),
+    "burned_area_fraction": Quantity("d-1", "fraction of the area that burns in a day"),
+}
+STREAMS = {
+    "nee": Quantity(
+        CARBON_FLUX,
+        "net ecosystem exchange, as carbon",
+        comment="positive to the atmosphere",
+    ),
+    "gpp": Quantity(
+        CARBON_FLUX,
+        "gross primary production, as carbon",
+        "gross_primary_productivity_of_biomass_expressed_as_carbon",
+    ),
+    "reco": Quantity(CARBON_FLUX, "ecosystem respiration, as carbon"),
+    "le": Quantity("W m-2", "latent heat flux", "surface_upward_latent_heat_flux"),
+    "et": Quantity("mm d-1", "evapotranspiration"),
+    "lai": Quantity("1", "leaf area index", "leaf_area_index"),
+    "fapar": Quantity(
+        "1",
+        "absorbed fraction of photosynthetically active radiation",
+        "fraction_of_surface_downwelling_photosynthetic_radiative_flux_absorbed_by_vegetation",
+    ),
+}
+QUANTITIES = DRIVERS | STREAMS
+CARBON_STREAMS = ("nee", "gpp", "reco")
+FLUX_STREAMS = (*CARBON_STREAMS, "le", "et")
+STATE_STREAMS = ("lai", "fapar")
+REQUIRED_DRIVERS = ("tas", "tasmin", "tasmax", "rsds", "co2")
+
+IGBP = {
+    "ENF": "evergreen needleleaf forest",
+    "EBF": "evergreen broadleaf forest",
+    "DNF": "deciduous needleleaf forest",
+    "DBF": "deciduous broadleaf forest",
+    "MF": "mixed forest",
+    "CSH": "closed shrubland",
+    "OSH": "open shrubland",
+    "WSA": "woody savanna",
+    "SAV": "savanna",
+    "GRA": "grassland",
+    "WET": "permanent wetland",
+    "CRO": "cropland",
+    "URB": "urban and built-up",
+    "CVM": "cropland and natural vegetation mosaic",
+    "SNO": "snow and ice",
+    "BSV": "barren or sparsely vegetated",
+    "WAT": "water",
+}
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place on land: identifier, position (degrees north and east), height (m), class, clock."""
+
+    name: str
+    latitude: float
+    longitude: float
+    elevation_m: float
+    igbp: str
+    utc_offset_hours: float
+
+    def __post_init__(self) -> None:
+        for field, low, high in (
+            ("latitude", -90, 90),
+            ("longitude", -180, 180),
+            ("elevation_m", -500, 9000),
+            ("utc_offset_hours", -12, 14),
+        ):
+            value = getattr(self, field)
+            if not low <= value <= high:
+                raise InputError(self._place, field, value, f"a number from {low} to {high}")
+        if self.igbp not in IGBP:
+            raise InputError(self._place, "igbp", self.igbp, f"one of {', '.join(IGBP)}")
+
+    @property
+    def _place(self) -> str:
+        return f"configuration, sites.{self.name}"
+
+    @classmethod
+    def from_site(cls, name: str, site: Mapping) -> Location:
+        """Make the location that one entry of the configuration's ``sites`` describes.
+
+        Raises
+        ------
+        InputError
+            If a coordinate is missing or out of its range, or the IGBP class is unknown.
+        """
+        keys = ("latitude", "longitude", "elevation_m", "igbp", "utc_offset_hours")
+        for key in keys:
+            if key not in site:
+                raise InputError(f"configuration, sites.{name}", key, "nothing", "a value")
+        return cls(name, **{key: site[key] for key in keys})
+
+
+def at_location(ds: xr.Dataset, location: Location) -> xr.Dataset:
+    """Return a dataset with a leading ``location`` dimension of length one and its coordinates."""
+    placed = ds.drop_vars("time_bnds", errors="ignore").expand_dims(location=[location.name])
+    if "time_bnds" in ds:
+        placed["time_bnds"] = ds["time_bnds"]
+    placed = placed.assign_coords(
+        lat=("location", np.array([location.latitude])),
+        lon=("location", np.array([location.longitude])),
+    )
+    placed["location"].attrs = {"long_name": "location identifier", "cf_role": "timeseries_id"}
+    placed["lat"].attrs = {
+        "standard_name": "latitude",
+        "long_name": "latitude",
+        "units": "degrees_north",
+    }
+    placed["lon"].attrs = {
+        "standard_name": "longitude",
+        "long_name": "longitude",
+        "units": "degrees_east",
+    }
+    return placed

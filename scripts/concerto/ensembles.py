@@ -1,0 +1,96 @@
+"""Files of ensembles: parameters and trajectories of many members at one location."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from concerto.assimilation.posterior import Posterior
+from concerto.assimilation.problem import Stream
+from concerto.cubes import DAY, Field, Schema, write_cube
+from concerto.domain import STREAMS
+from concerto.models import Model
+
+_SERIES = ("member", "location", "time")
+_YEAR = 365.25
+
+
+def parameter_dataset(model: Model, parameters: np.ndarray, observations: xr.Dataset) -> xr.Dataset:
+    """Return ``parameters`` (member, parameter) of a location with their names, units and ranges.
+
+    ``parameter_period`` is the length of the circle that a parameter lives on, NaN for others.
+    """
+    described = model.parameters
+    return xr.Dataset(
+        {"parameters": (("member", "location", "parameter"), parameters[:, None, :])},
+        coords={
+            **_place(observations),
+            "member": np.arange(len(parameters)),
+            "parameter": [p.name for p in described],
+            "parameter_units": ("parameter", [p.unit for p in described]),
+            "parameter_min": ("parameter", [p.min for p in described]),
+            "parameter_max": ("parameter", [p.max for p in described]),
+            "parameter_period": (
+                "parameter",
+                [_YEAR if p.prior == "circular" else np.nan for p in described],
+            ),
+        },
+    )
+
+
+def posterior_dataset(
+    model: Model, posterior: Posterior, parameters: np.ndarray, observations: xr.Dataset
+) -> xr.Dataset:
+    """Return a posterior, with its ``parameters`` in their units, as the file that holds it."""
+    diagnostics = {
+        name: ("parameter", getattr(posterior, name)) for name in ("rhat", "ess_bulk", "ess_tail")
+    }
+    return parameter_dataset(model, parameters, observations).assign(
+        log_density=(("member", "location"), posterior.log_density[:, None]),
+        chain=("member", posterior.chain),
+        **diagnostics,
+    )
+
+
+def series_dataset(
+    model: Model,
+    series: Mapping[str, np.ndarray],
+    streams: Sequence[Stream],
+    observations: xr.Dataset,
+) -> xr.Dataset:
+    """Return ensembles (member, time) of observables and pools, with the training flags.
+
+    ``<stream>_training`` (location, time) is 1 where an observation was assimilated.
+    """
+    units = {name: STREAMS[name].units for name in STREAMS} | dict.fromkeys(model.pools, "g m-2")
+    variables = {
+        name: (_SERIES, values[:, None, :], {"units": units[name.removesuffix("_total")]})
+        for name, values in series.items()
+    }
+    for stream in streams:
+        seen = np.isfinite(stream.values).astype(np.int8)
+        variables[f"{stream.name}_training"] = (("location", "time"), seen[None, :])
+    members = len(next(iter(series.values())))
+    coords = {**_place(observations), "member": np.arange(members)}
+    return xr.Dataset(variables, coords={**coords, "time": observations["time"]}).assign(
+        time_bnds=observations["time_bnds"]
+    )
+
+
+def write_ensemble(
+    dataset: xr.Dataset, path: str | Path, *, title: str, source: str, history: str
+) -> None:
+    """Write an ensemble, whole or not at all."""
+    fields = {
+        str(name): Field(variable.attrs.get("units"), tuple(map(str, variable.dims)))
+        for name, variable in dataset.data_vars.items()
+    }
+    schema = Schema("an ensemble", fields, DAY if "time" in dataset.dims else None)
+    write_cube(dataset, path, schema, title=title, source=source, history=history)
+
+
+def _place(observations: xr.Dataset) -> dict:
+    return {name: observations[name] for name in ("location", "lat", "lon")}

@@ -1,0 +1,1 @@
+"""How good the predictions of withheld observations are, beside simple baselines."""

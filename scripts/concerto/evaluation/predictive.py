@@ -1,0 +1,208 @@
+"""Observations, their withheld part, and the predictive ensemble of a measured value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from concerto.errors import ConcertoError, InputError
+from concerto.evaluation.quantities import BASELINES, label
+from concerto.seeds import generator
+
+UNCERTAINTY = "_uncertainty"
+SYSTEMATIC = "_systematic"
+TRAINING = "_training"
+TOTAL = "_total"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One observed variable at one location.
+
+    Parameters
+    ----------
+    name
+        Name of the variable.
+    times
+        Start of each day.
+    value
+        Observed value (time), NaN where there is none; unit as in the cube.
+    random, systematic
+        Standard deviations (time) of the part of the error that is independent from day to day
+        and of the part that is the same on all days (u* threshold); same unit.
+    training
+        Days (time, bool) whose value was given to the assimilation.
+    """
+
+    name: str
+    times: pd.DatetimeIndex
+    value: np.ndarray
+    random: np.ndarray
+    systematic: np.ndarray
+    training: np.ndarray
+
+    @property
+    def assimilated(self) -> np.ndarray:
+        """Days (time, bool) with a value that was assimilated."""
+        return np.isfinite(self.value) & self.training
+
+    @property
+    def withheld(self) -> np.ndarray:
+        """Days (time, bool) with a value that the assimilation never saw."""
+        return np.isfinite(self.value) & ~self.training
+
+
+def one_location(data: xr.Dataset) -> xr.Dataset:
+    """Return the data of the only location.
+
+    Raises
+    ------
+    ConcertoError
+        If there is more than one: scores and figures are those of one tower.
+    """
+    if data.sizes.get("location", 1) != 1:
+        raise ConcertoError(f"one location expected, found {data.sizes['location']}")
+    return data.isel(location=0) if "location" in data.dims else data
+
+
+def observed_variables(observations: xr.Dataset) -> list[str]:
+    """Return the observed variables: those that have an uncertainty."""
+    return [str(v) for v in observations.data_vars if f"{v}{UNCERTAINTY}" in observations]
+
+
+def training_days(flags: xr.Dataset, variable: str) -> np.ndarray:
+    """Return the days (time, bool) whose value of a variable is training data.
+
+    A variable that was not assimilated itself (RECO) is a sibling of those that were, derived from
+    the same half-hours, so its days count as training wherever anything was assimilated.
+    """
+    flags = one_location(flags)
+    own = f"{variable}{TRAINING}"
+    names = [own] if own in flags else [v for v in flags.data_vars if str(v).endswith(TRAINING)]
+    if not names:
+        raise ConcertoError(f"no training flags: neither {own} nor another variable's")
+    return np.any([flags[name].to_numpy() == 1 for name in names], axis=0)
+
+
+def read_stream(observations: xr.Dataset, flags: xr.Dataset, variable: str) -> Stream:
+    """Return one observed variable with its uncertainty and training days.
+
+    Parameters
+    ----------
+    observations
+        Cube with the variable and its ``_uncertainty`` (and ``_systematic`` where it has one).
+    flags
+        Any ensemble file of the site: it carries the training flags.
+
+    Raises
+    ------
+    InputError
+        If the days differ, or a value comes without a positive uncertainty.
+    """
+    observations = one_location(observations)
+    times = pd.DatetimeIndex(observations["time"].to_numpy())
+    other = pd.DatetimeIndex(flags["time"].to_numpy())
+    if not times.equals(other):
+        raise InputError(
+            "training flags",
+            "time",
+            f"{len(other)} days from {other[0]:%Y-%m-%d} to {other[-1]:%Y-%m-%d}",
+            f"the observations' {len(times)} days from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}",
+        )
+    value = observations[variable].to_numpy().astype(float)
+    combined = observations[f"{variable}{UNCERTAINTY}"].to_numpy().astype(float)
+    here = np.isfinite(value)
+    bad = here & ~(combined > 0)
+    if bad.any():
+        raise InputError(
+            "observations",
+            f"{variable}{UNCERTAINTY}",
+            f"{combined[bad][0]} on {times[bad][0]:%Y-%m-%d} ({bad.sum()} days)",
+            "a positive uncertainty for each value",
+        )
+    name = f"{variable}{SYSTEMATIC}"
+    systematic = np.zeros(len(times))
+    if name in observations:
+        systematic = np.minimum(
+            np.nan_to_num(observations[name].to_numpy().astype(float)), combined
+        )
+    random = np.sqrt(np.where(here, combined**2 - systematic**2, 0.0))
+    return Stream(
+        variable,
+        times,
+        value,
+        random,
+        np.where(here, systematic, 0.0),
+        training_days(flags, variable),
+    )
+
+
+def total_ensemble(projection: xr.Dataset, variable: str) -> np.ndarray | None:
+    """Return the ensemble (member, time) with process and model error; None if there is none."""
+    name = f"{variable}{TOTAL}"
+    if name not in projection:
+        return None
+    return one_location(projection)[name].transpose("member", "time").to_numpy().astype(float)
+
+
+def observation_error(stream: Stream, members: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw errors of measurement (member, time).
+
+    The random part is drawn for each day; the systematic part is one draw a member times the
+    day's spread, because a wrong u* threshold is wrong on all days. So the standard deviation on
+    a day is the combined one, and in the mean of many days the random part shrinks while the
+    systematic part stays.
+    """
+    independent = rng.standard_normal((members, len(stream.times))) * stream.random
+    common = rng.standard_normal((members, 1)) * stream.systematic
+    return independent + common
+
+
+def measured_ensemble(total: np.ndarray, stream: Stream, seed: int) -> np.ndarray:
+    """Return what an instrument would read (member, time): the prediction plus its own error."""
+    rng = generator(seed, "observation error", stream.name)
+    return total + observation_error(stream, total.shape[0], rng)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predictor's ensemble of measured values (member, time) and its centre (time)."""
+
+    central: np.ndarray
+    members: np.ndarray
+
+
+def predictions(
+    stream: Stream,
+    projections: dict[str, xr.Dataset],
+    baselines: xr.Dataset,
+    seed: int,
+) -> tuple[dict[str, Prediction], dict[str, str]]:
+    """Return what each predictor says of a stream, and for those that say nothing, why.
+
+    A baseline's ensemble was made with residuals against measured values, so it contains the
+    error of measurement already; a model's gets it here.
+    """
+    found: dict[str, Prediction] = {}
+    absent: dict[str, str] = {}
+    for method, projection in projections.items():
+        total = total_ensemble(projection, stream.name)
+        if total is None:
+            absent[method] = f"the model has no {label(stream.name)} with an error model"
+        else:
+            found[method] = Prediction(total.mean(axis=0), measured_ensemble(total, stream, seed))
+    for baseline in BASELINES:
+        name = f"{stream.name}_{baseline}"
+        if name in baselines:
+            members = (
+                one_location(baselines)[name].transpose("member", "time").to_numpy().astype(float)
+            )
+            found[baseline] = Prediction(members.mean(axis=0), members)
+        else:
+            absent[baseline] = (
+                "no such baseline: not predicted by the model, or too few training values"
+            )
+    return found, absent

@@ -1,0 +1,85 @@
+"""Names and units for people: one place for tables, figures and sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from concerto import domain
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A flux, pool or canopy property as people call it.
+
+    Parameters
+    ----------
+    label
+        Short name for axes and tables.
+    unit
+        Unit with carbon named (``gC m-2 d-1``), which CF does not allow.
+    cf
+        Its CF unit, long name and standard name.
+    """
+
+    label: str
+    unit: str
+    cf: domain.Quantity
+
+    @property
+    def axis(self) -> str:
+        """Label and unit for an axis."""
+        return f"{self.label} ({plain_unit(self.unit)})"
+
+
+def plain_unit(unit: str) -> str:
+    """Return a unit with typographic exponents, such as ``gC m⁻² d⁻¹``."""
+    return unit.replace("-1", "⁻¹").replace("-2", "⁻²").replace("m2", "m²")
+
+
+def _stream(name: str, shown: str, unit: str) -> Quantity:
+    return Quantity(shown, unit, domain.STREAMS[name])
+
+
+def _pool(shown: str, long_name: str, standard_name: str | None = None) -> Quantity:
+    # A state at the end of the day is no mean over it.
+    return Quantity(shown, "gC m-2", domain.Quantity("g m-2", long_name, standard_name, ""))
+
+
+FLUXES = {
+    "gpp": _stream("gpp", "GPP", "gC m-2 d-1"),
+    "nee": _stream("nee", "NEE", "gC m-2 d-1"),
+    "reco": _stream("reco", "RECO", "gC m-2 d-1"),
+}
+OTHER_STREAMS = {
+    "lai": _stream("lai", "LAI", "m2 m-2"),
+    "fapar": _stream("fapar", "fAPAR", "fraction"),
+    "le": _stream("le", "LE", "W m-2"),
+    "et": _stream("et", "ET", "mm d-1"),
+}
+POOLS = {
+    "c_labile": _pool("Labile C", "carbon in the labile pool"),
+    "c_leaf": _pool("Leaf C", "carbon in leaves", "leaf_mass_content_of_carbon"),
+    "c_root": _pool("Root C", "carbon in fine roots", "root_mass_content_of_carbon"),
+    "c_wood": _pool("Wood C", "carbon in wood and coarse roots"),
+    "c_litter": _pool("Litter C", "carbon in litter", "litter_mass_content_of_carbon"),
+    "c_soil": _pool("Soil C", "carbon in soil organic matter", "soil_mass_content_of_carbon"),
+}
+QUANTITIES = FLUXES | OTHER_STREAMS | POOLS
+
+PREDICTORS = {
+    "demcz": "DE-MCz",
+    "esmda": "ES-MDA",
+    "climatology": "day-of-year climatology",
+    "regression": "regression on weather",
+}
+BASELINES = ("climatology", "regression")
+
+
+def label(variable: str) -> str:
+    """Return the short name of a variable; a variable not listed here keeps its own name."""
+    return QUANTITIES[variable].label if variable in QUANTITIES else variable
+
+
+def predictor_label(predictor: str) -> str:
+    """Return a predictor's name for people; a method not listed here keeps its own name."""
+    return PREDICTORS.get(predictor, predictor)

@@ -1,0 +1,1 @@
+"""Numba building blocks that every process model uses: elementary functions and the lane driver."""

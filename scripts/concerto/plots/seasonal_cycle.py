@@ -1,0 +1,107 @@
+"""The mean seasonal cycle on withheld days: observed, calibrated, uncalibrated, baselines."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from concerto.evaluation.grouping import Grouping, group_calendar_months
+from concerto.evaluation.predictive import (
+    observed_variables,
+    one_location,
+    read_stream,
+    total_ensemble,
+)
+from concerto.evaluation.quantities import BASELINES, QUANTITIES, predictor_label
+from concerto.plots import style
+
+MONTHS = "JFMAMJJASOND"
+
+
+@style.styled
+def draw(
+    *,
+    site: str,
+    observations: xr.Dataset,
+    projection: xr.Dataset,
+    prior: xr.Dataset,
+    baselines: xr.Dataset,
+    method: str,
+    converged: bool,
+) -> style.Drawing:
+    """Draw the mean of each month of the year over the withheld days with an observation."""
+    streams = {
+        v: read_stream(observations, projection, v)
+        for v in observed_variables(observations)
+        if f"{v}_total" in projection
+    }
+    seasons = {
+        v: months
+        for v, stream in streams.items()
+        if len((months := group_calendar_months(stream.times, stream.withheld)).labels)
+    }
+    left_out = [QUANTITIES[v].label for v in streams if v not in seasons]
+    variables = list(seasons)
+    figure = style.new_figure(3.9 if len(variables) <= 3 else 6.6)
+    columns = min(3, len(variables))
+    rows = -(-len(variables) // columns)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels[len(variables) :]:
+        axes.remove()
+    for axes, variable in zip(panels, variables, strict=False):
+        stream, months = streams[variable], seasons[variable]
+        for name, text, ensemble in (
+            ("prior", "before calibration", prior),
+            (method, predictor_label(method), projection),
+        ):
+            total = total_ensemble(ensemble, variable)
+            if total is not None:
+                _band(axes, _gapped(months, months.mean(total)), style.colour(name), text)
+        for baseline in BASELINES:
+            if f"{variable}_{baseline}" not in baselines:
+                continue
+            values = one_location(baselines)[f"{variable}_{baseline}"].mean("member").to_numpy()
+            axes.plot(
+                range(1, 13), _gapped(months, months.mean(values)), "--", linewidth=1.2,
+                color=style.colour(baseline), label=predictor_label(baseline),
+            )  # fmt: skip
+        axes.plot(
+            range(1, 13), _gapped(months, months.mean(stream.value)), "o-", markersize=3.5,
+            color=style.OBSERVED, linewidth=1.0, label="observed",
+        )  # fmt: skip
+        axes.set_xticks(range(1, 13), MONTHS)
+        axes.set_xlim(0.6, 12.4)
+        axes.set_xlabel("Month")
+        axes.set_ylabel(QUANTITIES[variable].axis)
+        axes.set_title(QUANTITIES[variable].label)
+    title = f"{site}: the mean season on days the calibration never saw"
+    style.head(figure, title, converged)
+    style.shared_legend(figure, panels[0])
+    caption = (
+        "Mean of each month of the year over withheld days with an observation, the same days for "
+        f"all lines. Shaded: the central 90 % of that mean under {predictor_label(method)} and "
+        "under the prior, with model error and without error of measurement."
+    )
+    if left_out:
+        caption += f" Not shown for want of withheld days in any month: {', '.join(left_out)}."
+    return style.Drawing(
+        figure,
+        title,
+        caption + style.warning_text(converged),
+        f"Monthly means of {', '.join(QUANTITIES[v].label for v in variables)} at {site}: "
+        "observed, before and after calibration, and two baselines.",
+    )
+
+
+def _gapped(months: Grouping, values: np.ndarray) -> np.ndarray:
+    """Spread values over twelve months, with NaN where a month has too few days."""
+    full = np.full((*values.shape[:-1], 12), np.nan)
+    full[..., months.labels.to_numpy() - 1] = values
+    return full
+
+
+def _band(axes: Axes, members: np.ndarray, tint: str, text: str) -> None:
+    low, high = np.quantile(members, [0.05, 0.95], axis=0)
+    axes.fill_between(range(1, 13), low, high, color=tint, alpha=0.22, linewidth=0)
+    axes.plot(range(1, 13), members.mean(axis=0), color=tint, linewidth=1.6, label=text)

@@ -1,0 +1,286 @@
+"""Daily drivers and observations from a site's record, with a count of all that is masked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from concerto import units
+from concerto.domain import (
+    DRIVERS,
+    QUANTITIES,
+    REQUIRED_DRIVERS,
+    STATE_STREAMS,
+    STREAMS,
+)
+from concerto.errors import InputError
+from concerto.prepare.uncertainty import complete_random, daily_random_sd, systematic_sd
+
+log = logging.getLogger(__name__)
+
+DAY = pd.Timedelta(days=1)
+COLUMNS = ("variable", "level", "reason", "masked", "total")
+
+
+@dataclass
+class MaskCount:
+    """Count of masked values by variable, level and reason."""
+
+    rows: list[tuple[str, str, str, int, int]] = field(default_factory=list)
+
+    def add(self, variable: str, level: str, reason: str, masked: np.ndarray) -> None:
+        """Count the true elements of a mask."""
+        self.rows.append((variable, level, reason, int(masked.sum()), int(masked.size)))
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each variable, level and reason, also where nothing was masked."""
+        return pd.DataFrame(self.rows, columns=list(COLUMNS))
+
+
+def daily_drivers(record: xr.Dataset, burned_area_fraction: float, count: MaskCount) -> xr.Dataset:
+    """Return daily drivers of a record.
+
+    Means over the day; ``tasmin`` and ``tasmax`` are the lowest and highest value of the day's
+    steps, or the record's own where its step is a day. Temperature, radiation and CO2 must be
+    complete, since a model steps through every day; days of ``pr`` and ``vpd`` with a step
+    missing are NaN and counted.
+
+    Parameters
+    ----------
+    record
+        Joined record along ``time``, attribute ``step_minutes``.
+    burned_area_fraction
+        Fraction of the area that burns in a day, d-1, constant.
+    count
+        Where masked values are counted.
+
+    Raises
+    ------
+    InputError
+        If a required driver is absent or not complete; names the first day.
+    """
+    days, steps = _days(record)
+    out = xr.Dataset(coords={"time": days})
+    for name in DRIVERS:
+        if name == "burned_area_fraction":
+            values, attrs = np.full(len(days), float(burned_area_fraction)), {}
+        else:
+            values, attrs = _driver(record, name, steps, count)
+        out[name] = ("time", values, QUANTITIES[name].attributes() | attrs)
+    return out
+
+
+def _days(record: xr.Dataset) -> tuple[pd.DatetimeIndex, int]:
+    steps = int(DAY / pd.Timedelta(minutes=record.attrs["step_minutes"]))
+    return record.indexes["time"][::steps].floor("D"), steps
+
+
+def _driver(
+    record: xr.Dataset, name: str, steps: int, count: MaskCount
+) -> tuple[np.ndarray, dict[str, str]]:
+    origin, reduce = {"tasmin": ("tas", np.min), "tasmax": ("tas", np.max)}.get(
+        name, (name, np.mean)
+    )
+    if steps == 1 or name in record:
+        origin = name
+    if origin not in record:
+        if name in REQUIRED_DRIVERS:
+            raise InputError("site's records", name, "nothing", _remedy(name, steps))
+        days = record.sizes["time"] // steps
+        log.warning("no record has %s: it is missing on all days", name)
+        count.add(name, "daily", "not in the records", np.ones(days, bool))
+        return np.full(days, np.nan), {}
+    source = record[origin].attrs["source"]
+    values = record[origin].to_numpy().reshape(-1, steps)
+    missing = ~np.isfinite(values)
+    incomplete = missing.any(axis=1)
+    count.add(name, "halfhourly", "missing in the record", missing)
+    count.add(name, "daily", "a step of the day is missing", incomplete)
+    if name in REQUIRED_DRIVERS and incomplete.any():
+        file, _, column = source.partition(": ")
+        stamp = record.indexes["time"][int(np.argmax(missing))]
+        raise InputError(file, column or name, f"no value at {stamp}", "a value at every step")
+    return reduce(values, axis=1), {"source": source}
+
+
+def _remedy(name: str, steps: int) -> str:
+    if name in ("tasmin", "tasmax") and steps == 1:
+        return f"{name}: a daily record has only means; give hourly ones, or a table with {name}"
+    return f"a record that has {name}"
+
+
+def daily_observations(
+    record: xr.Dataset, quality: Mapping[str, float], count: MaskCount
+) -> xr.Dataset:
+    """Return daily observations of a record with their uncertainties.
+
+    A flux's day counts if no step is missing, at least ``minimum_measured_fraction`` of the
+    steps were measured and ``minimum_good_fraction`` measured or well gap-filled. A daily
+    record gives the good fraction alone; its measured fraction is unknown (NaN).
+    A state's day counts if the record's declaration says that it is an observation and not
+    interpolated. For each stream ``S`` there are ``S``, ``S_random``, ``S_systematic`` (threshold
+    of the friction velocity, correlated in time), ``S_uncertainty`` (both, in quadrature) and
+    ``S_measured_fraction``.
+
+    Evapotranspiration follows from latent heat and temperature step by step. Latent heat is as
+    measured, without closing the energy balance.
+
+    Parameters
+    ----------
+    record
+        Joined record along ``time``, attribute ``step_minutes``.
+    quality
+        ``minimum_measured_fraction``, ``minimum_good_fraction``, ``gap_correlation_halfhours``.
+    count
+        Where masked values are counted.
+    """
+    days, steps = _days(record)
+    complete = _with_evapotranspiration(complete_random(record))
+    correlated = max(1.0, quality["gap_correlation_halfhours"] * 30 / record.attrs["step_minutes"])
+    out = xr.Dataset(coords={"time": days})
+    for name in STREAMS:
+        if name in complete:
+            if name in STATE_STREAMS:
+                values = _state(complete, name, steps, count)
+            else:
+                values = _flux(complete, name, steps, count, quality=quality, correlated=correlated)
+            _store(out, name, values, complete[name].attrs["source"])
+    return out
+
+
+def _with_evapotranspiration(record: xr.Dataset) -> xr.Dataset:
+    if "et" in record or "le" not in record:
+        return record
+    out = record.copy()
+    tas = record["tas"].to_numpy()
+    for part in ("", "_random"):
+        values = units.evapotranspiration(record[f"le{part}"].to_numpy(), tas)
+        out[f"et{part}"] = ("time", values, {"source": record["le"].attrs["source"]})
+    for part in ("_measured", "_good", "_good_fraction"):
+        if f"le{part}" in record:
+            out[f"et{part}"] = record[f"le{part}"]
+    return out
+
+
+def _by_day(record: xr.Dataset, name: str, steps: int) -> np.ndarray:
+    return record[name].to_numpy().reshape(-1, steps)
+
+
+def _flux(
+    record: xr.Dataset,
+    name: str,
+    steps: int,
+    count: MaskCount,
+    *,
+    quality: Mapping[str, float],
+    correlated: float,
+) -> dict[str, np.ndarray]:
+    values = _by_day(record, name, steps)
+    missing = ~np.isfinite(values)
+    count.add(name, "halfhourly" if steps > 1 else "daily", "missing in the record", missing)
+    random = _by_day(record, f"{name}_random", steps)
+    if steps == 1:
+        measured_fraction = np.full(len(values), np.nan)
+        good_fraction = _by_day(record, f"{name}_good_fraction", steps)[:, 0]
+        random_sd = random[:, 0]
+    else:
+        measured = _by_day(record, f"{name}_measured", steps).astype(bool) & ~missing
+        good = _by_day(record, f"{name}_good", steps).astype(bool) & ~missing
+        measured_fraction, good_fraction = measured.mean(axis=1), good.mean(axis=1)
+        random_sd = daily_random_sd(random, measured, correlated)
+    reasons = {
+        "a step of the day is missing": missing.any(axis=1),
+        "too few measured": measured_fraction < quality["minimum_measured_fraction"],
+        "too few measured or well gap-filled": ~(good_fraction >= quality["minimum_good_fraction"]),
+        "no random error": ~np.isfinite(random_sd),
+    }
+    masked = _masked(name, reasons, count)
+    daily = values.mean(axis=1)
+    systematic = np.zeros_like(daily)
+    if f"{name}_ustar_low" in record:
+        low, high = (
+            _by_day(record, f"{name}_ustar_{side}", steps).mean(axis=1) for side in ("low", "high")
+        )
+        systematic = systematic_sd(daily, low, high)
+        masked |= _masked(name, {"no u* bounds": ~np.isfinite(systematic) & ~masked}, count)
+    return _parts(daily, random_sd, systematic, measured_fraction, masked)
+
+
+def _state(record: xr.Dataset, name: str, steps: int, count: MaskCount) -> dict[str, np.ndarray]:
+    """Aggregate a state; its error is one for the whole day, so it does not average out."""
+    values = _by_day(record, name, steps)
+    missing = ~np.isfinite(values)
+    count.add(name, "halfhourly" if steps > 1 else "daily", "missing in the record", missing)
+    kept, rule = _observed_days(record, name, steps)
+    masked = _masked(
+        name,
+        {"a step of the day is missing": missing.any(axis=1), f"interpolated ({rule})": ~kept},
+        count,
+    )
+    daily = values.mean(axis=1)
+    random = _by_day(record, f"{name}_random", steps).mean(axis=1)
+    return _parts(daily, random, np.zeros_like(daily), np.ones_like(daily), masked)
+
+
+def _observed_days(record: xr.Dataset, name: str, steps: int) -> tuple[np.ndarray, str]:
+    days = record.indexes["time"][::steps]
+    attrs = record[name].attrs
+    if "keep_day_of_month" in attrs:
+        day = int(attrs["keep_day_of_month"])
+        return np.asarray(days.day == day), f"kept: day {day} of each month"
+    every = int(attrs.get("keep_every_days", 1))
+    return np.asarray((days.dayofyear - 1) % every == 0), f"kept: 1 of {every} days"
+
+
+def _masked(name: str, reasons: Mapping[str, np.ndarray], count: MaskCount) -> np.ndarray:
+    """Count each day under the first reason that holds; return the days of any."""
+    masked = np.zeros(len(next(iter(reasons.values()))), bool)
+    for reason, holds in reasons.items():
+        count.add(name, "daily", reason, holds & ~masked)
+        masked |= holds
+    return masked
+
+
+def _parts(
+    daily: np.ndarray,
+    random: np.ndarray,
+    systematic: np.ndarray,
+    measured_fraction: np.ndarray,
+    masked: np.ndarray,
+) -> dict[str, np.ndarray]:
+    values = {
+        "": daily,
+        "_random": random,
+        "_systematic": systematic,
+        "_uncertainty": np.hypot(random, systematic),
+    }
+    values = {part: np.where(masked, np.nan, array) for part, array in values.items()}
+    return values | {"_measured_fraction": measured_fraction}
+
+
+def _store(out: xr.Dataset, name: str, values: Mapping[str, np.ndarray], source: str) -> None:
+    quantity = QUANTITIES[name]
+    meanings = {
+        "_random": "standard deviation of the random error",
+        "_systematic": "standard deviation of the error by the u* threshold, correlated in time",
+        "_uncertainty": "standard deviation of random and systematic error together",
+    }
+    out[name] = ("time", values[""], quantity.attributes())
+    out[name].attrs |= {
+        "source": source,
+        "operator": name,
+        "ancillary_variables": " ".join(f"{name}{part}" for part in values if part),
+    }
+    for part, meaning in meanings.items():
+        attrs = {"units": quantity.units, "long_name": f"{quantity.long_name}: {meaning}"}
+        out[f"{name}{part}"] = ("time", values[part], attrs)
+    attrs = {
+        "units": "1",
+        "long_name": f"{quantity.long_name}: fraction of the day that was measured",
+    }
+    out[f"{name}_measured_fraction"] = ("time", values["_measured_fraction"], attrs)

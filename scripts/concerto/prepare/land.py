@@ -1,0 +1,86 @@
+"""Static properties of a location: height, land cover class, country."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pyogrio
+import xarray as xr
+from shapely.geometry import Point
+
+from concerto.domain import IGBP, Location
+from concerto.errors import InputError
+
+log = logging.getLogger(__name__)
+
+_METRES_PER_DEGREE = 111_195.0
+_FARTHEST_M = 50_000.0
+
+
+def country_of(location: Location, borders: Path) -> str:
+    """Return the name of the country in which a location lies.
+
+    Where coarse borders leave a location outside of all countries, the nearest one within 50 km
+    counts, and the log says so.
+
+    Parameters
+    ----------
+    location
+        The place.
+    borders
+        Polygons in geographic coordinates with the attribute ``name`` (any vector format).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or has no ``name``, or no country is near.
+    """
+    try:
+        countries = geopandas.GeoDataFrame(pyogrio.read_dataframe(borders))
+    except pyogrio.errors.DataSourceError as error:
+        raise InputError(borders, "file", f"unreadable ({error})", "country borders") from error
+    if "name" not in countries.columns:
+        raise InputError(borders, "name", "no such attribute", "the countries' names")
+    point = Point(location.longitude, location.latitude)
+    inside = countries[countries.contains(point)]
+    if len(inside):
+        return str(inside["name"].iloc[0])
+    # Longitudes shrink by the cosine of the latitude, so that the nearest is the nearest in metres.
+    shrink = [np.cos(np.deg2rad(location.latitude)), 0, 0, 1, 0, 0]
+    distance = (
+        countries.geometry.set_crs(None, allow_override=True)
+        .affine_transform(shrink)
+        .distance(Point(location.longitude * shrink[0], location.latitude))
+        * _METRES_PER_DEGREE
+    )
+    nearest = distance.idxmin()
+    if distance[nearest] > _FARTHEST_M:
+        found = f"no country within {_FARTHEST_M / 1000:g} km"
+        raise InputError(borders, location.name, found, "a location on land")
+    log.warning(
+        "%s lies outside of all countries' borders; the nearest is taken: %s, %.1f km away",
+        location.name,
+        countries["name"][nearest],
+        distance[nearest] / 1000,
+    )
+    return str(countries["name"][nearest])
+
+
+def land_properties(location: Location, borders: Path) -> xr.Dataset:
+    """Return height (m), IGBP class and country of a location, each without dimension."""
+    height = {
+        "units": "m",
+        "standard_name": "surface_altitude",
+        "long_name": "height above mean sea level",
+    }
+    land_cover = {"long_name": "IGBP land cover class", "meaning": IGBP[location.igbp]}
+    return xr.Dataset(
+        {
+            "elevation": ((), float(location.elevation_m), height),
+            "igbp": ((), location.igbp, land_cover),
+            "country": ((), country_of(location, borders), {"long_name": "country"}),
+        }
+    )

@@ -1,0 +1,1 @@
+"""What a run publishes: NetCDF, budget tables and the report."""

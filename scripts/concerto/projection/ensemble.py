@@ -1,0 +1,95 @@
+"""Run an ensemble of parameters over a whole record and add the model error.
+
+What is left of process uncertainty alone (parameters and initial pools) keeps the plain name of a
+variable; ``<name>_total`` adds a draw of the model error to every member. Both keep carbon closed:
+RECO with model error is the sum of GPP and NEE with theirs. Near assimilated observations the model
+error is known from their misfit; far from them it is as uncertain as it ever is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from concerto import plugins
+from concerto.assimilation.location import ErrorStatement
+from concerto.assimilation.model_error import whitener
+from concerto.assimilation.problem import Forcing, Stream
+from concerto.models import Model
+
+_BATCH = 128  # members simulated at once: bounds the memory
+
+_OBSERVABLES = ("gpp", "nee", "reco", "lai", "fapar")
+
+
+def process_ensemble(model: Model, drive: Forcing, parameters: np.ndarray) -> dict[str, np.ndarray]:
+    """Return observables and pools, (member, time) each, of every row of ``parameters``."""
+    operators = {name: plugins.load("operators", name) for name in _OBSERVABLES}
+    needed = dict.fromkeys([o for op in operators.values() for o in op.OUTPUTS] + [*model.pools])
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in (*operators, *model.pools)}
+    for start in range(0, len(parameters), _BATCH):
+        batch = parameters[start : start + _BATCH]
+        runs = model.simulate(batch, drive.weather, tuple(needed))
+        for name, operator in operators.items():
+            parts[name].append(operator.observe(*(runs.series(o) for o in operator.OUTPUTS)))
+        for pool in model.pools:
+            parts[pool].append(runs.series(pool))
+    return {name: np.concatenate(series).astype(np.float32) for name, series in parts.items()}
+
+
+def error_ensemble(
+    statement: ErrorStatement,
+    drive: Forcing,
+    streams: Sequence[Stream],
+    process: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Draw the model error of each stream, given what was assimilated.
+
+    Conditioning by kriging (Matheron's rule; Chilès & Delfiner 2012, Geostatistics, section 7.3):
+    a free draw, plus what the smoother makes of the difference between the misfits seen and those
+    that the draw, with a draw of the observations' errors, would have shown. Free draws of
+    different streams are correlated as their innovations are.
+
+    Parameters
+    ----------
+    statement
+        The errors stated for the location.
+    drive, streams
+        Its forcing over the whole record, and the assimilated observations, (time,).
+    process
+        (member, time) what each member of the process ensemble says of each stream.
+
+    Returns
+    -------
+    dict
+        (member, time) draws for each stream.
+    """
+    names = [stream.name for stream in streams]
+    shape = (len(names), 2, *process[names[0]].shape)
+    factor = np.linalg.cholesky(statement.correlation)
+    innovations = np.einsum("ij,jkmt->ikmt", factor, rng.standard_normal(shape))
+    errors = {}
+    for k, stream in enumerate(streams):
+        error = statement.model_errors[stream.name]
+        seen = np.isfinite(stream.values)
+        sd = np.where(seen, stream.random_sd, np.nan)
+        free = error.draw(drive.season, drive.step, innovations[k])
+        noise = np.where(seen, sd, 0.0) * rng.standard_normal(free.shape)
+        misfit = np.where(seen, stream.values, 0.0) - process[stream.name]
+        surplus = np.where(seen, misfit - free - noise, 0.0)
+        errors[stream.name] = free + whitener(error, sd, drive.season, drive.step).expect(surplus)
+    return errors
+
+
+def with_totals(
+    process: Mapping[str, np.ndarray], errors: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the process ensemble with, for each stream with an error, its ``_total``."""
+    totals = {name: process[name] + error for name, error in errors.items()}
+    if {"gpp", "nee"} <= totals.keys():
+        totals["reco"] = totals["gpp"] + totals["nee"]
+    return dict(process) | {
+        f"{name}_total": values.astype(np.float32) for name, values in totals.items()
+    }

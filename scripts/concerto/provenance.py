@@ -1,0 +1,82 @@
+"""The record kept beside downloaded files: where they come from and what they must contain."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from concerto.errors import InputError
+
+FILENAME = "provenance.json"
+
+
+def write(directory: Path, name: str, source: Mapping[str, Any], filename: str) -> None:
+    """Write the provenance of a source's members, which must be in ``directory`` already.
+
+    Parameters
+    ----------
+    directory
+        Where the members are.
+    name
+        The source's name in the configuration.
+    source
+        What config/sources says of it. Of the place it came from only the kind is kept: its
+        address may be a private mirror's.
+    filename
+        Name of the downloaded file that held the members.
+    """
+    locator = {key: value for key, value in source["locator"].items() if key != "index"}
+    members = {
+        local: {
+            "path": path,
+            "sha256": sha256_of(directory / local),
+            "bytes": (directory / local).stat().st_size,
+        }
+        for local, path in source["members"].items()
+    }
+    record = {
+        "source": name,
+        "title": source["title"],
+        "origin": "package index",
+        **locator,
+        "filename": filename,
+        "members": members,
+        "licence": source["licence"],
+        "citation": source["citation"],
+        "retrieved": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    target = directory / FILENAME
+    temporary = target.with_name(f".{FILENAME}.part")
+    temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, target)
+
+
+def verify(directory: Path) -> dict[str, Any]:
+    """Check that each member in ``directory`` is what was downloaded; return the provenance.
+
+    Raises
+    ------
+    InputError
+        If the provenance or a member is missing, or a member's hash is not the recorded one.
+    """
+    file = directory / FILENAME
+    if not file.exists():
+        raise InputError(file, "file", "nothing", "the provenance written with the download")
+    record = json.loads(file.read_text(encoding="utf-8"))
+    for local, expected in record["members"].items():
+        member = directory / local
+        found = sha256_of(member) if member.exists() else "no file"
+        if found != expected["sha256"]:
+            raise InputError(member, "sha256", found, expected["sha256"])
+    return record
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 in lower-case hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

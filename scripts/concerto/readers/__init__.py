@@ -1,0 +1,24 @@
+"""Readers of site records: one module a format, found by its file name.
+
+A reader has one function::
+
+    read(path: Path, site: Mapping, spec: Mapping) -> xarray.Dataset
+
+``site`` is the site's entry of the configuration, ``spec`` the record's entry joined with what the
+source's own file says about it under ``tables``. The dataset has the dimension ``time``, whose
+stamps are the starts of their intervals in local standard time, and variables under their canonical
+names and units (:mod:`concerto.domain`), each with the attribute ``source`` (file and column).
+A flux ``S`` comes with
+
+- ``S_measured`` and ``S_good`` (int8 flags): measured; measured or well gap-filled. A daily record
+  has ``S_good_fraction`` instead;
+- ``S_random``: standard deviation of the random error, where the record gives it;
+- ``S_ustar_low`` and ``S_ustar_high``: bounds, at one standard deviation, of what the flux could be
+  under other friction-velocity thresholds, where the record gives them.
+
+A state ``S`` (LAI, fAPAR) comes with ``S_random``; its attribute ``keep_every_days`` or
+``keep_day_of_month`` says which days of an interpolated record are observations.
+
+The dataset's attribute ``step_minutes`` is the record's step, or 0 for a slowly varying series that
+may be interpolated to any time axis. A fault raises :class:`concerto.errors.InputError`.
+"""

@@ -1,0 +1,108 @@
+"""Take single members out of a tar or zip archive, without trusting the archive."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from concerto.errors import InputError
+from concerto.plugins import nearest
+
+
+def extract(archive: Path, members: Mapping[str, str], directory: Path) -> None:
+    """Write the wanted members of an archive into ``directory``, all of them or none.
+
+    Parameters
+    ----------
+    archive
+        A tar file, compressed or not, or a zip file (a wheel is one).
+    members
+        Path in the archive of each file to write, keyed by its path below ``directory``.
+    directory
+        Where to write; made if need be.
+
+    Raises
+    ------
+    InputError
+        If the file is no archive, a member is missing or no regular file, or a path is absolute
+        or leads out of its folder.
+    """
+    for local, member in members.items():
+        safe_path(archive, local)
+        safe_path(archive, member)
+    with _opened(archive) as (regular, read):
+        for member in members.values():
+            _check_member(archive, member, regular)
+        with whole_directory(directory) as temporary:
+            for local, member in members.items():
+                target = temporary / local
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with read(member) as source, target.open("wb") as copy:
+                    shutil.copyfileobj(source, copy)
+
+
+def safe_path(archive: Path, name: str) -> PurePosixPath:
+    """Return ``name`` as a relative path that stays within its folder on any system.
+
+    Raises
+    ------
+    InputError
+        If it is empty or absolute, has ``..`` or a drive in it, or a backslash or null character.
+    """
+    path = PurePosixPath(name)
+    inside = path.parts and not path.is_absolute() and ".." not in path.parts
+    if not inside or any(character in name for character in "\\:\0"):
+        raise InputError(archive, "member path", repr(name), "a relative path within its folder")
+    return path
+
+
+@contextmanager
+def whole_directory(directory: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of ``directory`` if nothing is raised."""
+    temporary = directory.with_name(f".{directory.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(directory, ignore_errors=True)
+        os.replace(temporary, directory)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[tuple[dict[str, bool], Callable[[str], IO[bytes]]]]:
+    """Yield whether each member is a regular file, keyed by its path, and how to open one."""
+    try:
+        if tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as tar:
+                yield {member.name: member.isreg() for member in tar}, tar.extractfile
+        elif zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as packed:
+                yield {info.filename: _is_regular(info) for info in packed.infolist()}, packed.open
+        else:
+            raise InputError(archive, "format", "neither tar nor zip", "an archive")
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise InputError(archive, "content", f"damaged ({error})", "a whole archive") from error
+
+
+def _is_regular(info: zipfile.ZipInfo) -> bool:
+    # Unix keeps the kind of file in the high half; other systems leave the kind's bits at zero.
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    return not info.is_dir() and kind in (0, stat.S_IFREG)
+
+
+def _check_member(archive: Path, member: str, regular: Mapping[str, bool]) -> None:
+    if member not in regular:
+        expected = f"a member of the archive, such as {nearest(member, regular)}"
+        raise InputError(archive, member, "no such member", expected)
+    if not regular[member]:
+        raise InputError(archive, member, "a link, folder or device", "a regular file")

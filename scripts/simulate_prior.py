@@ -1,0 +1,63 @@
+"""Run one site with parameters drawn from the prior."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from concerto.assimilation.location import open_location
+from concerto.ensembles import parameter_dataset, series_dataset, write_ensemble
+from concerto.projection.ensemble import process_ensemble
+from concerto.scripting import script_log
+from concerto.seeds import generator
+
+
+def simulate_prior(
+    name: str,
+    site: Mapping,
+    model: Path,
+    drivers: Path,
+    observations: Path,
+    output: Path,
+    *,
+    members: int,
+    seed: int,
+) -> None:
+    """Write ``members`` draws of the prior and the free runs that follow from them.
+
+    Parameters
+    ----------
+    name, site
+        Name and configuration of the site.
+    model
+        File of the model's parameters; its name is the model's.
+    drivers, observations
+        The site's cubes.
+    output
+        NetCDF with parameters, fluxes and pools of each member.
+    """
+    location = open_location(model, drivers, observations, site)
+    draws = location.prior.draw(members, generator(seed, "prior", name))
+    parameters = location.prior.to_parameters(location.prior.to_unit(draws))
+    series = process_ensemble(location.model, location.forcing, parameters)
+    dataset = series_dataset(location.model, series, location.streams, location.observations)
+    drawn = parameter_dataset(location.model, parameters, location.observations)
+    write_ensemble(
+        dataset.merge(drawn),
+        output,
+        title=f"Prior ensemble of {site['name']}",
+        source=location.model.name,
+        history="simulate_prior: free runs with parameters drawn from the prior",
+    )
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        simulate_prior(
+            snakemake.wildcards.site,  # noqa: F821
+            snakemake.params.site,  # noqa: F821
+            Path(snakemake.input.model),  # noqa: F821
+            Path(snakemake.input.drivers),  # noqa: F821
+            Path(snakemake.input.observations),  # noqa: F821
+            Path(snakemake.output.ensemble),  # noqa: F821
+            members=snakemake.params.members,  # noqa: F821
+            seed=snakemake.params.seed,  # noqa: F821
+        )

@@ -1,0 +1,60 @@
+"""State how wrong model and observations of one site are, and how their errors hang together."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from concerto.assimilation.location import open_location
+from concerto.assimilation.location import state_errors as estimate
+from concerto.scripting import script_log, write_text
+from concerto.seeds import generator
+
+log = logging.getLogger(__name__)
+
+
+def state_errors(
+    name: str,
+    site: Mapping,
+    model: Path,
+    drivers: Path,
+    observations: Path,
+    output: Path,
+    *,
+    constraints: Sequence[str],
+    budget: Mapping,
+    seed: int,
+) -> None:
+    """Write the stated errors of all streams of a site (JSON).
+
+    Parameters
+    ----------
+    name, site
+        Name and configuration of the site.
+    model, drivers, observations
+        File of the model's parameters; the site's cubes.
+    output
+        Where to write.
+    constraints, budget
+        Constraints switched on; budget of the ensemble smoother that calibrates the model.
+    """
+    location = open_location(model, drivers, observations, site)
+    statement = estimate(location, constraints, budget, generator(seed, "errors", name))
+    for stream, error in statement.model_errors.items():
+        log.info("%s, %s: %s", name, stream, error)
+    write_text(output, json.dumps(statement.to_dict(), indent=2) + "\n")
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        state_errors(
+            snakemake.wildcards.site,  # noqa: F821
+            snakemake.params.site,  # noqa: F821
+            Path(snakemake.input.model),  # noqa: F821
+            Path(snakemake.input.drivers),  # noqa: F821
+            Path(snakemake.input.observations),  # noqa: F821
+            Path(snakemake.output.statement),  # noqa: F821
+            constraints=snakemake.params.constraints,  # noqa: F821
+            budget=snakemake.params.budget,  # noqa: F821
+            seed=snakemake.params.seed,  # noqa: F821
+        )

@@ -1,0 +1,118 @@
+"""Write one page of the report: all sites, or one."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+from concerto.evaluation.comparison import diagnostics
+from concerto.products.files import write_text
+from concerto.products.report import RunFacts, SiteResults, read_picture, render_report
+from concerto.provenance import FILENAME
+from concerto.scripting import failures, script_log
+
+SHOWN_VERSIONS = (
+    "snakemake", "numpy", "numba", "pandas", "xarray", "scipy", "scikit-learn", "matplotlib",
+)  # fmt: skip
+
+
+def write_report(
+    page: str,
+    sites: Sequence[str],
+    config: Mapping[str, Any],
+    *,
+    run: Path,
+    raw: Sequence[Path],
+    figures: Sequence[str],
+    output: Path,
+) -> None:
+    """Write one page.
+
+    Parameters
+    ----------
+    page
+        ``index``, or the name of the only site.
+    sites
+        Sites of the page.
+    config
+        The run's configuration.
+    run
+        Folder of the run's results.
+    raw
+        Folders of the sources.
+    figures
+        Names of each site's figures, in the order of the page.
+    output
+        Where to write the page.
+    """
+    facts = RunFacts(
+        config=config,
+        product=config["assimilation"]["product"],
+        sources=[json.loads((folder / FILENAME).read_text(encoding="utf-8")) for folder in raw],
+        versions=versions(),
+        map=read_picture(run / "figures" / "sites.png"),
+        failed=failed_sites(run / "logs", [site for site in config["sites"] if site not in sites]),
+    )
+    write_text(
+        render_report(page, facts, [site_results(site, config, run, figures) for site in sites]),
+        output,
+    )
+
+
+def site_results(
+    site: str, config: Mapping[str, Any], run: Path, figures: Sequence[str]
+) -> SiteResults:
+    """Read what the report says of one site."""
+    posteriors = {
+        method: xr.load_dataset(run / "posterior" / site / f"{method}.nc")
+        for method in config["assimilation"]["methods"]
+    }
+    return SiteResults(
+        name=site,
+        settings=config["sites"][site],
+        verdicts={method: posterior.attrs for method, posterior in posteriors.items()},
+        diagnostics=diagnostics(posteriors[config["assimilation"]["product"]]),
+        scores=pd.read_csv(run / "evaluation" / site / "scores.csv"),
+        notes=pd.read_csv(run / "evaluation" / site / "notes.csv"),
+        methods=pd.read_csv(run / "evaluation" / site / "methods.csv"),
+        years=pd.read_csv(run / "products" / site / "budget.csv"),
+        means=pd.read_csv(run / "products" / site / "budget_mean.csv"),
+        masking=pd.read_csv(run / "cubes" / site / "masking.csv"),
+        figures=[read_picture(run / "figures" / site / f"{name}.png") for name in figures],
+    )
+
+
+def failed_sites(logs: Path, sites: Sequence[str]) -> dict[str, str]:
+    """Return the message with which each site's work ended, for those where it failed."""
+    return {
+        site: message for log, message in failures(logs) for site in sites if site in log.split(".")
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that this program finds."""
+    found = {"Python": platform.python_version()}
+    for name in SHOWN_VERSIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        write_report(
+            snakemake.wildcards.page,  # noqa: F821
+            snakemake.params.sites,  # noqa: F821
+            snakemake.params.config,  # noqa: F821
+            run=Path(snakemake.params.run),  # noqa: F821
+            raw=[Path(folder) for folder in snakemake.input.raw],  # noqa: F821
+            figures=snakemake.params.figures,  # noqa: F821
+            output=Path(snakemake.output.page),  # noqa: F821
+        )
+        print(f"Report: {snakemake.output.page}")  # noqa: F821

@@ -1,0 +1,273 @@
+"""Faults of a configuration are all named: the key, where, what was found and what would do."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from concerto import config as checks
+from concerto.errors import ConcertoError, InputError
+
+CONFIG = checks.ROOT / "config/config.yaml"
+DELETE = object()
+
+
+@pytest.fixture
+def config() -> dict:
+    return checks.load_yaml(CONFIG)
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """A copy of the configuration's folder, to put faults in."""
+    shutil.copytree(checks.ROOT / "config", tmp_path / "config")
+    return tmp_path
+
+
+def put(content: dict, path: list, value: object) -> None:
+    """Set, or delete, what is under a path of keys."""
+    *above, last = path
+    for key in above:
+        content = content[key]
+    if value is DELETE:
+        del content[last]
+    else:
+        content[last] = value
+
+
+def faults_of(config: dict, root: Path = checks.ROOT) -> str:
+    with pytest.raises(ConcertoError) as fault:
+        checks.validate_config(config, root)
+    return str(fault.value)
+
+
+def test_default_configuration_is_valid(config):
+    checks.validate_config(config)
+
+
+@pytest.mark.parametrize("file", sorted(CONFIG.parent.glob("sources/*.yaml")), ids=lambda f: f.stem)
+def test_each_source_is_valid(file):
+    source = checks.read_source(file.stem)
+    assert set(source.get("tables", {})) <= set(source["members"])
+
+
+@pytest.mark.parametrize("file", sorted(CONFIG.parent.glob("models/*.yaml")), ids=lambda f: f.stem)
+def test_each_model_is_valid(file):
+    checks.read_model(file.stem)
+
+
+BE_VIE = ["sites", "BE-Vie"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ([*BE_VIE, "elevation"], 1, r"BE-Vie\.elevation: unknown key; nearest valid: elevation_m"),
+        (["sed"], 1, "sed: unknown key; nearest valid: seed"),
+        (["seed"], DELETE, "seed: missing"),
+        (["seed"], 1.5, r"seed: found 1\.5; expected a whole number"),
+        (["seed"], True, "seed: found True; expected a whole number"),
+        (["run"], "../elsewhere", "run: found '../elsewhere'; expected text that matches"),
+        (["sites", "a/b"], {}, "sites: found 'a/b'; expected text that matches"),
+        (["sites"], {}, "sites: found a mapping with no keys; expected at least 1 key"),
+        ([*BE_VIE], None, "sites.BE-Vie: found nothing; expected a mapping"),
+        ([*BE_VIE, "latitude"], 95, "latitude: found 95; expected at most 90"),
+        ([*BE_VIE, "longitude"], "5.99E", "longitude: found '5.99E'; expected a finite number"),
+        ([*BE_VIE, "igbp"], "MX", "igbp: found 'MX'; nearest valid: MF"),
+        (
+            [*BE_VIE, "records", 0, "reader"],
+            "fluxnt",
+            r"records\[0\]\.reader: unknown name 'fluxnt'",
+        ),
+        ([*BE_VIE, "records", 0, "source"], "be_vie", "'be_vie'; nearest valid: be_vie_2014"),
+        ([*BE_VIE, "records", 1, "file"], "merged.csv", r"unknown member 'merged\.csv'; nearest"),
+        ([*BE_VIE, "records"], [], r"records: found a list of 0; expected at least 1 item"),
+        ([*BE_VIE, "streams"], ["nee", "gdp"], r"streams\[1\]: unknown name 'gdp'; nearest.*: gpp"),
+        (
+            [*BE_VIE, "streams"],
+            ["nee", "nee"],
+            "streams: found a list of 2; expected no item twice",
+        ),
+        ([*BE_VIE, "training"], {}, "expected at least 1 key.* of period, blocks"),
+        ([*BE_VIE, "training", "period"], ["2014-01-01", "2014-02-01"], "expected at most 1 key"),
+        ([*BE_VIE, "training", "blocks", "train"], 3, "train: found 3; expected less than of"),
+        (["sites", "CH-Dav", "training", "period", 1], "2012-01-01", "expected less than item 1"),
+        (["sites", "CH-Dav", "training", "period", 1], "2018-02-30", "expected a date"),
+        (
+            ["sites", "CH-Dav", "training", "period", 0],
+            datetime.date(2013, 1, 1),
+            "found 2013-01-01 without quotes; expected text",
+        ),
+        (
+            ["borders", "file"],
+            "lowres.shp",
+            r"borders\.file: unknown member 'lowres\.shp'; nearest",
+        ),
+        (["quality", "minimum_good_fraction"], 80, "found 80; expected at most 1"),
+        (["quality", "minimum_good_fraction"], float("nan"), "found nan; expected a finite number"),
+        (["quality", "gap_correlation_halfhours"], 0, "found 0; expected at least 1"),
+        (["model"], "dalec", "model: unknown name 'dalec'; nearest valid: dalec2"),
+        (
+            ["constraints", 0],
+            "turnover",
+            r"constraints\[0\]: found 'turnover'; nearest valid: turn",
+        ),
+        (
+            ["assimilation", "methods", 0],
+            "demc",
+            r"methods\[0\]: unknown name 'demc'; nearest.*demcz",
+        ),
+        (["assimilation", "methods"], ["esmda"], "product: unknown name 'demcz'; nearest.*: esmda"),
+        (["assimilation", "budgets", "esmda"], DELETE, "budgets.esmda: missing; methods names it"),
+        (["assimilation", "budgets", "enkf"], {}, "budgets: unknown name 'enkf'; nearest"),
+        (["assimilation", "budgets", "esmda", "members"], -5, "found -5; expected more than 0"),
+        (["projection", "members"], 1, "members: found 1; expected at least 2"),
+    ],
+)
+def test_fault_is_named(config, path, value, message):
+    put(config, path, value)
+    assert re.search(message, faults_of(config))
+
+
+def test_all_faults_are_named_at_once(config):
+    config["sites"]["BE-Vie"]["latitude"] = 95
+    config["sites"]["CH-Dav"]["longitude"] = 195
+    config["model"] = "dalec3"
+    message = faults_of(config)
+    assert message.startswith("configuration: 3 faults")
+    for word in ("BE-Vie.latitude", "CH-Dav.longitude", "dalec3"):
+        assert word in message
+
+
+def change_file(root: Path, file: str, path: list, value: object) -> None:
+    content = yaml.safe_load((root / file).read_text())
+    put(content, path, value)
+    (root / file).write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["min"], 0.9, r"\[autotrophic_fraction\]\.min: found 0\.9; expected less than max, which"),
+        (["max"], 0.2, r"\[autotrophic_fraction\]\.min: found 0\.2; expected less than max"),
+        (["max"], "high", "max: found 'high'; expected a finite number"),
+        (["unit"], DELETE, r"parameters\[autotrophic_fraction\]\.unit: missing"),
+        (["median"], DELETE, r"\[autotrophic_fraction\]\.median: missing"),
+        (["min"], 0.0, "min: found 0.0; expected more than 0"),
+        (["prior"], "lognormal", "prior: found 'lognormal'; nearest valid: log-normal"),
+        (["name"], "leaf_mass", "parameters: name 'leaf_mass' more than once"),
+    ],
+)
+def test_fault_of_a_prior_is_named(config, root, path, value, message):
+    change_file(root, "config/models/dalec2.yaml", ["parameters", 1, *path], value)
+    found = faults_of(config, root)
+    assert re.search(message, found)
+    assert "dalec2.yaml" in found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["licence"], DELETE, "licence: missing"),
+        (["protocol"], "packge", "protocol: unknown name 'packge'; nearest valid: package"),
+        (["locator", "sha256"], "abc", "locator.sha256: found 'abc'; expected text that matches"),
+        (["locator", "version"], 1.0, r"locator\.version: found 1\.0; expected text"),
+        (["locator", "url"], "x", "locator.url: unknown key"),
+        (["members", "../x"], "x", r"members: found '\.\./x'; expected text that matches"),
+        (["members", "provenance.json"], "x", "members: found 'provenance.json'"),
+        (["tables"], {"a.csv": {"tme": {}}}, r"tables\.a\.csv\.tme: unknown key; nearest.*: time"),
+    ],
+)
+def test_fault_of_a_source_is_named(config, root, path, value, message):
+    change_file(root, "config/sources/be_vie_2014.yaml", path, value)
+    found = faults_of(config, root)
+    assert re.search(message, found)
+    assert "be_vie_2014.yaml" in found
+
+
+def test_unknown_source_and_model_name_the_nearest(root):
+    with pytest.raises(ConcertoError, match="nearest valid: be_vie_2014"):
+        checks.read_source("be_vie_2015", root)
+    with pytest.raises(ConcertoError, match="nearest valid: dalec2"):
+        checks.read_model("dalec3", root)
+
+
+def test_identity_of_a_source_leaves_out_how_it_is_read(root):
+    before = checks.source_identity("be_vie_2014", root)
+    change_file(root, "config/sources/be_vie_2014.yaml", ["tables"], DELETE)
+    assert checks.source_identity("be_vie_2014", root) == before
+    change_file(root, "config/sources/be_vie_2014.yaml", ["locator", "sha256"], "0" * 64)
+    assert checks.source_identity("be_vie_2014", root) != before
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "found"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "line 3, column 1", "key 'a' a second time"),
+        ("a: {b: 1, b: 2}\n", "line 1, column 11", "key 'b' a second time"),
+        ("a: [1\nb: 2\n", "line 2", "expected"),
+        ("a: 1\n\tb: 2\n", "line 2, column 1", "cannot start any token"),
+    ],
+)
+def test_malformed_yaml_names_line_and_column(tmp_path, text, place, found):
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError) as fault:
+        checks.load_yaml(file)
+    assert fault.value.file == str(file)
+    assert place in fault.value.field
+    assert found in fault.value.found
+
+
+def test_yaml_that_is_no_text_or_missing(tmp_path):
+    (tmp_path / "x.yaml").write_bytes(b"a: \xff\xfe")
+    with pytest.raises(InputError, match="UTF-8"):
+        checks.load_yaml(tmp_path / "x.yaml")
+    with pytest.raises(InputError, match="found nothing"):
+        checks.load_yaml(tmp_path / "y.yaml")
+
+
+def properties(schema: object, path: str = "") -> Iterator[tuple[str, dict]]:
+    """Yield each key that the schema allows, with what it says of it."""
+    if isinstance(schema, dict):
+        for name, value in schema.items():
+            if name == "properties" and path.rpartition(".")[-1] not in ("if", "then"):
+                yield from ((f"{path}.{key}", said) for key, said in value.items())
+            yield from properties(value, f"{path}.{name}")
+    elif isinstance(schema, list):
+        for number, value in enumerate(schema):
+            yield from properties(value, f"{path}.{number}")
+
+
+def test_each_key_is_described_and_each_mapping_is_closed():
+    schema = checks.load_yaml(checks.ROOT / "config/schema.yaml")
+    keys = dict(properties(schema))
+    assert len(keys) > 60
+    assert [path for path, said in keys.items() if "description" not in said] == []
+    mappings = [schema, *schema["$defs"].values(), *keys.values()]
+    with_keys = [said for said in mappings if "properties" in said]
+    assert [said for said in with_keys if said.get("additionalProperties") is not False] == []
+
+
+def test_names_in_the_schema_are_those_of_the_library():
+    """The schema is read without importing what it names, so it repeats three lists of names."""
+    from concerto.assimilation import constraints
+    from concerto.domain import IGBP, QUANTITIES
+
+    schema = checks.load_yaml(checks.ROOT / "config/schema.yaml")
+    assert set(schema["properties"]["constraints"]["items"]["enum"]) == set(constraints.NAMES)
+    assert set(schema["$defs"]["site"]["properties"]["igbp"]["enum"]) == set(IGBP)
+    columns = schema["$defs"]["table"]["properties"]["variables"]["propertyNames"]["enum"]
+    assert set(columns) == set(QUANTITIES) - {"burned_area_fraction"}
+
+
+def test_validation_leaves_the_configuration_alone(config):
+    before = copy.deepcopy(config)
+    checks.validate_config(config)
+    assert config == before

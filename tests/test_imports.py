@@ -1,0 +1,93 @@
+"""What a script needs is read from its text, through the library modules it uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from concerto.errors import ConcertoError
+from concerto.imports import external_imports, library_modules
+from concerto.plugins import LIBRARY, PACKAGES
+
+
+def script(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "script.py"
+    for number in range(len(list(tmp_path.iterdir()))):
+        file = tmp_path / f"script{number}.py"
+    file.write_text(text)
+    return file
+
+
+def names(files: list[Path]) -> set[str]:
+    return {file.relative_to(LIBRARY).as_posix() for file in files}
+
+
+def test_modules_are_followed_through_modules(tmp_path):
+    found = names(library_modules(script(tmp_path, "from concerto.config import load_yaml\n")))
+    assert found == {"__init__.py", "config.py", "errors.py", "plugins.py"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import concerto.sources._archive\n",
+        "from concerto.sources import _archive\n",
+        "from concerto.sources._archive import extract\n",
+        "def later():\n    from concerto.sources._archive import extract\n",
+    ],
+)
+def test_each_way_of_importing_counts(tmp_path, text):
+    assert "sources/_archive.py" in names(library_modules(script(tmp_path, text)))
+
+
+def test_one_plugin_named_is_one_plugin(tmp_path):
+    found = names(library_modules(script(tmp_path, "import concerto.operators.lai\n")))
+    assert "operators/lai.py" in found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from concerto.plugins import load\nload('{}', name)\n",
+        "from concerto import plugins\nplugins.load('{}', name)\n",
+        "import concerto.{}\n",
+    ],
+)
+def test_loading_by_name_counts_every_plugin(tmp_path, package, text):
+    found = library_modules(script(tmp_path, text.format(package)))
+    folder = LIBRARY.joinpath(*package.split("."))
+    assert set(folder.glob("*.py")) <= set(found)
+
+
+def test_other_functions_called_load_do_not_count(tmp_path):
+    text = "import json, concerto.plugins\njson.load('readers', x)\n"
+    assert not any("readers" in name for name in names(library_modules(script(tmp_path, text))))
+
+
+def test_load_of_a_package_that_the_text_does_not_name_is_refused(tmp_path):
+    with pytest.raises(ConcertoError, match=r"line 2: load\(\) must name one of"):
+        library_modules(script(tmp_path, "from concerto.plugins import load\nload(kind, 'x')\n"))
+
+
+def test_import_of_what_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ConcertoError, match=r"imports concerto\.nowhere"):
+        library_modules(script(tmp_path, "import concerto.nowhere\n"))
+
+
+def test_external_imports_leave_out_the_standard_library(tmp_path):
+    file = script(tmp_path, "import json\nimport numpy.linalg\nfrom concerto import config\n")
+    needed = external_imports(file)
+    assert set(needed) == {"numpy", "yaml", "jsonschema"}
+    assert needed["numpy"] == {file}
+    assert needed["yaml"] == {LIBRARY / "config.py"}
+
+
+def test_package_that_another_one_imports_on_demand_counts(tmp_path):
+    needed = external_imports(script(tmp_path, "import pandas\npandas.read_parquet(path)\n"))
+    assert set(needed) == {"pandas", "pyarrow"}
+
+
+def test_acquisition_needs_what_its_protocols_need():
+    needed = external_imports(LIBRARY.parent / "acquire_source.py")
+    assert set(needed) == {"jsonschema", "pypi_simple", "requests", "yaml"}
