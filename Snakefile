@@ -11,19 +11,22 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from concerto.config import load_yaml, source_identity, validate_config
+from concerto.config import check_targets, load_yaml, source_identity, validate_config
 from concerto.errors import ConcertoError
-from concerto.imports import library_modules
+from concerto.imports import digest
 from concerto.scripting import failures
 
+# One's own configuration with sites takes the place of the default one, whose sites it would get.
+if "sites" not in config:
 
-configfile: "config/config.yaml"
+    configfile: "config/config.yaml"
 
 
 try:
     for file in workflow.configfiles:
         load_yaml(Path(file))
     validate_config(config)
+    check_targets(sys.argv[1:], config)
 except ConcertoError as error:
     raise WorkflowError(str(error)) from None
 
@@ -32,7 +35,7 @@ SITES = list(config["sites"])
 METHODS = config["assimilation"]["methods"]
 REPORT = f"{RUN}/report/index.html"
 
-os.environ["NUMBA_CACHE_DIR"] = str(Path(RUN, "numba_cache").resolve())
+os.environ.update(NUMBA_CACHE_DIR=str(Path(RUN, "numba_cache").resolve()))
 # One job, one core: libraries must not start threads of their own.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -44,16 +47,7 @@ wildcard_constraints:
     source="[a-z0-9_]+",
 
 
-def library(script):
-    """Return the library modules of a rule's script, so that editing one reruns the rule."""
-    return [str(file) for file in library_modules(Path(workflow.basedir, "scripts", f"{script}.py"))]
-
-
-def site_config(wildcards):
-    """Return the configuration of the site of a job."""
-    return config["sites"][wildcards.site]
-
-
+include: "rules/common.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/simulate.smk"
@@ -78,5 +72,6 @@ onsuccess:
 onerror:
     for place, message in failures(Path(RUN, "logs")):
         print(f"Failed: {place}: {message}")
-    pages = [page for site in SITES if (page := Path(RUN, "report", f"{site}.html")).exists()]
-    print(f"Sites with a report: {', '.join(map(str, pages)) or 'none'}")
+    pages = [Path(RUN, "report", f"{site}.html") for site in SITES]
+    found = [str(page) for page in pages if page.exists()]
+    print(f"Sites with a report: {', '.join(found) or 'none'}")

@@ -3,7 +3,6 @@
 
 rule state_errors:
     input:
-        library=library("state_errors"),
         model=f"config/models/{config['model']}.yaml",
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
@@ -20,6 +19,7 @@ rule state_errors:
         mem_mb=2000,
         runtime=10,
     params:
+        library=library("state_errors"),
         site=site_config,
         constraints=config["constraints"],
         budget=config["assimilation"]["budgets"]["esmda"],
@@ -32,7 +32,6 @@ rule state_errors:
 
 rule assimilate_site:
     input:
-        library=library("assimilate_site"),
         model=f"config/models/{config['model']}.yaml",
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
@@ -43,18 +42,19 @@ rule assimilate_site:
         f"{RUN}/logs/assimilate_site.{{site}}.{{method}}.log",
     benchmark:
         f"{RUN}/benchmarks/assimilate_site.{{site}}.{{method}}.tsv"
+    # Longest jobs first.
+    priority: 10
     conda:
         "../envs/model.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    # Longest jobs first.
-    priority: 10
     params:
+        library=library("assimilate_site"),
         site=site_config,
         constraints=config["constraints"],
-        budget=lambda wildcards: config["assimilation"]["budgets"][wildcards.method],
+        budget=method_budget,
         seed=config["seed"],
     message:
         "Assimilate {wildcards.site} by {wildcards.method}"

@@ -3,10 +3,9 @@
 
 rule fit_baselines:
     input:
-        library=library("fit_baselines"),
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
-        prior=f"{RUN}/prior/{{site}}.nc",
+        projection=f"{RUN}/projection/{{site}}/{config['assimilation']['product']}.nc",
     output:
         ensembles=f"{RUN}/evaluation/{{site}}/baselines.nc",
     log:
@@ -20,6 +19,7 @@ rule fit_baselines:
         mem_mb=2000,
         runtime=10,
     params:
+        library=library("fit_baselines"),
         members=config["projection"]["members"],
         seed=config["seed"],
     message:
@@ -30,7 +30,6 @@ rule fit_baselines:
 
 rule score_site:
     input:
-        library=library("score_site"),
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
         projections=expand(
             f"{RUN}/projection/{{{{site}}}}/{{method}}.nc", method=METHODS
@@ -50,6 +49,7 @@ rule score_site:
         mem_mb=3000,
         runtime=10,
     params:
+        library=library("score_site"),
         methods=METHODS,
         seed=config["seed"],
     message:
@@ -60,7 +60,6 @@ rule score_site:
 
 rule compare_methods:
     input:
-        library=library("compare_methods"),
         posteriors=expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS),
     output:
         table=f"{RUN}/evaluation/{{site}}/methods.csv",
@@ -75,6 +74,7 @@ rule compare_methods:
         mem_mb=1500,
         runtime=10,
     params:
+        library=library("compare_methods"),
         methods=METHODS,
         reference=config["assimilation"]["product"],
     message:

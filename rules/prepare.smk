@@ -3,7 +3,6 @@
 
 rule read_tower:
     input:
-        library=library("read_tower"),
         raw=ancient(
             lambda wildcards: [
                 f"{RUN}/raw/{record['source']}"
@@ -27,6 +26,7 @@ rule read_tower:
         mem_mb=2000,
         runtime=15,
     params:
+        library=library("read_tower"),
         site=site_config,
     message:
         "Read the records of {wildcards.site}"
@@ -36,7 +36,6 @@ rule read_tower:
 
 rule aggregate_daily:
     input:
-        library=library("aggregate_daily"),
         record=rules.read_tower.output.cube,
         borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
     output:
@@ -55,6 +54,7 @@ rule aggregate_daily:
         mem_mb=2000,
         runtime=15,
     params:
+        library=library("aggregate_daily"),
         site=site_config,
         quality=config["quality"],
         borders=config["borders"]["file"],

@@ -3,7 +3,6 @@
 
 rule project_site:
     input:
-        library=library("project_site"),
         model=f"config/models/{config['model']}.yaml",
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
@@ -22,6 +21,7 @@ rule project_site:
         mem_mb=3000,
         runtime=10,
     params:
+        library=library("project_site"),
         site=site_config,
         members=config["projection"]["members"],
         seed=config["seed"],

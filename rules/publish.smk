@@ -1,37 +1,11 @@
 # What a run publishes: NetCDF, budget, figures and the report.
 
-PRODUCT = config["assimilation"]["product"]
-# In the order in which the report shows them.
-FIGURES = [
-    "timeseries",
-    "seasonal_cycle",
-    "observed_predicted",
-    "coverage",
-    "pools",
-    "parameters",
-]
-BORDERS = f"{RUN}/raw/{config['borders']['source']}"
 
-
-def sources_of(sites):
-    """Return the folders of the sources that some sites' records come from, each once."""
-    records = [record for site in sites for record in config["sites"][site]["records"]]
-    return list(dict.fromkeys(f"{RUN}/raw/{record['source']}" for record in records))
-
-
-def page_sites(wildcards):
-    """Return the sites of a page of the report: all of them on the index."""
-    return SITES if wildcards.page == "index" else [wildcards.page]
-
-
-def page_files(*patterns):
-    """Return a function that lists files of each site of a page."""
-    return lambda wildcards: expand(patterns, site=page_sites(wildcards))
+include: "pages.smk"
 
 
 rule write_product:
     input:
-        library=library("write_product"),
         projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
         raw=ancient(lambda wildcards: sources_of([wildcards.site])),
@@ -48,6 +22,7 @@ rule write_product:
         mem_mb=2500,
         runtime=10,
     params:
+        library=library("write_product"),
         site=site_config,
     message:
         "Write the product of {wildcards.site}"
@@ -57,7 +32,6 @@ rule write_product:
 
 rule write_budget:
     input:
-        library=library("write_budget"),
         projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
@@ -74,6 +48,9 @@ rule write_budget:
     resources:
         mem_mb=2500,
         runtime=10,
+    params:
+        library=library("write_budget"),
+        seed=config["seed"],
     message:
         "Write the carbon budget of {wildcards.site}"
     script:
@@ -82,7 +59,6 @@ rule write_budget:
 
 rule plot_timeseries:
     input:
-        library=library("plot_timeseries"),
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
         projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
@@ -100,6 +76,7 @@ rule plot_timeseries:
         mem_mb=2500,
         runtime=10,
     params:
+        library=library("plot_timeseries"),
         method=PRODUCT,
     message:
         "Draw the time series of {wildcards.site}"
@@ -109,7 +86,6 @@ rule plot_timeseries:
 
 rule plot_seasonal_cycle:
     input:
-        library=library("plot_seasonal_cycle"),
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
         projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
@@ -129,6 +105,7 @@ rule plot_seasonal_cycle:
         mem_mb=3000,
         runtime=10,
     params:
+        library=library("plot_seasonal_cycle"),
         method=PRODUCT,
     message:
         "Draw the mean season of {wildcards.site}"
@@ -138,7 +115,6 @@ rule plot_seasonal_cycle:
 
 rule plot_observed_predicted:
     input:
-        library=library("plot_observed_predicted"),
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
         projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
@@ -157,6 +133,7 @@ rule plot_observed_predicted:
         mem_mb=2500,
         runtime=10,
     params:
+        library=library("plot_observed_predicted"),
         method=PRODUCT,
     message:
         "Draw predicted against observed values of {wildcards.site}"
@@ -166,7 +143,6 @@ rule plot_observed_predicted:
 
 rule plot_coverage:
     input:
-        library=library("plot_coverage"),
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
         projections=expand(
             f"{RUN}/projection/{{{{site}}}}/{{method}}.nc", method=METHODS
@@ -187,6 +163,7 @@ rule plot_coverage:
         mem_mb=3000,
         runtime=10,
     params:
+        library=library("plot_coverage"),
         methods=METHODS,
         seed=config["seed"],
     message:
@@ -197,7 +174,6 @@ rule plot_coverage:
 
 rule plot_pools:
     input:
-        library=library("plot_pools"),
         projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
     output:
@@ -214,6 +190,7 @@ rule plot_pools:
         mem_mb=2500,
         runtime=10,
     params:
+        library=library("plot_pools"),
         method=PRODUCT,
     message:
         "Draw the carbon pools of {wildcards.site}"
@@ -223,7 +200,6 @@ rule plot_pools:
 
 rule plot_parameters:
     input:
-        library=library("plot_parameters"),
         prior=f"{RUN}/prior/{{site}}.nc",
         posteriors=expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS),
     output:
@@ -240,6 +216,7 @@ rule plot_parameters:
         mem_mb=1500,
         runtime=10,
     params:
+        library=library("plot_parameters"),
         methods=METHODS,
     message:
         "Draw the parameters of {wildcards.site}"
@@ -249,7 +226,6 @@ rule plot_parameters:
 
 rule plot_sites:
     input:
-        library=library("plot_sites"),
         borders=ancient(BORDERS),
     output:
         figure=f"{RUN}/figures/sites.png",
@@ -265,6 +241,7 @@ rule plot_sites:
         mem_mb=1500,
         runtime=10,
     params:
+        library=library("plot_sites"),
         sites=config["sites"],
         borders=config["borders"]["file"],
     message:
@@ -275,7 +252,6 @@ rule plot_sites:
 
 rule write_report:
     input:
-        library=library("write_report"),
         template="scripts/concerto/products/report.html.j2",
         raw=ancient(lambda wildcards: [*sources_of(page_sites(wildcards)), BORDERS]),
         masking=page_files(f"{RUN}/cubes/{{site}}/masking.csv"),
@@ -315,8 +291,8 @@ rule write_report:
         mem_mb=1500,
         runtime=10,
     params:
+        library=library("write_report"),
         sites=page_sites,
-        run=RUN,
         figures=FIGURES,
         config=config,
     message:

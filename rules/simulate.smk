@@ -3,7 +3,6 @@
 
 rule simulate_prior:
     input:
-        library=library("simulate_prior"),
         model=f"config/models/{config['model']}.yaml",
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
@@ -20,6 +19,7 @@ rule simulate_prior:
         mem_mb=2000,
         runtime=10,
     params:
+        library=library("simulate_prior"),
         site=site_config,
         members=config["projection"]["members"],
         seed=config["seed"],

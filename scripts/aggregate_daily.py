@@ -72,10 +72,12 @@ def aggregate_daily(
             f"Daily observations at {title}",
         ),
     }
+    # All that can fail for the data's sake comes before the first file is written.
+    properties = land_properties(location, borders)
     for path, (ds, schema, heading) in daily.items():
         write_daily(ds, path, schema, location, title=heading, source=cube.attrs["source"])
     write_cube(
-        at_location(land_properties(location, borders), location),
+        at_location(properties, location),
         land,
         LAND,
         title=f"Land properties at {title}",
@@ -83,6 +85,8 @@ def aggregate_daily(
         history="aggregate_daily: country looked up in the borders",
     )
     write_table(count.table(), masking)
+    for stream, valid in daily[observations][0][list(site["streams"])].count().items():
+        log.info("%s: %d valid days of %s", name, valid, stream)
 
 
 def write_daily(

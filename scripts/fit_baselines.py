@@ -20,14 +20,15 @@ log = logging.getLogger(__name__)
 
 
 def fit_baselines(
-    drivers: Path, observations: Path, prior: Path, output: Path, *, members: int, seed: int
+    drivers: Path, observations: Path, projection: Path, output: Path, *, members: int, seed: int
 ) -> None:
     """Write the predictive ensembles of both baselines.
 
     Parameters
     ----------
-    drivers, observations, prior
-        The site's cubes and prior ensemble, which carries the training flags.
+    drivers, observations, projection
+        The site's cubes, and an ensemble, which carries the training flags and says what is
+        predicted.
     output
         NetCDF with ``S_climatology`` and ``S_regression`` (member, location, time).
     members, seed
@@ -35,7 +36,7 @@ def fit_baselines(
     """
     record = read_cube(observations, OBSERVATIONS_DAILY)
     dataset = baselines.fit_baselines(
-        read_cube(drivers, DRIVERS_DAILY), record, xr.load_dataset(prior), members, seed
+        read_cube(drivers, DRIVERS_DAILY), record, xr.load_dataset(projection), members, seed
     )
     fields = {
         str(name): Field(variable.attrs["units"], ("member", "location", "time"), complete=True)
@@ -58,7 +59,7 @@ if "snakemake" in globals():
         fit_baselines(
             Path(snakemake.input.drivers),  # noqa: F821
             Path(snakemake.input.observations),  # noqa: F821
-            Path(snakemake.input.prior),  # noqa: F821
+            Path(snakemake.input.projection),  # noqa: F821
             Path(snakemake.output.ensembles),  # noqa: F821
             members=snakemake.params.members,  # noqa: F821
             seed=snakemake.params.seed,  # noqa: F821

@@ -8,7 +8,12 @@ import numpy as np
 import xarray as xr
 from concerto.assimilation.location import ErrorStatement, open_location
 from concerto.ensembles import series_dataset, write_ensemble
-from concerto.projection.ensemble import error_ensemble, process_ensemble, with_totals
+from concerto.projection.ensemble import (
+    error_ensemble,
+    observation_factors,
+    process_ensemble,
+    with_totals,
+)
 from concerto.scripting import script_log
 from concerto.seeds import generator
 
@@ -47,8 +52,15 @@ def project_site(
     process = process_ensemble(location.model, location.forcing, draws[chosen])
     misfits = error_ensemble(errors, location.forcing, location.streams, process, rng)
     series = with_totals(process, misfits)
+    dataset = series_dataset(
+        location.model,
+        series,
+        location.streams,
+        location.observations,
+        observation_factors(errors, series),
+    )
     write_ensemble(
-        series_dataset(location.model, series, location.streams, location.observations),
+        dataset,
         output,
         title=f"Posterior ensemble of {site['name']}",
         source=location.model.name,

@@ -36,7 +36,7 @@ def simulate_prior(
     """
     location = open_location(model, drivers, observations, site)
     draws = location.prior.draw(members, generator(seed, "prior", name))
-    parameters = location.prior.to_parameters(location.prior.to_unit(draws))
+    parameters = location.prior.parameters_of(draws)
     series = process_ensemble(location.model, location.forcing, parameters)
     dataset = series_dataset(location.model, series, location.streams, location.observations)
     drawn = parameter_dataset(location.model, parameters, location.observations)

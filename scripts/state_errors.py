@@ -7,7 +7,8 @@ from pathlib import Path
 
 from concerto.assimilation.location import open_location
 from concerto.assimilation.location import state_errors as estimate
-from concerto.scripting import script_log, write_text
+from concerto.products.files import write_text
+from concerto.scripting import script_log
 from concerto.seeds import generator
 
 log = logging.getLogger(__name__)
@@ -40,9 +41,9 @@ def state_errors(
     """
     location = open_location(model, drivers, observations, site)
     statement = estimate(location, constraints, budget, generator(seed, "errors", name))
-    for stream, error in statement.model_errors.items():
+    for stream, error in statement.stream_errors.items():
         log.info("%s, %s: %s", name, stream, error)
-    write_text(output, json.dumps(statement.to_dict(), indent=2) + "\n")
+    write_text(json.dumps(statement.to_dict(), indent=2) + "\n", output)
 
 
 if "snakemake" in globals():

@@ -15,6 +15,7 @@ def write_budget(
     posterior: Path,
     observations: Path,
     *,
+    seed: int,
     years: Path,
     means: Path,
 ) -> None:
@@ -26,6 +27,8 @@ def write_budget(
         Name of the site.
     projection, posterior, observations
         Ensemble and posterior of the published method; the site's observations.
+    seed
+        Seed of the draws of the u* threshold.
     years, means
         Where to write the two tables (CSV).
     """
@@ -34,6 +37,7 @@ def write_budget(
         xr.load_dataset(projection),
         read_cube(observations, OBSERVATIONS_DAILY),
         str(xr.load_dataset(posterior).attrs["converged"]),
+        seed,
     )
     for table, path in zip(tables, (years, means), strict=True):
         write_table(table, path)
@@ -46,6 +50,7 @@ if "snakemake" in globals():
             Path(snakemake.input.projection),  # noqa: F821
             Path(snakemake.input.posterior),  # noqa: F821
             Path(snakemake.input.observations),  # noqa: F821
+            seed=snakemake.params.seed,  # noqa: F821
             years=Path(snakemake.output.years),  # noqa: F821
             means=Path(snakemake.output.means),  # noqa: F821
         )

@@ -110,7 +110,7 @@ if "snakemake" in globals():
             snakemake.wildcards.page,  # noqa: F821
             snakemake.params.sites,  # noqa: F821
             snakemake.params.config,  # noqa: F821
-            run=Path(snakemake.params.run),  # noqa: F821
+            run=Path(snakemake.output.page).parents[1],  # noqa: F821
             raw=[Path(folder) for folder in snakemake.input.raw],  # noqa: F821
             figures=snakemake.params.figures,  # noqa: F821
             output=Path(snakemake.output.page),  # noqa: F821

@@ -118,7 +118,7 @@ def make_truth(weather: dict, rng: np.random.Generator) -> dict[str, np.ndarray]
     }
 
 
-def make_projection(  # noqa: PLR0917
+def make_projection(
     site: Site,
     times: pd.DatetimeIndex,
     truth: dict,
@@ -302,6 +302,8 @@ def write_site(run: Path, site: Site, seed: int) -> None:
         extra={"parameters": (("member", "location", "parameter"), draws)},
     ).assign_coords(description)
     (run / "prior").mkdir(exist_ok=True)
+    # Before calibration nothing is known of the model's error.
+    prior = prior.drop_vars([name for name in prior if str(name).endswith("_total")])
     prior.to_netcdf(run / "prior" / f"{site.name}.nc")
     for method in ("demcz", "esmda"):
         for stage, dataset in (

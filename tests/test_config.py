@@ -271,3 +271,37 @@ def test_validation_leaves_the_configuration_alone(config):
     before = copy.deepcopy(config)
     checks.validate_config(config)
     assert config == before
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "all",
+        "results/default/report/index.html",
+        "results/default/report/BE-Vie.html",
+        "results/default/figures/sites.png",
+        "results/default/figures/CH-Dav/pools.png",
+        "results/default/raw/be_vie_2014",
+        "results/default/posterior/BE-Vie/demcz.nc",
+        "results/other/prior/XX-Xxx.nc",
+        "README.md",
+    ],
+)
+def test_target_of_a_known_site_or_of_none_passes(config, target):
+    checks.check_targets([target], config)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "results/default/report/BE-Vi.html",
+        "results/default/prior/BE-Vi.nc",
+        "results/default/cubes/BE-Vi/drivers.nc",
+        "results/default/figures/BE-Vi/pools.png",
+    ],
+)
+def test_target_of_an_unknown_site_names_the_nearest(config, target):
+    with pytest.raises(ConcertoError) as fault:
+        checks.check_targets(["results/default/report/BE-Vie.html", target], config)
+    expected = f"{target}: unknown site 'BE-Vi'; nearest valid: BE-Vie (of BE-Vie, CH-Dav)"
+    assert str(fault.value) == expected

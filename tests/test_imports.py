@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from concerto import imports
 from concerto.errors import ConcertoError
-from concerto.imports import external_imports, library_modules
+from concerto.imports import digest, external_imports, library_modules
 from concerto.plugins import LIBRARY, PACKAGES
 
 
@@ -73,6 +75,41 @@ def test_load_of_a_package_that_the_text_does_not_name_is_refused(tmp_path):
 def test_import_of_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(ConcertoError, match=r"imports concerto\.nowhere"):
         library_modules(script(tmp_path, "import concerto.nowhere\n"))
+
+
+@pytest.fixture
+def own_library(tmp_path, monkeypatch) -> Path:
+    """A copy of the library that may be edited."""
+    copy = tmp_path / "scripts" / LIBRARY.name
+    shutil.copytree(LIBRARY, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(imports, "LIBRARY", copy)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("edited", "counts"),
+    [
+        ("products/report.py", True),
+        ("products/report.html.j2", True),
+        ("errors.py", True),
+        ("models/dalec2.py", False),
+        ("plots/pools.py", False),
+    ],
+)
+def test_digest_is_of_what_a_script_uses(tmp_path, own_library, edited, counts):
+    file = script(tmp_path, "from concerto.products.report import render_report\n")
+    before = digest(file)
+    assert digest(file) == before
+    with (own_library / edited).open("a") as module:
+        module.write("\n")
+    assert (digest(file) != before) == counts
+
+
+def test_digest_does_not_depend_on_where_the_library_is(tmp_path, own_library, monkeypatch):
+    text = "from concerto.products.report import render_report\n"
+    elsewhere = digest(script(tmp_path, text))
+    monkeypatch.setattr(imports, "LIBRARY", LIBRARY)
+    assert digest(script(tmp_path, text)) == elsewhere
 
 
 def test_external_imports_leave_out_the_standard_library(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,17 @@ from concerto.errors import ConcertoError, InputError
 from concerto.plugins import PACKAGES, available, suggestion
 
 ROOT = Path(__file__).resolve().parents[2]
+# Folders of a run whose files and folders are called by a site's name, but for those named here.
+SITE_STAGES: Mapping[str, tuple[str, ...]] = {
+    "cubes": (),
+    "prior": (),
+    "posterior": (),
+    "projection": (),
+    "evaluation": (),
+    "products": (),
+    "figures": ("sites",),
+    "report": ("index",),
+}
 # What of a source decides which files it brings and what their provenance says of them.
 IDENTITY = ("title", "protocol", "locator", "members", "licence", "citation")
 
@@ -38,6 +49,31 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
     """
     faults = _faults(config, _schema(), root) or _faults_of_files(config, root)
     _refuse("configuration", faults)
+
+
+def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
+    """Check that files of a run which are asked for by path are of sites that it has.
+
+    Parameters
+    ----------
+    targets
+        Names of rules, or paths from the folder that has the folder results.
+    config
+        The configuration, valid.
+
+    Raises
+    ------
+    ConcertoError
+        Naming the site that is unknown, the nearest one and all that there are.
+    """
+    for target in targets:
+        parts = Path(target).parts
+        if len(parts) < 4 or parts[:2] != ("results", config["run"]) or parts[2] not in SITE_STAGES:
+            continue
+        name = parts[3].partition(".")[0]
+        if name not in (*config["sites"], *SITE_STAGES[parts[2]]):
+            offer = suggestion(name, config["sites"])
+            raise ConcertoError(f"{target}: unknown site {name!r}; {offer}")
 
 
 def read_source(name: str, root: Path = ROOT) -> dict[str, Any]:

@@ -60,16 +60,20 @@ def series_dataset(
     series: Mapping[str, np.ndarray],
     streams: Sequence[Stream],
     observations: xr.Dataset,
+    observation_factors: Mapping[str, float] | None = None,
 ) -> xr.Dataset:
     """Return ensembles (member, time) of observables and pools, with the training flags.
 
-    ``<stream>_training`` (location, time) is 1 where an observation was assimilated.
+    ``<stream>_training`` (location, time) is 1 where an observation was assimilated. The attribute
+    ``observation_factor`` of ``<stream>_total`` corrects the stated random errors of observations.
     """
     units = {name: STREAMS[name].units for name in STREAMS} | dict.fromkeys(model.pools, "g m-2")
     variables = {
         name: (_SERIES, values[:, None, :], {"units": units[name.removesuffix("_total")]})
         for name, values in series.items()
     }
+    for name, factor in (observation_factors or {}).items():
+        variables[f"{name}_total"][2]["observation_factor"] = factor
     for stream in streams:
         seen = np.isfinite(stream.values).astype(np.int8)
         variables[f"{stream.name}_training"] = (("location", "time"), seen[None, :])

@@ -1,13 +1,14 @@
 """What a script needs, read from its source text: library modules and external packages.
 
-Snakemake looks at a rule's script alone. Listing the library modules that a script uses as inputs
-of its rule makes an edit of the library rerun the rule; listing the packages that both import
-lets a test compare them with the rule's environment.
+Snakemake looks at a rule's script alone. A digest of the library modules that a script uses, as a
+parameter of its rule, makes an edit of the library rerun the rule; listing the packages that both
+import lets a test compare them with the rule's environment.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -48,6 +49,16 @@ def library_modules(script: Path) -> list[Path]:
         found |= new
         waiting.extend(new)
     return sorted(found)
+
+
+def digest(script: Path) -> str:
+    """Return a digest (12 hex digits) of the library modules a script uses, and their templates."""
+    modules = library_modules(script)
+    templates = {file for module in modules for file in module.parent.glob("*.j2")}
+    hashed = hashlib.sha256()
+    for file in [*modules, *sorted(templates)]:
+        hashed.update(file.relative_to(LIBRARY).as_posix().encode() + file.read_bytes())
+    return hashed.hexdigest()[:12]
 
 
 def external_imports(script: Path) -> dict[str, set[Path]]:

@@ -131,23 +131,31 @@ def test_fit_baselines_gives_an_ensemble_a_variable_and_notes_what_is_too_little
     site = "BE-Vie"
     cube = xr.load_dataset(run / "cubes" / site / "observations.nc")
     drivers = xr.load_dataset(run / "cubes" / site / "drivers.nc")
-    prior = xr.load_dataset(run / "prior" / f"{site}.nc")
+    flags = xr.load_dataset(run / "projection" / site / "demcz.nc")
     middle = cube["time"].dt.day == 15
     cube["lai"] = cube["lai"].where(middle)
-    result = fit_baselines(drivers, cube, prior, 40, 1)
+    result = fit_baselines(drivers, cube, flags, 40, 1)
     assert result["nee_regression"].shape == (40, 1, 365)
     assert result["nee_regression"].dtype == "float32"
     assert np.isfinite(result["lai_climatology"]).all()
     assert "window is wider" in result["lai_climatology"].attrs["note"]
     assert "lai_regression" not in result
-    xr.testing.assert_identical(fit_baselines(drivers, cube, prior, 40, 1), result)
-    assert not fit_baselines(drivers, cube, prior, 40, 2).equals(result)
+    xr.testing.assert_identical(fit_baselines(drivers, cube, flags, 40, 1), result)
+    assert not fit_baselines(drivers, cube, flags, 40, 2).equals(result)
 
 
 def test_no_training_data_is_refused(run):
     cube = xr.load_dataset(run / "cubes" / "CH-Dav" / "observations.nc")
     drivers = xr.load_dataset(run / "cubes" / "CH-Dav" / "drivers.nc")
-    prior = xr.load_dataset(run / "prior" / "CH-Dav.nc")
-    prior["nee_training"] = 0 * prior["nee_training"]
+    flags = xr.load_dataset(run / "projection" / "CH-Dav" / "demcz.nc")
+    flags["nee_training"] = 0 * flags["nee_training"]
     with pytest.raises(InputError, match="training data: nee: found no value"):
-        fit_baselines(drivers, cube, prior, 10, 1)
+        fit_baselines(drivers, cube, flags, 10, 1)
+
+
+def test_what_is_not_predicted_with_an_error_has_no_baseline(run):
+    cube = xr.load_dataset(run / "cubes" / "CH-Dav" / "observations.nc")
+    drivers = xr.load_dataset(run / "cubes" / "CH-Dav" / "drivers.nc")
+    flags = xr.load_dataset(run / "projection" / "CH-Dav" / "demcz.nc")
+    result = fit_baselines(drivers, cube, flags.drop_vars("reco_total"), 10, 1)
+    assert {name.partition("_")[0] for name in result.data_vars} == {"nee", "gpp"}

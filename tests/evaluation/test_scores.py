@@ -82,12 +82,11 @@ def test_months_and_years_are_means_over_the_chosen_days_alone():
 def load(run, site):
     cube = xr.load_dataset(run / "cubes" / site / "observations.nc")
     drivers = xr.load_dataset(run / "cubes" / site / "drivers.nc")
-    prior = xr.load_dataset(run / "prior" / f"{site}.nc")
     projections = {
         method: xr.load_dataset(run / "projection" / site / f"{method}.nc")
         for method in ("demcz", "esmda")
     }
-    return cube, projections, fit_baselines(drivers, cube, prior, 100, 3)
+    return cube, projections, fit_baselines(drivers, cube, projections["demcz"], 100, 3)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +131,7 @@ def test_a_variable_without_prediction_is_named(ch_dav):
     assert set(notes.variable) == {"reco"}
 
 
-def test_the_systematic_error_stays_in_a_mean_and_the_random_one_does_not():
+def test_the_random_error_is_added_as_corrected_and_the_systematic_one_is_not():
     site = SITES[1]
     times = pd.date_range("2013-01-01", "2013-12-31", freq="D")
     n = len(times)
@@ -144,16 +143,20 @@ def test_the_systematic_error_stays_in_a_mean_and_the_random_one_does_not():
     )
     for name, value in {"": 5.0, "_systematic": 0.3, "_uncertainty": 0.5}.items():
         cube[f"nee{name}"] = (("location", "time"), np.full((1, n), value))
-    flags = xr.Dataset(
+    plain = xr.Dataset(
         {
             "nee_total": (("member", "location", "time"), np.zeros((2000, 1, n))),
             "nee_training": (("location", "time"), np.zeros((1, n), "int8")),
         },
         coords={"time": times},
     )
-    stream = read_stream(cube, flags, "nee")
-    found, _ = predictions(stream, {"m": flags}, xr.Dataset(), 1)
-    members = found["m"].members
-    assert members.std() == pytest.approx(0.5, rel=0.03)
-    random_of_mean = 0.4 / np.sqrt(n)
-    assert members.mean(axis=1).std() == pytest.approx(np.hypot(0.3, random_of_mean), rel=0.05)
+    corrected = plain.copy(deep=True)
+    corrected["nee_total"].attrs["observation_factor"] = 1.5
+    stream = read_stream(cube, plain, "nee")
+    found, _ = predictions(stream, {"plain": plain, "corrected": corrected}, xr.Dataset(), 1)
+    for name, factor in (("plain", 1.0), ("corrected", 1.5)):
+        members = found[name].members
+        assert members.std() == pytest.approx(factor * 0.4, rel=0.01)
+        # Nothing of it lasts from day to day.
+        assert members.mean(axis=1).std() == pytest.approx(factor * 0.4 / np.sqrt(n), rel=0.05)
+        assert (found[name].central == 0).all()

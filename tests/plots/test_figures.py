@@ -49,7 +49,9 @@ class Files:
 def files(run):
     found = {site: Files(run, site) for site in SITES}
     for site, f in found.items():
-        fit_baselines(f.drivers, f.observations, f.prior, f.baselines, members=100, seed=7)
+        fit_baselines(
+            f.drivers, f.observations, f.projections["demcz"], f.baselines, members=100, seed=7
+        )
         score_site(
             site,
             f.observations,
@@ -187,8 +189,15 @@ def test_the_season_is_of_withheld_days(files):
         "regression on weather",
         "observed",
     }
-    withheld = cube["nee"].where(projection["nee_training"] == 0).groupby("time.month").mean("time")
+    seen = np.isfinite(cube["nee"]) & (projection["nee_training"] == 0)
+    withheld = cube["nee"].where(seen).groupby("time.month").mean("time")
     assert lines["observed"] == pytest.approx(withheld.to_numpy()[0])
+    # Nothing is known of the model's error before calibration: parameters alone.
+    prior = xr.load_dataset(f.prior)
+    assert not [name for name in prior if str(name).endswith("_total")]
+    free = prior["nee"].where(seen).groupby("time.month").mean("time").mean("member")
+    assert lines["before calibration"] == pytest.approx(free.to_numpy()[0], rel=1e-4)
+    assert "under the prior, parameters alone" in drawing.caption
 
 
 def test_a_variable_without_a_season_is_left_out_and_named(files):

@@ -65,7 +65,7 @@ def finished(run):
         fit_baselines(
             cubes / "drivers.nc",
             cubes / "observations.nc",
-            run / "prior" / f"{site}.nc",
+            run / "projection" / site / "demcz.nc",
             out / "baselines.nc",
             members=100,
             seed=7,
@@ -85,6 +85,7 @@ def finished(run):
             projections["demcz"],
             posteriors["demcz"],
             cubes / "observations.nc",
+            seed=7,
             years=run / "products" / site / "budget.csv",
             means=run / "products" / site / "budget_mean.csv",
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -49,10 +49,6 @@ class Run:
     def _snapshots(self) -> np.ndarray:
         return from_lanes(self.trajectories.snapshots, self.trajectories.members)
 
-    @cached_property
-    def _finals(self) -> np.ndarray:
-        return from_lanes(self.trajectories.pools, self.trajectories.members)
-
     def parameter(self, name: str) -> np.ndarray:
         """Return (member,) values of a parameter."""
         return self.parameters[:, self.model.parameter_names.index(name)]
@@ -61,13 +57,35 @@ class Run:
         """Return (member,) means over time of an output, one of those summed."""
         return self._means[:, self.trajectories.summed.index(output)]
 
-    def snapshots(self, pool: str) -> np.ndarray:
-        """Return (member, year) sizes of a pool at the same date of successive years."""
-        return self._snapshots[:, :, self.model.pools.index(pool)]
+    @cached_property
+    def final(self) -> np.ndarray:
+        """Return (member, pool) sizes at the end."""
+        return from_lanes(self.trajectories.pools, self.trajectories.members)
 
-    def final(self, pool: str) -> np.ndarray:
-        """Return (member,) sizes of a pool at the end."""
-        return self._finals[:, self.model.pools.index(pool)]
+    @cached_property
+    def drift(self) -> np.ndarray:
+        """Return Rs/Rm (member, pool), the mean size of a pool at the same date over its first.
+
+        Bloom & Williams (2015), eq. 12.
+        """
+        return self._snapshots.mean(axis=1) / self._snapshots[:, 0]
+
+    @cached_property
+    def in_out(self) -> np.ndarray:
+        """Return Rm (member, pool), what fills a pool over what empties it.
+
+        Bloom & Williams (2015), eq. 10.
+        """
+        fills = _filling(self.model, self.trajectories.summed)
+        inflow = self._means @ fills * (self.n_steps * self.step)
+        return inflow / (inflow - self.final + self._snapshots[:, 0])
+
+
+@cache
+def _filling(model: Model, summed: tuple[str, ...]) -> np.ndarray:
+    """Return (summed output, pool): 1 where the output fills the pool."""
+    inflows = [model.code.INFLOWS[pool] for pool in model.pools]
+    return np.array([[float(name in names) for names in inflows] for name in summed])
 
 
 def _exceeds(small: np.ndarray, large: np.ndarray) -> np.ndarray:
@@ -78,70 +96,57 @@ def _apart(a: np.ndarray, b: np.ndarray, within: float) -> np.ndarray:
     return np.maximum(0.0, np.abs(np.log(a / b)) - within) / _TOLERANCE
 
 
-def turnover_order(run: Run) -> list[np.ndarray]:
+def turnover_order(run: Run) -> np.ndarray:
     """Soil carbon decays more slowly than litter is respired, and than litter is decomposed."""
     soil = run.parameter("soil_respiration")
-    return [
-        _exceeds(soil, run.parameter("litter_respiration")),
-        _exceeds(soil, run.parameter("litter_decomposition")),
+    faster = (run.parameter("litter_respiration"), run.parameter("litter_decomposition"))
+    return np.stack([_exceeds(soil, rate) for rate in faster], axis=1)
+
+
+def leaf_wood_order(run: Run) -> np.ndarray:
+    """Wood lives longer than leaves."""
+    leaf_turnover = _PER_YEAR / run.parameter("leaf_life_span")
+    return _exceeds(run.parameter("wood_turnover"), leaf_turnover)[:, None]
+
+
+def root_som_order(run: Run) -> np.ndarray:
+    """Fine roots turn over faster than soil carbon at the mean temperature."""
+    warmth = np.exp(run.parameter("temperature_sensitivity") * run.mean_temperature)
+    return _exceeds(run.parameter("soil_respiration") * warmth, run.parameter("root_turnover"))[
+        :, None
     ]
 
 
-def leaf_wood_order(run: Run) -> list[np.ndarray]:
-    """Wood lives longer than leaves."""
-    leaf_turnover = _PER_YEAR / run.parameter("leaf_life_span")
-    return [_exceeds(run.parameter("wood_turnover"), leaf_turnover)]
-
-
-def root_som_order(run: Run) -> list[np.ndarray]:
-    """Fine roots turn over faster than soil carbon at the mean temperature."""
-    warmth = np.exp(run.parameter("temperature_sensitivity") * run.mean_temperature)
-    return [_exceeds(run.parameter("soil_respiration") * warmth, run.parameter("root_turnover"))]
-
-
-def allocation_balance(run: Run) -> list[np.ndarray]:
+def allocation_balance(run: Run) -> np.ndarray:
     """Leaves (with labile carbon) and roots get shares of NPP within a factor of five."""
     leaf = run.parameter("leaf_allocation")
     labile = (1.0 - leaf) * run.parameter("labile_allocation")
     root = (1.0 - leaf - labile) * run.parameter("root_allocation")
-    return [_apart(leaf + labile, root, _WITHIN)]
+    return _apart(leaf + labile, root, _WITHIN)[:, None]
 
 
-def leaf_root_balance(run: Run) -> list[np.ndarray]:
+def leaf_root_balance(run: Run) -> np.ndarray:
     """Mean leaf and root carbon are within a factor of five."""
-    return [_apart(run.mean("c_leaf"), run.mean("c_root"), _WITHIN)]
+    return _apart(run.mean("c_leaf"), run.mean("c_root"), _WITHIN)[:, None]
 
 
-def pool_growth(run: Run) -> list[np.ndarray]:
+def pool_growth(run: Run) -> np.ndarray:
     """No pool is filled at twice, or half, the rate that would keep its first size."""
-    return [np.log(_in_out(run, pool) * _drift(run, pool)) / _GROWTH for pool in run.model.pools]
+    return np.log(run.in_out * run.drift) / _GROWTH
 
 
-def pool_equilibrium(run: Run) -> list[np.ndarray]:
+def pool_equilibrium(run: Run) -> np.ndarray:
     """The mean size of a pool, at the same date of every year, is near its first: no transient."""
-    return [np.log(_drift(run, pool)) / _EQUILIBRIUM for pool in run.model.pools]
+    return np.log(run.drift) / _EQUILIBRIUM
 
 
-def pool_bounds(run: Run) -> list[np.ndarray]:
+def pool_bounds(run: Run) -> np.ndarray:
     """Pools stay below the largest size that their prior allows at the start."""
     limits = {p.name.replace("initial_", "c_"): p.max for p in run.model.parameters}
-    return [_exceeds(run.final(pool), np.array(limits[pool])) for pool in run.model.pools]
+    return _exceeds(run.final, np.array([limits[pool] for pool in run.model.pools]))
 
 
-def _in_out(run: Run, pool: str) -> np.ndarray:
-    """Return Rm, what fills a pool over what empties it (Bloom & Williams 2015, eq. 10)."""
-    inflow = sum(run.mean(name) for name in run.model.code.INFLOWS[pool])
-    inflow = inflow * run.n_steps * run.step
-    return inflow / (inflow - run.final(pool) + run.snapshots(pool)[:, 0])
-
-
-def _drift(run: Run, pool: str) -> np.ndarray:
-    """Return Rs/Rm, the mean size of a pool over its first (Bloom & Williams 2015, eq. 12)."""
-    sizes = run.snapshots(pool)
-    return sizes.mean(axis=1) / sizes[:, 0]
-
-
-CONSTRAINTS: dict[str, Callable[[Run], list[np.ndarray]]] = {
+CONSTRAINTS: dict[str, Callable[[Run], np.ndarray]] = {
     term.__name__: term
     for term in (
         turnover_order,
@@ -165,4 +170,4 @@ def needs(model: Model) -> tuple[str, ...]:
 
 def residuals(names: Sequence[str], run: Run) -> np.ndarray:
     """Return (member, residual) of the constraints switched on."""
-    return np.stack([column for name in names for column in CONSTRAINTS[name](run)], axis=1)
+    return np.concatenate([CONSTRAINTS[name](run) for name in names], axis=1)

@@ -13,16 +13,18 @@ import xarray as xr
 
 from concerto import plugins, units
 from concerto.assimilation.methods import esmda
-from concerto.assimilation.model_error import ModelError, fit_model_error
+from concerto.assimilation.mode import find_mode
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
-from concerto.errors import ConcertoError, InputError
+from concerto.assimilation.stream_error import StreamError, fit_stream_error
 from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, read_cube
+from concerto.errors import ConcertoError, InputError
 from concerto.models import Model, load_model
 from concerto.splits import training_times
 
 log = logging.getLogger(__name__)
 
+_STARTS = 6
 _SHARED_MIN = 30  # times two streams must share before a correlation is worth estimating
 _FIRST_GUESS = 0.2  # of the observations' standard deviation
 _INDEPENDENT = 1e-3  # d: an e-folding time far below any step
@@ -32,20 +34,20 @@ _INDEPENDENT = 1e-3  # d: an e-folding time far below any step
 class ErrorStatement:
     """The stated errors of all streams of a location: what the weights of the data rest on."""
 
-    model_errors: dict[str, ModelError]
+    stream_errors: dict[str, StreamError]
     correlation: np.ndarray
 
     def to_dict(self) -> dict:
         """Return a mapping of plain numbers, for a file."""
         return {
-            "model_errors": {name: error.to_dict() for name, error in self.model_errors.items()},
+            "stream_errors": {name: error.to_dict() for name, error in self.stream_errors.items()},
             "innovation_correlation": self.correlation.tolist(),
         }
 
     @classmethod
     def from_dict(cls, described: dict) -> ErrorStatement:
         """Return the statement that :meth:`to_dict` described."""
-        errors = {name: ModelError(**item) for name, item in described["model_errors"].items()}
+        errors = {name: StreamError(**item) for name, item in described["stream_errors"].items()}
         return cls(errors, np.array(described["innovation_correlation"]))
 
 
@@ -176,7 +178,7 @@ def location_problem(
         prior=location.prior,
         forcing=cut,
         streams=streams,
-        model_errors=statement.model_errors,
+        stream_errors=statement.stream_errors,
         innovation_correlation=statement.correlation,
         constraint_names=constraints,
     )
@@ -185,11 +187,12 @@ def location_problem(
 def state_errors(
     location: Location, constraints: Sequence[str], budget: Mapping, rng: np.random.Generator
 ) -> ErrorStatement:
-    """Estimate the model error of each stream from the misfit of a calibrated run.
+    """Estimate the model error of each stream from the misfit of the best run.
 
-    The model is first calibrated, by :mod:`~concerto.assimilation.methods.esmda`, as if its errors
-    were small and independent from day to day, which draws it as close to the observations as it
-    can come. The model error is then what explains the misfit that is left (empirical Bayes).
+    The model is first calibrated as if its errors were small and independent from day to day, which
+    draws it as close to the observations as it can come: by an ensemble smoother, and by least
+    squares from its best members. The model error is then what explains the misfit that is left
+    (empirical Bayes).
     It is not iterated: a run calibrated under large slow errors need not follow the observations,
     leaves larger misfits, and so would talk itself into ever larger errors.
 
@@ -198,42 +201,43 @@ def state_errors(
     streams = location.streams
     guess = ErrorStatement({s.name: _first_guess(s) for s in streams}, np.eye(len(streams)))
     problem = location_problem(location, guess, constraints)
-    posterior = esmda.assimilate(problem, budget, rng)
-    return _statement(problem, location.prior.to_parameters(posterior.unit))
+    ensemble = esmda.smooth(problem, budget, rng).z
+    density = problem.log_likelihood(problem.prior.parameters_of(ensemble))
+    density -= 0.5 * np.sum(ensemble**2, axis=1)
+    starts = ensemble[np.argsort(density)[-_STARTS:]]
+    return _statement(problem, problem.prior.parameters_of(find_mode(problem, starts)[None]))
 
 
-def _first_guess(stream: Stream) -> ModelError:
+def _first_guess(stream: Stream) -> StreamError:
     sd = _FIRST_GUESS * float(np.nanstd(stream.values))
-    return ModelError(sd_fast=sd, tau_fast=_INDEPENDENT, sd_slow=0.0, tau_slow=_INDEPENDENT)
+    return StreamError(sd_fast=sd, tau_fast=_INDEPENDENT, sd_slow=0.0, tau_slow=_INDEPENDENT)
 
 
 def _statement(problem: Problem, parameters: np.ndarray) -> ErrorStatement:
     errors = {}
     for stream, predicted in zip(problem.streams, problem.predict(parameters), strict=True):
-        misfit = stream.values - predicted.mean(axis=0)
         sd = np.where(np.isfinite(stream.values), stream.random_sd, np.nan)
-        errors[stream.name] = fit_model_error(
-            misfit, sd, problem.forcing.season, problem.forcing.step
+        errors[stream.name] = fit_stream_error(
+            stream.values - predicted[0], sd, problem.forcing.season, problem.forcing.step
         )
-    return ErrorStatement(
-        errors, _innovation_correlation(replace(problem, model_errors=errors), parameters)
+    separate = replace(
+        problem, stream_errors=errors, innovation_correlation=np.eye(len(problem.streams))
     )
+    return ErrorStatement(errors, _innovation_correlation(separate, parameters))
 
 
 def _innovation_correlation(problem: Problem, parameters: np.ndarray) -> np.ndarray:
-    """Correlation of the streams' innovations at shared times, of the ensemble's mean misfit."""
-    n = len(problem.streams)
-    aligned = np.full((n, len(problem.forcing.season)), np.nan)
-    for k, (stream, white) in enumerate(
-        zip(problem.streams, problem.innovations(parameters), strict=True)
-    ):
-        aligned[k, np.isfinite(stream.values)] = white.mean(axis=0)
-    correlation = np.eye(n)
-    for i in range(n):
+    """Correlation of the streams' innovations at shared times, in one run."""
+    streams = problem.streams
+    white = problem.residuals(parameters)[0, : problem.n_observations]
+    seen = np.stack([np.isfinite(stream.values) for stream in streams])
+    aligned = np.full(seen.T.shape, np.nan)
+    aligned[seen.T] = white  # residuals run through the streams of a time, then to the next time
+    correlation = np.eye(len(streams))
+    for i in range(len(streams)):
         for j in range(i):
-            shared = np.isfinite(aligned[i]) & np.isfinite(aligned[j])
+            shared = np.isfinite(aligned[:, i]) & np.isfinite(aligned[:, j])
             if shared.sum() >= _SHARED_MIN:
-                correlation[i, j] = correlation[j, i] = np.corrcoef(
-                    aligned[i, shared], aligned[j, shared]
-                )[0, 1]
+                pair = np.corrcoef(aligned[shared, i], aligned[shared, j])
+                correlation[i, j] = correlation[j, i] = pair[0, 1]
     return correlation

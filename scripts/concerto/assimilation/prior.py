@@ -1,8 +1,8 @@
 """Priors, and the two spaces in which methods work.
 
-``unit``: each parameter between 0 and 1, linear in the parameter or, for logarithmic priors, in its
-logarithm; a day of the year is a fraction of the circle. Products that the data determine are
-straight ridges here, which suits samplers.
+``unit``: each parameter between 0 and 1, linear in the parameter or, for logarithmic priors, in the
+logarithm of its distance from its ``origin``, mostly 0; a day of the year is a fraction of the
+circle. Products that the data determine are straight ridges here, which suits samplers.
 
 ``z``: unbounded, with a standard normal prior, which suits methods that add and average members. A
 bounded parameter sits at the normal probability of its ``z``; a day of the year is the direction of
@@ -46,52 +46,72 @@ class Prior:
         self.circular = np.array([parameter.prior == "circular" for parameter in parameters])
         self.size = len(parameters) + int(self.circular.sum())
         self._logarithmic = np.array([p.prior.startswith("log") for p in parameters])
-        bounds = np.array([(parameter.min, parameter.max) for parameter in parameters])
-        low, high = np.where(self._logarithmic, np.log(np.maximum(bounds.T, 1e-300)), bounds.T)
-        self._low, self._width = low, high - low
-        normal = [parameter.prior == "log-normal" for parameter in parameters]
-        self._center = np.array([math.log(p.median) if p.median else 0.0 for p in parameters])
-        self._spread = np.array(
-            [math.log(p.factor) if n else math.inf for p, n in zip(parameters, normal, strict=True)]
+        self._origin = np.array(
+            [p.origin if p.prior.startswith("log") else 0.0 for p in parameters]
         )
+        low, high = (
+            self._linear(np.array([getattr(p, b) for p in parameters], dtype=float))
+            for b in ("min", "max")
+        )
+        self._low, self._width = low, high - low
+        self._center = np.array([math.log(p.median) if p.median else 0.0 for p in parameters])
+        self._spread = np.array([math.log(p.factor) if p.factor else math.inf for p in parameters])
 
     def draw(self, members: int, rng: np.random.Generator) -> np.ndarray:
         """Return (member, size) draws of ``z``."""
         return rng.standard_normal((members, self.size))
 
-    def to_unit(self, z: np.ndarray) -> np.ndarray:
-        """Return (member, parameter) in the unit space of ``z`` (member, size)."""
-        unit = np.empty((len(z), len(self.parameters)))
+    def parameters_of(self, z: np.ndarray) -> np.ndarray:
+        """Return the parameters (member, parameter), in their units, of ``z`` (member, size)."""
+        parameters = np.empty((len(z), len(self.parameters)))
         column = 0
         for k, parameter in enumerate(self.parameters):
             if parameter.prior == "circular":
-                unit[:, k] = np.arctan2(z[:, column + 1], z[:, column]) / (2.0 * math.pi) % 1.0
+                turn = np.arctan2(z[:, column + 1], z[:, column]) / (2.0 * math.pi) % 1.0
+                parameters[:, k] = parameter.min + turn * (parameter.max - parameter.min)
                 column += 2
             else:
-                unit[:, k] = _unit_quantile(parameter, ndtr(z[:, column]))
+                parameters[:, k] = _quantile(parameter, ndtr(z[:, column]))
                 column += 1
-        return unit
+        return parameters
+
+    def to_unit(self, parameters: np.ndarray) -> np.ndarray:
+        """Return (member, parameter) in unit space."""
+        return np.clip((self._linear(parameters) - self._low) / self._width, 0.0, 1.0)
 
     def to_parameters(self, unit: np.ndarray) -> np.ndarray:
         """Return the parameters (member, parameter), in their units, of a point in unit space."""
         linear = self._low + unit * self._width
-        return np.where(self._logarithmic, np.exp(linear), linear)
+        return np.where(self._logarithmic, self._origin + np.exp(linear), linear)
 
     def log_density(self, unit: np.ndarray) -> np.ndarray:
         """Return (member,) log prior density in unit space up to a constant; -inf outside."""
         inside = ((unit >= 0.0) & (unit <= 1.0)).all(axis=1)
-        normal = (self._low + unit * self._width - self._center) / self._spread
-        return np.where(inside, -0.5 * np.sum(normal * normal, axis=1), -np.inf)
+        parameters = self.to_parameters(np.clip(unit, 0.0, 1.0))
+        positive = np.where(self._logarithmic, parameters, 1.0)
+        logarithm = np.log(positive)
+        normal = (logarithm - self._center) / self._spread
+        # the prior is a density of ln x, and unit space is linear in ln(x - origin)
+        stretch = np.log1p(-self._origin / positive)
+        return np.where(inside, np.sum(stretch - 0.5 * normal * normal, axis=1), -np.inf)
+
+    def _linear(self, parameters: np.ndarray) -> np.ndarray:
+        shifted = np.where(self._logarithmic, parameters - self._origin, 1.0)
+        return np.where(self._logarithmic, np.log(shifted), parameters)
 
 
-def _unit_quantile(parameter: Parameter, probability: np.ndarray) -> np.ndarray:
-    if parameter.prior != "log-normal":
-        return probability
-    low, high, center = (math.log(x) for x in (parameter.min, parameter.max, parameter.median))
-    spread = math.log(parameter.factor)
-    below, above = ndtr((low - center) / spread), ndtr((high - center) / spread)
-    value = center + spread * ndtri(below + probability * (above - below))
-    return np.clip((value - low) / (high - low), 0.0, 1.0)  # round-off at the cut-offs
+def _quantile(parameter: Parameter, probability: np.ndarray) -> np.ndarray:
+    low, high = parameter.min, parameter.max
+    if parameter.prior == "uniform":
+        return low + probability * (high - low)
+    if parameter.prior == "log-uniform":
+        value = low * np.exp(probability * math.log(high / low))
+    else:
+        spread = math.log(parameter.factor)
+        below = ndtr(math.log(low / parameter.median) / spread)
+        above = ndtr(math.log(high / parameter.median) / spread)
+        value = parameter.median * np.exp(spread * ndtri(below + probability * (above - below)))
+    return np.clip(value, low, high)  # round-off at the bounds
 
 
 def _check(parameter: Parameter, origin: str) -> None:
@@ -106,6 +126,10 @@ def _check(parameter: Parameter, origin: str) -> None:
     if parameter.prior.startswith("log") and parameter.min <= 0.0:
         raise InputError(
             origin, f"{parameter.name}.min", parameter.min, f"a value above 0 for {parameter.prior}"
+        )
+    if parameter.prior.startswith("log") and not parameter.origin < parameter.min:
+        raise InputError(
+            origin, f"{parameter.name}.origin", parameter.origin, f"a value below {parameter.min}"
         )
     if parameter.prior == "log-normal" and not (
         parameter.median and parameter.median > 0.0 and parameter.factor and parameter.factor > 1.0

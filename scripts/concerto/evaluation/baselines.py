@@ -168,7 +168,7 @@ def fit_baselines(
     drivers, observations
         Cubes of one site.
     flags
-        An ensemble file of the site (the prior's): training flags, and which variables there are.
+        An ensemble file of the site: training flags, and which variables are predicted.
     members, seed
         Size and seed of the predictive ensembles.
 

@@ -143,28 +143,25 @@ def read_stream(observations: xr.Dataset, flags: xr.Dataset, variable: str) -> S
 def total_ensemble(projection: xr.Dataset, variable: str) -> np.ndarray | None:
     """Return the ensemble (member, time) with process and model error; None if there is none."""
     name = f"{variable}{TOTAL}"
-    if name not in projection:
-        return None
-    return one_location(projection)[name].transpose("member", "time").to_numpy().astype(float)
+    return members_of(projection, name) if name in projection else None
 
 
-def observation_error(stream: Stream, members: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw errors of measurement (member, time).
+def members_of(ensembles: xr.Dataset, name: str) -> np.ndarray:
+    """Return one variable of a file of ensembles (member, time)."""
+    return one_location(ensembles)[name].transpose("member", "time").to_numpy().astype(float)
 
-    The random part is drawn for each day; the systematic part is one draw a member times the
-    day's spread, because a wrong u* threshold is wrong on all days. So the standard deviation on
-    a day is the combined one, and in the mean of many days the random part shrinks while the
-    systematic part stays.
+
+def measured_ensemble(
+    total: np.ndarray, stream: Stream, seed: int, factor: float = 1.0
+) -> np.ndarray:
+    """Return what an instrument would read (member, time): the prediction plus its own error.
+
+    The error is the random one, drawn for each day, times ``factor``, the correction that the
+    training data asked for. The systematic part (u* threshold) is not added: withheld values share
+    it with the training values that the prediction rests on.
     """
-    independent = rng.standard_normal((members, len(stream.times))) * stream.random
-    common = rng.standard_normal((members, 1)) * stream.systematic
-    return independent + common
-
-
-def measured_ensemble(total: np.ndarray, stream: Stream, seed: int) -> np.ndarray:
-    """Return what an instrument would read (member, time): the prediction plus its own error."""
     rng = generator(seed, "observation error", stream.name)
-    return total + observation_error(stream, total.shape[0], rng)
+    return total + factor * stream.random * rng.standard_normal(total.shape)
 
 
 @dataclass(frozen=True)
@@ -193,13 +190,13 @@ def predictions(
         if total is None:
             absent[method] = f"the model has no {label(stream.name)} with an error model"
         else:
-            found[method] = Prediction(total.mean(axis=0), measured_ensemble(total, stream, seed))
+            factor = projection[f"{stream.name}{TOTAL}"].attrs.get("observation_factor", 1.0)
+            measured = measured_ensemble(total, stream, seed, float(factor))
+            found[method] = Prediction(total.mean(axis=0), measured)
     for baseline in BASELINES:
         name = f"{stream.name}_{baseline}"
         if name in baselines:
-            members = (
-                one_location(baselines)[name].transpose("member", "time").to_numpy().astype(float)
-            )
+            members = members_of(baselines, name)
             found[baseline] = Prediction(members.mean(axis=0), members)
         else:
             absent[baseline] = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 
@@ -21,7 +21,11 @@ from concerto.models.kernels.lanes import from_lanes, lane_driver, to_lanes
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a model, as its file in ``config/models`` gives it."""
+    """One parameter of a model, as its file in ``config/models`` gives it.
+
+    ``origin`` is a bound below ``min`` near which the model changes fast: samplers then see the
+    logarithm of the distance to it. It does not change the prior.
+    """
 
     name: str
     unit: str
@@ -32,6 +36,7 @@ class Parameter:
     source: str
     median: float | None = None
     factor: float | None = None
+    origin: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Trajectories:
         return from_lanes(self.record[:, :, self.names.index(name)], self.members)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A process model: its parameters, and how to run any number of parameter sets at once."""
 
@@ -84,7 +89,7 @@ class Model:
         """Drivers that the model needs, with the unit it needs them in."""
         return self.code.DRIVERS
 
-    @property
+    @cached_property
     def parameter_names(self) -> list[str]:
         """Names of the parameters, in the order of a parameter vector."""
         return [parameter.name for parameter in self.parameters]

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from concerto.evaluation.grouping import Grouping, group_calendar_months
 from concerto.evaluation.predictive import (
+    members_of,
     observed_variables,
     one_location,
     read_stream,
@@ -51,13 +52,11 @@ def draw(
         axes.remove()
     for axes, variable in zip(panels, variables, strict=False):
         stream, months = streams[variable], seasons[variable]
-        for name, text, ensemble in (
-            ("prior", "before calibration", prior),
-            (method, predictor_label(method), projection),
+        for name, text, members in (
+            ("prior", "before calibration", members_of(prior, variable)),
+            (method, predictor_label(method), total_ensemble(projection, variable)),
         ):
-            total = total_ensemble(ensemble, variable)
-            if total is not None:
-                _band(axes, _gapped(months, months.mean(total)), style.colour(name), text)
+            _band(axes, _gapped(months, months.mean(members)), style.colour(name), text)
         for baseline in BASELINES:
             if f"{variable}_{baseline}" not in baselines:
                 continue
@@ -80,8 +79,8 @@ def draw(
     style.shared_legend(figure, panels[0])
     caption = (
         "Mean of each month of the year over withheld days with an observation, the same days for "
-        f"all lines. Shaded: the central 90 % of that mean under {predictor_label(method)} and "
-        "under the prior, with model error and without error of measurement."
+        f"all lines. Shaded: the central 90 % of that mean under {predictor_label(method)}, with "
+        "model error and without error of measurement, and under the prior, parameters alone."
     )
     if left_out:
         caption += f" Not shown for want of withheld days in any month: {', '.join(left_out)}."

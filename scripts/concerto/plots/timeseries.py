@@ -58,10 +58,10 @@ def draw(
         total = total_ensemble(projection, variable)
         row[0].set_ylabel(QUANTITIES[variable].axis)
         if long:
-            _months(row[0], stream, total)
-            _days(row[1], stream, total, zoom)
+            _months(row[0], stream, total, style.colour(method))
+            _days(row[1], stream, total, style.colour(method), zoom)
         else:
-            _days(row[0], stream, total, slice(None))
+            _days(row[0], stream, total, style.colour(method), slice(None))
     for axes in grid[-1]:
         style.date_axis(axes)
         axes.set_xlabel("Date")
@@ -105,10 +105,10 @@ def _zoom(stream: Stream) -> slice:
     return slice(end - window, end)
 
 
-def _months(axes: Axes, stream: Stream, total: np.ndarray) -> None:
+def _months(axes: Axes, stream: Stream, total: np.ndarray, band: str) -> None:
     every = group_days(stream.times, np.ones(len(stream.times), bool), "monthly", 1)
     half = pd.Timedelta(days=15)
-    style.bands(axes, every.labels + half, every.mean(total), style.colour("demcz"))
+    style.bands(axes, every.labels + half, every.mean(total), band)
     for days, tint, text in (
         (stream.assimilated, style.ASSIMILATED, "assimilated"),
         (stream.withheld, style.WITHHELD, "withheld"),
@@ -125,9 +125,9 @@ def _months(axes: Axes, stream: Stream, total: np.ndarray) -> None:
             )  # fmt: skip
 
 
-def _days(axes: Axes, stream: Stream, total: np.ndarray, window: slice) -> None:
+def _days(axes: Axes, stream: Stream, total: np.ndarray, band: str, window: slice) -> None:
     times = stream.times[window]
-    style.bands(axes, times, total[:, window], style.colour("demcz"))
+    style.bands(axes, times, total[:, window], band)
     for days, tint, text in (
         (stream.assimilated, style.ASSIMILATED, "assimilated"),
         (stream.withheld, style.WITHHELD, "withheld"),

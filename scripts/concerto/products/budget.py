@@ -9,13 +9,16 @@ import pandas as pd
 import xarray as xr
 
 from concerto.evaluation.predictive import (
+    SYSTEMATIC,
     TOTAL,
     TRAINING,
+    members_of,
     observed_variables,
     one_location,
     read_stream,
 )
 from concerto.evaluation.quantities import FLUXES, POOLS
+from concerto.seeds import generator
 
 STATISTICS = ("mean", "sd", "q05", "q25", "q50", "q75", "q95")
 COLUMNS = (
@@ -44,12 +47,13 @@ class Annual:
     partial: bool
 
 
-def annual(projection: xr.Dataset) -> list[Annual]:
+def annual(projection: xr.Dataset, shifts: dict[str, np.ndarray]) -> list[Annual]:
     """Return each year's sum of GPP, NEE and RECO and the change of each pool, by member.
 
-    Sums are of the ensemble with model error where there is one. Pools are states at the end of
-    a day, so a year's change runs from the last day of the year before; in the record's first
-    year it runs from the end of the first day, one day short, which does not make it partial.
+    Sums are of the ensemble with model error where there is one, shifted by ``shifts`` (member),
+    gC m-2 d-1. Pools are states at the end of a day, so a year's change runs from the last day of
+    the year before; in the record's first year it runs from the end of the first day, one day
+    short, which does not make it partial.
     """
     projection = one_location(projection)
     times = pd.DatetimeIndex(projection["time"].to_numpy())
@@ -60,19 +64,38 @@ def annual(projection: xr.Dataset) -> list[Annual]:
         for name in FLUXES:
             total = f"{name}{TOTAL}" if f"{name}{TOTAL}" in projection else name
             if total in projection:
-                sums = _members(projection, total)[:, here].sum(axis=1)
+                sums = members_of(projection, total)[:, here].sum(axis=1)
+                sums = sums + len(here) * shifts.get(name, 0.0)
                 out.append(Annual(int(year), name, sums, len(here), len(here) < length))
         before = max(here[0] - 1, 0)
         for name in (pool for pool in POOLS if pool in projection):
-            values = _members(projection, name)
+            values = members_of(projection, name)
             days = int(here[-1] - before)
             change = values[:, here[-1]] - values[:, before]
             out.append(Annual(int(year), f"{STOCK_CHANGE}{name}", change, days, days < length - 1))
     return out
 
 
-def _members(projection: xr.Dataset, name: str) -> np.ndarray:
-    return projection[name].transpose("member", "time").to_numpy().astype(float)
+def threshold_shifts(
+    observations: xr.Dataset, projection: xr.Dataset, seed: int
+) -> dict[str, np.ndarray]:
+    """Draw what a wrong u* threshold adds to each flux (member), gC m-2 d-1.
+
+    The threshold is wrong in the same way on all days, so a member has one draw, times the mean
+    systematic spread of the record: a higher threshold leaves out calm nights, which raises NEE and
+    RECO. GPP moves by the difference, which keeps carbon closed.
+    """
+    members = projection.sizes["member"]
+    draw = generator(seed, "u* threshold").standard_normal(members)
+    spread = {
+        name: float(np.nanmean(observations[f"{name}{SYSTEMATIC}"].to_numpy()))
+        for name in ("nee", "reco")
+        if f"{name}{SYSTEMATIC}" in observations
+    }
+    shifts = {name: draw * size for name, size in spread.items()}
+    if shifts.keys() == {"nee", "reco"}:
+        shifts["gpp"] = shifts["reco"] - shifts["nee"]
+    return shifts
 
 
 def periods(observations: xr.Dataset, projection: xr.Dataset) -> dict[int, str]:
@@ -111,7 +134,7 @@ def statistics(members: np.ndarray) -> dict[str, float]:
 
 
 def budget_tables(
-    site: str, projection: xr.Dataset, observations: xr.Dataset, converged: str
+    site: str, projection: xr.Dataset, observations: xr.Dataset, converged: str, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the budget by year and the mean over the whole years of each period.
 
@@ -123,6 +146,8 @@ def budget_tables(
         The published method's ensemble and the site's observations.
     converged
         yes or no, from the posterior.
+    seed
+        Seed of the draws of the u* threshold.
 
     Returns
     -------
@@ -130,7 +155,7 @@ def budget_tables(
         Columns :data:`COLUMNS` and :data:`MEAN_COLUMNS`. Of a partial year the unit is that of
         the sum over the days it has, gC m-2, and the means leave it out.
     """
-    budgets = annual(projection)
+    budgets = annual(projection, threshold_shifts(observations, projection, seed))
     period = periods(observations, projection)
     years = pd.DataFrame(
         [

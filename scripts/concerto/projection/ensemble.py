@@ -14,8 +14,8 @@ import numpy as np
 
 from concerto import plugins
 from concerto.assimilation.location import ErrorStatement
-from concerto.assimilation.model_error import whitener
 from concerto.assimilation.problem import Forcing, Stream
+from concerto.assimilation.stream_error import stream_filter
 from concerto.models import Model
 
 _BATCH = 128  # members simulated at once: bounds the memory
@@ -72,14 +72,16 @@ def error_ensemble(
     innovations = np.einsum("ij,jkmt->ikmt", factor, rng.standard_normal(shape))
     errors = {}
     for k, stream in enumerate(streams):
-        error = statement.model_errors[stream.name]
+        error = statement.stream_errors[stream.name]
         seen = np.isfinite(stream.values)
         sd = np.where(seen, stream.random_sd, np.nan)
         free = error.draw(drive.season, drive.step, innovations[k])
-        noise = np.where(seen, sd, 0.0) * rng.standard_normal(free.shape)
+        noise = error.observation_factor * np.where(seen, sd, 0.0) * rng.standard_normal(free.shape)
         misfit = np.where(seen, stream.values, 0.0) - process[stream.name]
         surplus = np.where(seen, misfit - free - noise, 0.0)
-        errors[stream.name] = free + whitener(error, sd, drive.season, drive.step).expect(surplus)
+        errors[stream.name] = free + stream_filter(error, sd, drive.season, drive.step).expect(
+            surplus
+        )
     return errors
 
 
@@ -93,3 +95,16 @@ def with_totals(
     return dict(process) | {
         f"{name}_total": values.astype(np.float32) for name, values in totals.items()
     }
+
+
+def observation_factors(
+    statement: ErrorStatement, series: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Return the factor of the observations' random errors of each variable with a total.
+
+    RECO takes NEE's: its random error is that of the NEE it was derived from.
+    """
+    factors = {name: error.observation_factor for name, error in statement.stream_errors.items()}
+    if "reco_total" in series:
+        factors["reco"] = factors["nee"]
+    return factors

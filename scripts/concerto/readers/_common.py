@@ -154,7 +154,8 @@ def companion(
 ) -> xr.DataArray:
     """Return a column that belongs to a stream (its error, its bounds), in the stream's unit."""
     out = variable(values, name, unit, path, column)
-    out.attrs.pop("standard_name", None)
+    for key in ("standard_name", "cell_methods", "comment"):
+        out.attrs.pop(key, None)
     out.attrs["long_name"] = f"{out.attrs['long_name']}: {meaning}"
     return out
 

@@ -3,7 +3,8 @@
 ter Braak & Vrugt (2008, Statistics and Computing 18, 435): a chain proposes along the difference of
 two states drawn from the archive of all past states, now and then along the line to a third one
 (the snooker update). Few chains suffice, and the scale and orientation of proposals adapt by
-themselves.
+themselves. Some updates move a few parameters only, those that go together in the archive: where a
+posterior is curved, fewer at a time can go farther.
 
 Proposals are evaluated ahead: each chain makes several from its present state at once, which fill
 the lanes, and takes them one after the other until the first that it accepts; the rest is thrown
@@ -13,8 +14,10 @@ away. That is the law of a chain that proposes one at a time, at a fraction of i
 from __future__ import annotations
 
 import logging
+import math
 
 import numpy as np
+from numba import njit
 
 from concerto.assimilation.diagnostics import chain_diagnostics, judge_chains
 from concerto.assimilation.methods import esmda
@@ -25,11 +28,13 @@ from concerto.errors import ConcertoError
 log = logging.getLogger(__name__)
 
 SNOOKER_SHARE = 0.1
-JUMP_SHARE = 0.1  # of parallel updates with gamma = 1, which hop between modes
-CROSSOVER = (0.2, 0.6, 1.0)  # probability that a parameter takes part in a parallel update
+JUMP_SHARE = 0.05  # of parallel updates with gamma = 1, which hop between modes
+BLOCK_SHARE = 0.35  # of parallel updates that move a block of correlated parameters
+SHRINKING = (1.0, 0.6, 0.35)  # of the best gamma for a normal posterior, for a curved one
 ARCHIVE_PER_UNKNOWN = 10
-BURN_IN = 1.0 / 3.0
-_AHEAD = 16  # proposals a chain makes at once
+BURN_IN = 0.25
+_AHEAD = 8  # proposals a chain makes at once
+_REVISIONS = 20  # times that blocks are revised before the chains count
 _ROUNDING = 1e-5  # standard deviation of the noise that keeps proposals off the archive's lattice
 
 
@@ -38,7 +43,7 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
 
     The archive starts as the ensemble of :mod:`~concerto.assimilation.methods.esmda`, the chains as
     members of it far apart. ``budget`` holds ``chains``, ``generations`` and ``thin``: every
-    ``thin``-th state joins the archive and, after the first third, the posterior. The verdict is
+    ``thin``-th state joins the archive and, after the first quarter, the posterior. The verdict is
     ``converged`` if all parameters have rank-normalised split R-hat < 1.01 and a bulk effective
     sample size > 400.
 
@@ -55,9 +60,14 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     state, density = _start(problem, history.archive, chains)
     age = np.zeros(chains, dtype=np.int64)
     proposals = accepted = 0
+    revision = -1
     while age.min() < generations:
+        due = int(_REVISIONS * min(1.0, age.min() / (BURN_IN * generations)))
+        if due > revision:
+            revision = due
+            together = np.corrcoef(history.archive[history.archive.shape[0] // 2 :].T) ** 2
         repeated = np.repeat(state, _AHEAD, axis=0)
-        proposal, correction = _propose(repeated, history.archive, circular, rng)
+        proposal, correction = _propose(repeated, history.archive, together, circular, rng)
         proposed = _log_density(problem, proposal).reshape(chains, _AHEAD)
         gain = proposed - density[:, None] + correction.reshape(chains, _AHEAD)
         accept = np.log(rng.random((chains, _AHEAD))) < gain
@@ -117,7 +127,7 @@ class _History:
 def _first_archive(problem: Problem, rng: np.random.Generator) -> np.ndarray:
     members = ARCHIVE_PER_UNKNOWN * problem.prior.size
     budget = {"members": members, "steps": 4, "most_steps": 60}
-    return esmda.assimilate(problem, budget, rng).unit
+    return problem.prior.to_unit(problem.prior.parameters_of(esmda.smooth(problem, budget, rng).z))
 
 
 def _start(problem: Problem, candidates: np.ndarray, chains: int) -> tuple[np.ndarray, np.ndarray]:
@@ -141,55 +151,64 @@ def _log_density(problem: Problem, unit: np.ndarray) -> np.ndarray:
     return prior + problem.log_likelihood(problem.prior.to_parameters(inside))
 
 
-def _propose(
-    state: np.ndarray, archive: np.ndarray, circular: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return proposals (chain, parameter) and the logarithm of the correction of acceptance."""
+@njit(cache=True, error_model="numpy")
+def _propose(state, archive, together, circular, rng):
+    """Return proposals (chain, parameter) and the logarithms of the corrections of acceptance.
+
+    ``together`` (parameter, parameter) are squared correlations: the probability that the second
+    parameter is in the block of the first. Blocks do not depend on the state, so steps stay
+    symmetric.
+    """
     chains, size = state.shape
-    first, second, third = archive[_three(len(archive), chains, rng)]
-    difference = first - second
+    proposal = np.empty_like(state)
+    correction = np.zeros(chains)
+    for i in range(chains):
+        first, second, third = _three(len(archive), rng)
+        difference = archive[first] - archive[second]
+        if rng.random() < SNOOKER_SHARE:
+            # ter Braak & Vrugt (2008), eqs 3 and 4: the difference, projected on the line to an
+            # archived state, changes the distance to that state by the factor 1 + scale
+            line = state[i] - archive[third]
+            length = max(np.sum(line * line), 1e-300)
+            scale = rng.uniform(1.2, 2.2) * np.sum(difference * line) / length
+            proposal[i] = state[i] + scale * line
+            correction[i] = (size - 1) * math.log(abs(1.0 + scale))
+            continue
+        # eq. 2: the difference itself, of all parameters or of a block
+        whole = rng.random() >= BLOCK_SHARE
+        seed = rng.integers(0, size)
+        block = np.array([whole or rng.random() < together[seed, k] for k in range(size)])
+        gamma = 2.38 / math.sqrt(2.0 * block.sum()) * SHRINKING[rng.integers(0, len(SHRINKING))]
+        if rng.random() < JUMP_SHARE:
+            gamma = 1.0
+        for k in range(size):
+            step = difference[k]
+            if circular[k]:
+                step = (step + 0.5) % 1.0 - 0.5  # the short way round
+            moved = state[i, k] + block[k] * (gamma * step + _ROUNDING * rng.standard_normal())
+            proposal[i, k] = _fold(moved, circular[k])
+    return proposal, correction
 
-    taking_part = rng.random(state.shape) < rng.choice(CROSSOVER, chains)[:, None]
-    taking_part[np.arange(chains), rng.integers(0, size, chains)] = True
-    jump = rng.random(chains) < JUMP_SHARE
-    gamma = np.where(jump, 1.0, 2.38 / np.sqrt(2.0 * taking_part.sum(axis=1)))[:, None]
-    noise = _ROUNDING * rng.standard_normal(state.shape)
-    around = np.where(circular, (difference + 0.5) % 1.0 - 0.5, difference)
-    parallel = _fold(state + taking_part * (gamma * around + noise), circular)
 
-    # snooker: along the line to an archived state, by the difference of two others projected on it
-    line = state - third
-    length = np.maximum(np.sum(line * line, axis=1), 1e-300)
-    scale = rng.uniform(1.2, 2.2, chains) * np.sum(difference * line, axis=1) / length
-    snooker = state + scale[:, None] * line
-    # the distance to the archived state changes by the factor 1 + scale
-    with np.errstate(divide="ignore"):
-        correction = (size - 1) * np.log(np.abs(1.0 + scale))
-
-    use_snooker = rng.random(chains) < SNOOKER_SHARE
-    proposal = np.where(use_snooker[:, None], snooker, parallel)
-    return proposal, np.where(use_snooker, correction, 0.0)
-
-
-def _fold(unit: np.ndarray, circular: np.ndarray) -> np.ndarray:
-    """Bring points back into unit space: mirrored at the bounds, or once more around the circle.
+@njit(cache=True)
+def _fold(unit, circular):
+    """Bring a coordinate back into unit space: mirrored at the bounds, or around the circle.
 
     Both keep the probability of a step equal to that of the step back.
     """
-    mirrored = 1.0 - np.abs(1.0 - unit % 2.0)
-    return np.where(circular, unit % 1.0, mirrored)
+    return unit % 1.0 if circular else 1.0 - abs(1.0 - unit % 2.0)
 
 
-def _three(n: int, chains: int, rng: np.random.Generator) -> np.ndarray:
-    """Return (3, chain) indices below ``n``, distinct within each chain."""
-    first = rng.integers(0, n, chains)
-    second = rng.integers(0, n - 1, chains)
+@njit(cache=True)
+def _three(n, rng):
+    """Return three different numbers below ``n``."""
+    first = rng.integers(0, n)
+    second = rng.integers(0, n - 1)
     second += second >= first
-    third = rng.integers(0, n - 2, chains)
-    low, high = np.minimum(first, second), np.maximum(first, second)
-    third += third >= low
-    third += third >= high
-    return np.stack([first, second, third])
+    third = rng.integers(0, n - 2)
+    third += third >= min(first, second)
+    third += third >= max(first, second)
+    return first, second, third
 
 
 def _posterior(history: _History, circular: np.ndarray) -> Posterior:

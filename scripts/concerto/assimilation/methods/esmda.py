@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,35 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     ConcertoError
         If the ensemble is too small for the unknowns, or a run of the model fails.
     """
+    z, assimilated, mismatch = smooth(problem, budget, rng)
+    converged, verdict = _judge(mismatch, assimilated, z)
+    parameters = problem.prior.parameters_of(z)
+    unit = problem.prior.to_unit(parameters)
+    likelihood = problem.log_likelihood(parameters)
+    unknown = np.full(unit.shape[1], np.nan)
+    return Posterior(
+        unit=unit,
+        log_density=likelihood + problem.prior.log_density(unit),
+        chain=np.zeros(len(z), dtype=np.int32),
+        converged=converged,
+        verdict=verdict,
+        rhat=unknown,
+        ess_bulk=unknown,
+        ess_tail=unknown,
+        history={"mismatch": mismatch},
+    )
+
+
+class Smoothed(NamedTuple):
+    """An ensemble ``z`` (member, size), how much of the data it has seen, and its misfits."""
+
+    z: np.ndarray
+    assimilated: float
+    mismatch: np.ndarray
+
+
+def smooth(problem: Problem, budget: dict, rng: np.random.Generator) -> Smoothed:
+    """Assimilate until all information is used, or the budget is spent."""
     members = int(budget["members"])
     if members < COLLAPSE * problem.prior.size:
         raise ConcertoError(
@@ -55,24 +85,10 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
             "step %d: mean squared misfit %.3g, information assimilated %.1f %%",
             step + 1, mismatch[-1], 100.0 * assimilated,
         )  # fmt: skip
-        if assimilated >= 1.0:
+        if assimilated > 1.0 - 1e-9:
             break
     mismatch.append(_mismatch(problem, _residuals(problem, z)))
-    converged, verdict = _judge(np.array(mismatch), assimilated, z)
-    unit = problem.prior.to_unit(z)
-    likelihood = problem.log_likelihood(problem.prior.to_parameters(unit))
-    unknown = np.full(unit.shape[1], np.nan)
-    return Posterior(
-        unit=unit,
-        log_density=likelihood + problem.prior.log_density(unit),
-        chain=np.zeros(members, dtype=np.int32),
-        converged=converged,
-        verdict=verdict,
-        rhat=unknown,
-        ess_bulk=unknown,
-        ess_tail=unknown,
-        history={"mismatch": np.array(mismatch)},
-    )
+    return Smoothed(z, assimilated, np.array(mismatch))
 
 
 def update(
@@ -101,12 +117,8 @@ def update(
     return z + weights.T @ anomalies_z
 
 
-def _parameters(problem: Problem, z: np.ndarray) -> np.ndarray:
-    return problem.prior.to_parameters(problem.prior.to_unit(z))
-
-
 def _residuals(problem: Problem, z: np.ndarray) -> np.ndarray:
-    residuals = problem.residuals(_parameters(problem, z))
+    residuals = problem.residuals(problem.prior.parameters_of(z))
     failed = int((~np.isfinite(residuals).all(axis=1)).sum())
     if failed:
         raise ConcertoError(f"esmda: {failed} of {len(z)} runs of the model gave no finite result")

@@ -1,17 +1,19 @@
-"""Model error: what separates the best run of a model from the truth, as a process in time.
+"""The errors of a stream: what separates the best run of a model from what is observed.
 
-The misfit of one stream is ``scale(t) (fast(t) + slow(t)) + e(t)``: ``e`` is the observation's own
-random error, independent from day to day; ``fast`` and ``slow`` are first-order autoregressive
-processes (weather the model answers wrongly; seasons and years it gets wrong), and ``scale`` is a
-yearly cycle, since fluxes are wrong in proportion to how large they are. The Kalman filter of this
-two-state process (Harvey 1989, Forecasting, Structural Time Series Models, section 3.4) turns
-correlated misfits into independent standard normal ones, at a cost linear in time; its gains depend
-on the variances alone, so they are computed once and serve every run of the model.
+The misfit of one stream is ``scale(t) (fast(t) + slow(t)) + factor e(t)``: ``e`` is the
+observation's own random error, independent from day to day, as its source states it, and
+``factor`` corrects that statement. The rest is model error: ``fast`` and ``slow`` are first-order
+autoregressive processes (weather the model answers wrongly; seasons and years it gets wrong), and
+``scale`` is a yearly cycle, since fluxes are wrong in proportion to how large they are. The Kalman
+filter of this two-state process (Harvey 1989, Forecasting, Structural Time Series Models, section
+3.4) turns correlated misfits into independent standard normal ones, at a cost linear in time; its
+gains depend on the variances alone, so they are computed once and serve every run of the model.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -19,19 +21,21 @@ from numba import njit
 from scipy.optimize import minimize
 
 from concerto.models.kernels.elementary import FASTMATH
+from concerto.models.kernels.lanes import LANES
 
 _YEAR = 365.25
 _TAU_FAST = 5.0  # d: synoptic weather
 _TAU_SLOW = 120.0  # d: a season
 _TAU_FACTOR = 2.0  # one prior standard deviation of either time scale
-_AMPLITUDE_SD = 0.5  # prior of the yearly cycle of log scale
+_REST_SD = 0.5  # prior of the yearly cycle of log scale and of the log of the factor
 
 
 @dataclass(frozen=True)
-class ModelError:
-    """The model error of one stream; standard deviations in the unit of the stream.
+class StreamError:
+    """The errors of one stream; standard deviations in the unit of the stream.
 
-    ``cosine`` and ``sine`` are the yearly cycle of log ``scale``; e-folding times in days.
+    ``cosine`` and ``sine`` are the yearly cycle of log ``scale``; e-folding times in days;
+    ``observation_factor`` multiplies the stated random errors of the observations.
     """
 
     sd_fast: float
@@ -40,6 +44,7 @@ class ModelError:
     tau_slow: float
     cosine: float = 0.0
     sine: float = 0.0
+    observation_factor: float = 1.0
 
     def scale(self, season: np.ndarray) -> np.ndarray:
         """Return the yearly cycle (time,) at ``season``, the fraction of the year in [0, 1)."""
@@ -51,7 +56,7 @@ class ModelError:
         return math.exp(-step / self.tau_fast), math.exp(-step / self.tau_slow)
 
     def to_dict(self) -> dict[str, float]:
-        """Return the fields as a mapping that :class:`ModelError` takes back."""
+        """Return the fields as a mapping that :class:`StreamError` takes back."""
         return asdict(self)
 
     def draw(self, season: np.ndarray, step: float, innovations: np.ndarray) -> np.ndarray:
@@ -73,35 +78,26 @@ class ModelError:
 
 
 @dataclass(frozen=True)
-class Whitener:
-    """The Kalman filter of one stream's misfit, with its gains ready.
+class StreamFilter:
+    """The Kalman filter of one stream's misfit, with its gains ready; all arrays (time,).
 
-    ``apply`` maps misfits to values that are independent and standard normal if the model error
-    and the observation errors are as stated; ``log_determinant`` is the logarithm of the Jacobian.
+    ``sd`` is the standard deviation of an innovation; ``covariance`` (time, 3) that of the states
+    ``fast`` and ``slow`` after each time's observation: fast, cross, slow.
     """
 
+    error: StreamError
+    step: float
     valid: np.ndarray
     scale: np.ndarray
     gain_fast: np.ndarray
     gain_slow: np.ndarray
     sd: np.ndarray
     covariance: np.ndarray
-    error: ModelError
-    step: float
 
     @property
     def log_determinant(self) -> float:
-        """Minus the sum of the logarithms of the innovations' standard deviations."""
+        """Logarithm of the Jacobian of whitening."""
         return -float(np.sum(np.log(self.sd[self.valid])))
-
-    def apply(self, misfit: np.ndarray) -> np.ndarray:
-        """Whiten misfits (tile, time, lane); returns (tile, valid time, lane)."""
-        out = np.empty((misfit.shape[0], int(self.valid.sum()), misfit.shape[2]))
-        _whiten(
-            misfit, self.valid, self.scale, self.gain_fast, self.gain_slow, 1.0 / self.sd,
-            *self.error.persistence(self.step), out,
-        )  # fmt: skip
-        return out
 
     def expect(self, misfit: np.ndarray) -> np.ndarray:
         """Return the model error expected at every time, given all misfits (member, time).
@@ -117,15 +113,58 @@ class Whitener:
         return out
 
 
-def whitener(
-    error: ModelError, observation_sd: np.ndarray, season: np.ndarray, step: float
-) -> Whitener:
+class Whitener:
+    """Turns misfits of all streams into independent standard normal values.
+
+    Each stream by its filter; then, at times that streams share, by the inverse Cholesky factor of
+    the correlation of their innovations.
+
+    Parameters
+    ----------
+    filters
+        The filter of each stream.
+    correlation
+        (stream, stream) of innovations at the same time.
+    """
+
+    def __init__(self, filters: Sequence[StreamFilter], correlation: np.ndarray) -> None:
+        self.valid = np.stack([f.valid for f in filters])
+        self._parts = (
+            np.stack([f.scale for f in filters]),
+            np.stack([f.gain_fast for f in filters]),
+            np.stack([f.gain_slow for f in filters]),
+            1.0 / np.stack([f.sd for f in filters]),
+            np.array([f.error.persistence(f.step) for f in filters]),
+            _mixing(self.valid, correlation),
+        )
+
+    @property
+    def n_observations(self) -> int:
+        """Number of observations of all streams together."""
+        return int(self.valid.sum())
+
+    def apply(self, misfit: np.ndarray) -> np.ndarray:
+        """Whiten misfits (stream, tile, time, lane); returns (tile, observation, lane)."""
+        _, tiles, _, lanes = misfit.shape
+        white = np.empty((tiles, self.n_observations, lanes))
+        _whiten(misfit, self.valid, *self._parts, white)
+        return white
+
+    def sum_of_squares(self, misfit: np.ndarray) -> np.ndarray:
+        """Return the sum over observations of the squared whitened misfits, (tile, lane)."""
+        white = self.apply(misfit)
+        return np.einsum("tnl,tnl->tl", white, white)
+
+
+def stream_filter(
+    error: StreamError, observation_sd: np.ndarray, season: np.ndarray, step: float
+) -> StreamFilter:
     """Prepare the filter of a stream.
 
     Parameters
     ----------
     error
-        The stream's model error.
+        The stream's errors.
     observation_sd
         (time,) random error of each observation; NaN where there is none.
     season
@@ -137,20 +176,21 @@ def whitener(
     scale = error.scale(season)
     fast, slow = error.persistence(step)
     gains = _filter_gains(
-        np.where(valid, observation_sd, 0.0) ** 2, valid, scale,
+        np.where(valid, error.observation_factor * observation_sd, 0.0) ** 2, valid, scale,
         error.sd_fast**2, error.sd_slow**2, fast, slow,
     )  # fmt: skip
-    return Whitener(valid, scale, *gains, error, step)
+    return StreamFilter(error, step, valid, scale, *gains)
 
 
-def fit_model_error(
+def fit_stream_error(
     misfit: np.ndarray, observation_sd: np.ndarray, season: np.ndarray, step: float
-) -> ModelError:
-    """Estimate the model error that makes a run's misfit most likely.
+) -> StreamError:
+    """Estimate the errors that make a run's misfit most likely.
 
     Maximum a posteriori with the filter's exact likelihood. Priors are weak and log-normal: the
     standard deviations around half of the misfit's own (a factor of e), the e-folding times around
-    5 and 120 days (a factor of 2); the yearly cycle is normal around none (0.5).
+    5 and 120 days (a factor of 2), the factor of the observations' errors around 1 (a factor of
+    1.6); the yearly cycle is normal around none (0.5).
 
     Parameters
     ----------
@@ -158,7 +198,7 @@ def fit_model_error(
         (time,) observation minus model of a well-fitting run; values without observation are not
         used.
     observation_sd, season, step
-        As in :func:`whitener`.
+        As in :func:`stream_filter`.
     """
     valid = np.isfinite(observation_sd)
     spread = max(float(np.std(misfit[valid])), 1e-6)
@@ -166,22 +206,23 @@ def fit_model_error(
         [math.log(0.5 * spread), math.log(_TAU_FAST), math.log(0.5 * spread), math.log(_TAU_SLOW)]
     )
     width = np.array([1.0, math.log(_TAU_FACTOR), 1.0, math.log(_TAU_FACTOR)])
-    lanes = np.where(valid, misfit, 0.0)[None, :, None]
+    lanes = np.broadcast_to(np.where(valid, misfit, 0.0)[:, None], (1, 1, len(misfit), LANES))
 
     def loss(x: np.ndarray) -> float:
-        error = _from_vector(x)
-        filtered = whitener(error, observation_sd, season, step)
-        white = filtered.apply(lanes)
-        prior = np.sum(((x[:4] - center) / width) ** 2) + np.sum((x[4:] / _AMPLITUDE_SD) ** 2)
-        return 0.5 * float(np.sum(white**2) + prior) - filtered.log_determinant
+        filtered = stream_filter(_from_vector(x), observation_sd, season, step)
+        squares = float(Whitener([filtered], np.eye(1)).sum_of_squares(lanes)[0, 0])
+        prior = np.sum(((x[:4] - center) / width) ** 2) + np.sum((x[4:] / _REST_SD) ** 2)
+        return 0.5 * (squares + float(prior)) - filtered.log_determinant
 
-    start = np.concatenate([center, [0.0, 0.0]])
+    start = np.concatenate([center, np.zeros(3)])
     fit = minimize(loss, start, method="L-BFGS-B")
     return _from_vector(fit.x)
 
 
-def _from_vector(x: np.ndarray) -> ModelError:
-    return ModelError(*(float(value) for value in np.exp(x[:4])), float(x[4]), float(x[5]))
+def _from_vector(x: np.ndarray) -> StreamError:
+    return StreamError(
+        *(float(value) for value in np.exp(x[:4])), float(x[4]), float(x[5]), math.exp(x[6])
+    )
 
 
 @njit(cache=True, error_model="numpy")
@@ -215,30 +256,59 @@ def _filter_gains(observation_variance, valid, scale, fast_variance, slow_varian
     return gain_fast, gain_slow, sd, covariance
 
 
+def _mixing(valid: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+    """Return (time, stream, stream): the inverse Cholesky factor for the streams of each time."""
+    mixing = np.zeros((valid.shape[1], len(valid), len(valid)))
+    for pattern in np.unique(valid, axis=1).T:
+        streams = np.flatnonzero(pattern)
+        times = np.flatnonzero(np.all(valid == pattern[:, None], axis=0))
+        factor = np.linalg.inv(np.linalg.cholesky(correlation[np.ix_(streams, streams)]))
+        mixing[np.ix_(times, streams, streams)] = factor
+    return mixing
+
+
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-def _whiten(misfit, valid, scale, gain_fast, gain_slow, per_sd, fast, slow, out):
-    tiles, times, lanes = misfit.shape
+def _whiten(misfit, valid, scale, gain_fast, gain_slow, per_sd, persistence, mixing, white):
+    # flat buffers and a known number of lanes let LLVM vectorise the inner loops
+    streams, tiles, times, _ = misfit.shape
+    fast_states = np.empty(streams * LANES)
+    slow_states = np.empty(streams * LANES)
+    innovations = np.empty(streams * LANES)
+    mixed = np.empty(LANES)
     for tile in range(tiles):
-        state_fast = np.zeros(lanes)
-        state_slow = np.zeros(lanes)
+        fast_states[:] = 0.0
+        slow_states[:] = 0.0
         n = 0
         for t in range(times):
-            if valid[t]:
-                for lane in range(lanes):
-                    expected = scale[t] * (state_fast[lane] + state_slow[lane])
-                    innovation = misfit[tile, t, lane] - expected
-                    out[tile, n, lane] = innovation * per_sd[t]
-                    state_fast[lane] = fast * (state_fast[lane] + gain_fast[t] * innovation)
-                    state_slow[lane] = slow * (state_slow[lane] + gain_slow[t] * innovation)
-                n += 1
-            else:
-                for lane in range(lanes):
-                    state_fast[lane] *= fast
-                    state_slow[lane] *= slow
+            for k in range(streams):
+                fast, slow = persistence[k]
+                g_fast, g_slow = gain_fast[k, t], gain_slow[k, t]
+                s, per = scale[k, t], per_sd[k, t]
+                at = k * LANES
+                if valid[k, t]:
+                    for lane in range(LANES):
+                        innovations[at + lane] = misfit[k, tile, t, lane]
+                    for i in range(at, at + LANES):
+                        innovation = innovations[i] - s * (fast_states[i] + slow_states[i])
+                        innovations[i] = innovation * per
+                        fast_states[i] = fast * (fast_states[i] + g_fast * innovation)
+                        slow_states[i] = slow * (slow_states[i] + g_slow * innovation)
+                    mixed[:] = 0.0
+                    for other in range(k + 1):
+                        weight = mixing[t, k, other]
+                        if weight != 0.0:
+                            for lane in range(LANES):
+                                mixed[lane] += weight * innovations[other * LANES + lane]
+                    white[tile, n] = mixed
+                    n += 1
+                else:
+                    for i in range(at, at + LANES):
+                        fast_states[i] *= fast
+                        slow_states[i] *= slow
 
 
 def _smoother_gains(
-    covariance: np.ndarray, error: ModelError, fast: float, slow: float
+    covariance: np.ndarray, error: StreamError, fast: float, slow: float
 ) -> np.ndarray:
     """Return (time, 2, 2): how the smoothed states at a time follow those at the next."""
     persistence = np.array([fast, slow])

@@ -1,0 +1,29 @@
+# What the rules of publication share: names, and which files belong to a page of the report.
+
+PRODUCT = config["assimilation"]["product"]
+# In the order in which the report shows them.
+FIGURES = [
+    "timeseries",
+    "seasonal_cycle",
+    "observed_predicted",
+    "coverage",
+    "pools",
+    "parameters",
+]
+BORDERS = f"{RUN}/raw/{config['borders']['source']}"
+
+
+def sources_of(sites):
+    """Return the folders of the sources that some sites' records come from, each once."""
+    records = [record for site in sites for record in config["sites"][site]["records"]]
+    return list(dict.fromkeys(f"{RUN}/raw/{record['source']}" for record in records))
+
+
+def page_sites(wildcards):
+    """Return the sites of a page of the report: all of them on the index."""
+    return SITES if wildcards.page == "index" else [wildcards.page]
+
+
+def page_files(*patterns):
+    """Return a function that lists files of each site of a page."""
+    return lambda wildcards: expand(patterns, site=page_sites(wildcards))

@@ -1,0 +1,190 @@
+"""Each constraint on made-up runs: nil where it holds, growing the further it is broken."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from concerto.assimilation import constraints
+from concerto.assimilation.constraints import NAMES, Run
+from concerto.models import Trajectories
+from concerto.models.kernels.lanes import to_lanes
+
+STEPS, STEP, YEARS = 730, 1.0, 2
+TERM = ["run", "return"]  # a constraint is a function of a run alone
+HOW_FAR = np.array([1.0, 1.5, 3.0, 20.0])  # by what factor a member fails
+LN = np.log(1.1)
+
+
+def parameters(model, **values):
+    """Members of sound parameters, changed as said."""
+    sound = {
+        "soil_respiration": 1e-5, "litter_respiration": 1e-3, "litter_decomposition": 1e-3,
+        "leaf_life_span": 2.0, "wood_turnover": 1e-4, "root_turnover": 5e-3,
+        "temperature_sensitivity": 0.05, "leaf_allocation": 0.2, "labile_allocation": 0.2,
+        "root_allocation": 0.4,
+    }  # fmt: skip
+    described = [sound.get(name, 1.0) for name in model.parameter_names]
+    out = np.tile(described, (len(HOW_FAR), 1))
+    for name, value in values.items():
+        out[:, model.parameter_names.index(name)] = value
+    return out
+
+
+def run(model, values=None, inflow=1.0, means=None, sizes=None, finals=None):
+    """A run in steady state of pools of 100 gC m-2 that gain and lose 1 gC m-2 d-1."""
+    members = len(HOW_FAR)
+    needed = constraints.needs(model)
+    totals = {name: np.full(members, 100.0 * STEPS) for name in ("c_leaf", "c_root")}
+    for names in model.code.INFLOWS.values():
+        totals |= {name: inflow * np.ones(members) * STEPS / len(names) for name in names}
+    totals |= {name: value * np.ones(members) * STEPS for name, value in (means or {}).items()}
+    snapshots = np.full((members, YEARS, len(model.pools)), 100.0)
+    if sizes is not None:
+        snapshots[:, 1:] = np.reshape(sizes, (-1, 1, 1))
+    final = np.full((members, len(model.pools)), 100.0)
+    if finals is not None:
+        final[:] = np.reshape(finals, (-1, 1))
+    lanes = [to_lanes(snapshots[:, year]) for year in range(YEARS)]
+    trajectories = Trajectories(
+        members=members,
+        names=(),
+        summed=needed,
+        record=np.empty((1, STEPS, 0, 16)),
+        totals=to_lanes(np.stack([totals[name] for name in needed], axis=1)),
+        snapshots=np.stack(lanes, axis=1),
+        pools=to_lanes(final),
+    )
+    given = parameters(model, **(values or {}))
+    return Run(model, given, trajectories, STEP, STEPS, mean_temperature=10.0)
+
+
+def columns(name, made):
+    return constraints.residuals([name], made)
+
+
+def test_names_are_those_of_schema_and_default_run():
+    config = Path(__file__).parents[2] / "config"
+    schema = yaml.safe_load((config / "schema.yaml").read_text())
+    known = schema["properties"]["constraints"]["items"]["enum"]
+    assert set(NAMES) == set(known)
+    default = yaml.safe_load((config / "config.yaml").read_text())["constraints"]
+    assert set(NAMES) == set(default)
+
+
+def test_names_are_complete():
+    terms = [
+        name
+        for name, value in vars(constraints).items()
+        if not name.startswith("_") and list(getattr(value, "__annotations__", ())) == TERM
+    ]
+    assert set(NAMES) == set(terms)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nil_where_satisfied(dalec2, name):
+    found = columns(name, run(dalec2))
+    assert found.shape[0] == len(HOW_FAR)
+    assert found.shape[1] > 0
+    np.testing.assert_allclose(found, 0.0, atol=1e-12)
+
+
+WARMTH = np.exp(0.05 * 10.0)
+BROKEN = {  # constraint: what breaks it by a factor HOW_FAR, and the columns that then show it
+    "soil above litter respiration": (
+        "turnover_order", {"values": {"litter_respiration": 1e-5 / HOW_FAR}}, [0]
+    ),
+    "soil respiration above decomposition": (
+        "turnover_order", {"values": {"litter_decomposition": 1e-5 / HOW_FAR}}, [1]
+    ),
+    "wood faster than leaves": (
+        "leaf_wood_order", {"values": {"wood_turnover": HOW_FAR / 2.0 / 365.25}}, [0]
+    ),
+    "soil faster than roots, when warm": (
+        "root_som_order", {"values": {"root_turnover": 1e-5 * WARMTH / HOW_FAR}}, [0]
+    ),
+    "too few leaves": (
+        "leaf_root_balance", {"means": {"c_leaf": 20.0 / HOW_FAR}}, [0]
+    ),
+    "too many leaves": (
+        "leaf_root_balance", {"means": {"c_leaf": 500.0 * HOW_FAR}}, [0]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_grows_as_it_fails(dalec2, case):
+    name, changes, shown = BROKEN[case]
+    found = columns(name, run(dalec2, **changes))
+    np.testing.assert_allclose(found[:, shown[0]], np.log(HOW_FAR) / LN, atol=1e-9)
+    others = [k for k in range(found.shape[1]) if k not in shown]
+    np.testing.assert_allclose(found[:, others], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("wanted", [5.0, 0.2])
+def test_shares_of_leaves_and_roots_are_within_a_factor_of_five(dalec2, wanted):
+    root = 0.3
+    # a share x for leaves, half of it by labile carbon, leaves roots 0.3 (1 - x)
+    ratio = wanted * HOW_FAR if wanted > 1.0 else wanted / HOW_FAR
+    share = root * ratio / (1.0 + root * ratio)
+    labile = share / 2.0
+    made = run(
+        dalec2,
+        {
+            "leaf_allocation": (share - labile) / (1.0 - labile),
+            "labile_allocation": labile,
+            "root_allocation": root,
+        },
+    )
+    found = columns("allocation_balance", made)[:, 0]
+    np.testing.assert_allclose(found, np.log(HOW_FAR) / LN, atol=1e-9)
+
+
+def test_growth_is_inflow_over_outflow_times_drift(dalec2):
+    # sizes stay, but more comes in than goes out: 100 + in - out = final
+    final = 100.0 * HOW_FAR
+    found = columns("pool_growth", run(dalec2, inflow=10.0, finals=final))
+    inflow = 10.0 * STEPS
+    expected = np.log(inflow / (inflow - (final - 100.0))) / np.log(2.0)
+    np.testing.assert_allclose(found, np.repeat(expected[:, None], 6, axis=1), rtol=1e-9)
+    assert (np.diff(found[:, 0]) > 0.0).all()
+    # sizes shrink to a half, a third: drift below one, and as much out of it again
+    shrunk = columns("pool_growth", run(dalec2, sizes=100.0 / HOW_FAR))[:, 0]
+    np.testing.assert_allclose(shrunk, np.log((1.0 + 1.0 / HOW_FAR) / 2.0) / np.log(2.0))
+
+
+@pytest.mark.parametrize("direction", [1.0, -1.0])
+def test_a_transient_is_the_logarithm_of_mean_over_first_size(dalec2, direction):
+    found = columns("pool_equilibrium", run(dalec2, sizes=100.0 * HOW_FAR**direction))
+    expected = np.log((1.0 + HOW_FAR**direction) / 2.0) / LN
+    np.testing.assert_allclose(found, np.repeat(expected[:, None], 6, axis=1), atol=1e-12)
+    assert (np.diff(np.abs(found[:, 0])) > 0.0).all()
+
+
+def test_pools_are_bounded_by_the_prior_of_their_start(dalec2):
+    limits = {p.name: p.max for p in dalec2.parameters}
+    for k, pool in enumerate(dalec2.pools):
+        limit = limits[pool.replace("c_", "initial_")]
+        found = columns("pool_bounds", run(dalec2, finals=limit * HOW_FAR))
+        np.testing.assert_allclose(found[:, k], np.log(HOW_FAR) / LN, atol=1e-9)
+        assert (columns("pool_bounds", run(dalec2, finals=limit / 2.0))[:, k] == 0.0).all()
+
+
+def test_columns_follow_the_names(dalec2):
+    made = run(dalec2, sizes=100.0 * HOW_FAR)
+    parts = [columns(name, made) for name in NAMES]
+    np.testing.assert_array_equal(
+        constraints.residuals(NAMES, made), np.concatenate(parts, axis=1)
+    )
+    chosen = ("pool_bounds", "turnover_order")
+    np.testing.assert_array_equal(
+        constraints.residuals(chosen, made), np.concatenate([parts[7], parts[0]], axis=1)
+    )
+
+
+def test_needed_outputs_are_those_that_fill_pools(dalec2):
+    needed = constraints.needs(dalec2)
+    assert len(set(needed)) == len(needed)
+    assert set(needed) <= set(dalec2.outputs)
+    for names in dalec2.code.INFLOWS.values():
+        assert set(names) <= set(needed)

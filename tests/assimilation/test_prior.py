@@ -1,0 +1,209 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from concerto.assimilation.prior import KINDS, Prior
+from concerto.errors import InputError
+from concerto.models import Parameter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+
+def parameter(name, kind, low, high, **more):
+    return Parameter(name, "1", low, high, kind, "made up", "nowhere", **more)
+
+
+PARAMETERS = (
+    parameter("flat", "uniform", -2.0, 3.0),
+    parameter("first_day", "circular", 0.0, 365.25),
+    parameter("rate", "log-uniform", 1e-6, 1e-2),
+    parameter("efficiency", "log-normal", 5.0, 50.0, median=17.5, factor=1.5),
+    parameter("second_day", "circular", 0.0, 365.25),
+    parameter("share", "log-normal", 0.4, 0.8, median=0.5, factor=1.5),
+    parameter("life_span", "log-uniform", 1.001, 8.0, origin=1.0),
+)
+PRIOR = Prior(PARAMETERS)
+NAMES = [p.name for p in PARAMETERS]
+CIRCULAR = np.array([p.prior == "circular" for p in PARAMETERS])
+
+
+def truncated(median, factor, low, high):
+    """The logarithm of a log-normal parameter, cut off at its bounds."""
+    center, spread = math.log(median), math.log(factor)
+    a, b = ((math.log(x) - center) / spread for x in (low, high))
+    return stats.truncnorm(a, b, center, spread)
+
+
+LAWS = {
+    "flat": (lambda x: x, stats.uniform(-2.0, 5.0)),
+    "first_day": (lambda x: x, stats.uniform(0.0, 365.25)),
+    "second_day": (lambda x: x, stats.uniform(0.0, 365.25)),
+    "rate": (np.log, stats.uniform(math.log(1e-6), math.log(1e4))),
+    "life_span": (np.log, stats.uniform(math.log(1.001), math.log(8.0 / 1.001))),
+    "efficiency": (np.log, truncated(17.5, 1.5, 5.0, 50.0)),
+    "share": (np.log, truncated(0.5, 1.5, 0.4, 0.8)),
+}
+
+
+@pytest.fixture(scope="module")
+def draws():
+    return PRIOR.parameters_of(PRIOR.draw(20_000, np.random.default_rng(1)))
+
+
+def test_there_is_a_law_for_each_kind():
+    assert {p.prior for p in PARAMETERS} == set(KINDS)
+    assert PRIOR.size == len(PARAMETERS) + 2
+    assert PRIOR.draw(3, np.random.default_rng(0)).shape == (3, PRIOR.size)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_draws_have_the_stated_distribution(draws, name):
+    transform, law = LAWS[name]
+    sample = transform(draws[:, NAMES.index(name)])
+    assert stats.kstest(sample, law.cdf).pvalue > 0.001
+
+
+def test_draws_are_independent(draws):
+    correlation = stats.spearmanr(draws).statistic - np.eye(len(NAMES))
+    assert np.abs(correlation).max() < 4.5 / math.sqrt(len(draws))
+
+
+@settings(max_examples=200)
+@given(arrays(float, (3, PRIOR.size), elements=st.floats(-60.0, 60.0)))
+def test_bounds_are_respected(z):
+    parameters = PRIOR.parameters_of(z)
+    low, high = ([getattr(p, bound) for p in PARAMETERS] for bound in ("min", "max"))
+    assert (parameters >= low).all()
+    assert (parameters <= high).all()
+    unit = PRIOR.to_unit(parameters)
+    assert ((unit >= 0.0) & (unit <= 1.0)).all()
+
+
+@settings(max_examples=200)
+@given(arrays(float, (2, len(PARAMETERS)), elements=st.floats(0.0, 1.0)))
+def test_unit_space_round_trip(unit):
+    back = PRIOR.to_unit(PRIOR.to_parameters(unit))
+    np.testing.assert_allclose(back, unit, atol=1e-11)
+
+
+def test_unit_space_spans_the_bounds():
+    ends = PRIOR.to_parameters(np.array([[0.0] * len(NAMES), [1.0] * len(NAMES)]))
+    for k, bound in enumerate(("min", "max")):
+        np.testing.assert_allclose(ends[k], [getattr(p, bound) for p in PARAMETERS], rtol=1e-12)
+    middle = PRIOR.to_parameters(np.full((1, len(NAMES)), 0.5))[0]
+    assert middle[NAMES.index("flat")] == pytest.approx(0.5)
+    assert middle[NAMES.index("rate")] == pytest.approx(1e-4)
+    assert middle[NAMES.index("life_span")] == pytest.approx(1.0 + math.sqrt(0.001 * 7.0))
+
+
+def test_days_are_continuous_across_the_new_year():
+    def day(angle):
+        z = np.zeros((1, PRIOR.size))
+        z[0, 1], z[0, 2] = 0.7 * math.cos(angle), 0.7 * math.sin(angle)
+        return PRIOR.parameters_of(z)[0, 1]
+
+    step = 2.0 * math.pi / 365.25  # a day
+    assert day(0.0) == 0.0
+    assert day(step) == pytest.approx(1.0)
+    assert day(-step) == pytest.approx(364.25)
+    angles = np.linspace(-10.0, 10.0, 2001)
+    days = np.array([day(angle) for angle in angles])
+    moved = (np.diff(days) + 365.25 / 2) % 365.25 - 365.25 / 2
+    np.testing.assert_allclose(moved, 0.01 / step, rtol=1e-6)
+
+
+def log_density_by_the_law(name, parameters, units):
+    """Log density of one parameter in unit space, from its law and the slope of unit space."""
+    k = NAMES.index(name)
+    transform, law = LAWS[name]
+    slope = 1e-6
+    shifted = units.copy()
+    shifted[:, k] += slope
+    steps = transform(PRIOR.to_parameters(shifted)[:, k]) - transform(parameters[:, k])
+    return law.logpdf(transform(parameters[:, k])) + np.log(steps / slope)
+
+
+def test_log_density_differences_are_the_stated_ones():
+    rng = np.random.default_rng(3)
+    units = rng.uniform(0.01, 0.99, (40, len(NAMES)))
+    parameters = PRIOR.to_parameters(units)
+    expected = sum(log_density_by_the_law(name, parameters, units) for name in NAMES)
+    found = PRIOR.log_density(units)
+    np.testing.assert_allclose(found - found[0], expected - expected[0], atol=1e-3)
+    assert np.ptp(found) > 1.0
+
+
+def test_density_is_nil_outside():
+    for k in range(len(NAMES)):
+        for outside in (-1e-9, 1.0 + 1e-9, -3.0, math.inf):
+            unit = np.full((2, len(NAMES)), 0.5)
+            unit[1, k] = outside
+            density = PRIOR.log_density(unit)
+            assert np.isfinite(density[0])
+            assert density[1] == -math.inf
+
+
+def test_a_log_uniform_prior_ignores_the_numbers_of_a_log_normal_one():
+    unit = np.linspace(0.05, 0.95, 7)[:, None]
+    flat = Prior([parameter("x", "log-uniform", 5.0, 50.0, median=17.5, factor=1.5)])
+    np.testing.assert_allclose(np.ptp(flat.log_density(unit)), 0.0, atol=1e-12)
+
+
+def test_parameters_of_the_model_are_a_prior(dalec2):
+    prior = Prior(dalec2.parameters)
+    assert prior.size == 25
+    assert prior.circular.sum() == 2
+    drawn = prior.parameters_of(prior.draw(1000, np.random.default_rng(1)))
+    assert np.isfinite(prior.log_density(prior.to_unit(drawn))).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "field", "found", "expected"),
+    [
+        ("normal", {}, "x.prior", "normal", "one of uniform, log-uniform, log-normal, circular"),
+        ("uniform", {"min": 2.0, "max": 2.0}, "x", "min 2.0, max 2.0", "min < max"),
+        ("uniform", {"min": 3.0, "max": 2.0}, "x", "min 3.0, max 2.0", "min < max"),
+        ("circular", {"min": math.nan}, "x", "min nan, max 2.0", "min < max"),
+        ("log-uniform", {"min": 0.0}, "x.min", "0.0", "a value above 0 for log-uniform"),
+        ("log-normal", {"min": -1.0}, "x.min", "-1.0", "a value above 0 for log-normal"),
+        ("log-uniform", {"origin": 1.0}, "x.origin", "1.0", "a value below 1.0"),
+        (
+            "log-normal",
+            {"factor": 1.5},
+            "x",
+            "median None, factor 1.5",
+            "a median above 0 and a factor above 1 for log-normal",
+        ),
+        (
+            "log-normal",
+            {"median": 1.5},
+            "x",
+            "median 1.5, factor None",
+            "a median above 0 and a factor above 1 for log-normal",
+        ),
+        (
+            "log-normal",
+            {"median": 1.5, "factor": 1.0},
+            "x",
+            "median 1.5, factor 1.0",
+            "a median above 0 and a factor above 1 for log-normal",
+        ),
+        (
+            "log-normal",
+            {"median": -1.5, "factor": 2.0},
+            "x",
+            "median -1.5, factor 2.0",
+            "a median above 0 and a factor above 1 for log-normal",
+        ),
+    ],
+)
+def test_faults_are_named(kind, changes, field, found, expected):
+    faulty = dataclasses.replace(parameter("x", kind, 1.0, 2.0), **changes)
+    with pytest.raises(InputError) as caught:
+        Prior([PARAMETERS[0], faulty], "config/models/m.yaml")
+    error = caught.value
+    assert (error.file, error.field) == ("config/models/m.yaml", field)
+    assert (error.found, error.expected) == (found, expected)

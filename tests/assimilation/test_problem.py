@@ -1,0 +1,131 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from concerto.assimilation.constraints import NAMES
+from concerto.assimilation.problem import Stream
+from concerto.assimilation.stream_error import StreamError
+from concerto.errors import ConcertoError
+from synthetic_dalec import draw_parameters, make_problem
+
+
+@pytest.fixture(scope="module")
+def problem(dalec2):
+    return make_problem(dalec2)
+
+
+@pytest.fixture(scope="module")
+def constrained(dalec2):
+    return make_problem(dalec2, NAMES)
+
+
+@pytest.fixture(scope="module")
+def parameters(dalec2):
+    return draw_parameters(dalec2, 37, seed=1)
+
+
+def test_log_likelihood_is_minus_half_the_squares(problem, constrained, parameters):
+    for made in (problem, constrained):
+        residuals = made.residuals(parameters)
+        found = made.log_likelihood(parameters)
+        assert found.shape == (37,)
+        np.testing.assert_allclose(found, -0.5 * (residuals**2).sum(axis=1), rtol=1e-12)
+        assert np.ptp(found) > 1.0
+
+
+def test_constraints_are_columns_after_the_observations(problem, constrained, parameters):
+    n = sum(int(np.isfinite(stream.values).sum()) for stream in problem.streams)
+    assert problem.n_observations == constrained.n_observations == n
+    plain, more = problem.residuals(parameters), constrained.residuals(parameters)
+    assert plain.shape == (37, n)
+    assert more.shape[1] > n
+    np.testing.assert_array_equal(more[:, :n], plain)
+    assert (more[:, n:] != 0.0).any()
+
+
+def test_one_constraint_switched_off_takes_its_columns_along(constrained, parameters):
+    n = constrained.n_observations
+    full = constrained.residuals(parameters)[:, n:]
+    fewer = dataclasses.replace(constrained, constraint_names=NAMES[:-1])
+    np.testing.assert_array_equal(fewer.residuals(parameters)[:, n:], full[:, :-6])
+
+
+def test_residuals_of_independent_errors_are_misfits_over_their_sd(dalec2, parameters):
+    errors = {
+        name: StreamError(sd, 1e-3, 0.0, 1e-3, observation_factor=factor)
+        for name, sd, factor in (("nee", 0.5, 1.0), ("gpp", 1.0, 2.0), ("lai", 0.3, 0.5))
+    }
+    problem = make_problem(dalec2, errors=errors)
+    predicted = problem.predict(parameters)
+    parts = []
+    for stream, series in zip(problem.streams, predicted, strict=True):
+        assert series.shape == (37, 400)
+        error = errors[stream.name]
+        sd = np.hypot(error.sd_fast, error.observation_factor * stream.random_sd)
+        parts.append((stream.values - series) / sd)
+    by_time = np.stack(parts, axis=2).reshape(37, -1)  # streams of a time, then the next time
+    expected = by_time[:, np.isfinite(by_time[0])]
+    np.testing.assert_allclose(problem.residuals(parameters), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_predictions_are_runs_of_the_model(dalec2, problem, parameters):
+    predicted = problem.predict(parameters)
+    runs = dalec2.simulate(parameters, problem.forcing.weather, ("nee", "gpp", "lai"),
+                           (), (0, *problem.forcing.anniversaries))  # fmt: skip
+    for stream, series in zip(problem.streams, predicted, strict=True):
+        np.testing.assert_array_equal(series, runs.series(stream.name))
+
+
+def test_members_do_not_depend_on_each_other(constrained, parameters):
+    every = constrained.log_likelihood(parameters)
+    for chosen in ([0], [36], [5, 30, 2], list(range(20))):
+        some = constrained.log_likelihood(parameters[chosen])
+        np.testing.assert_allclose(some, every[chosen], rtol=1e-12)
+
+
+def test_runs_that_fail_have_no_density(problem, constrained, parameters):
+    broken = parameters.copy()
+    broken[3, 5] = 0.9  # a leaf life span below a year has no phenology
+    broken[20] = np.nan
+    for made in (problem, constrained):
+        found = made.log_likelihood(broken)
+        assert (found[[3, 20]] == -np.inf).all()
+        others = np.setdiff1d(np.arange(37), [3, 20])
+        np.testing.assert_array_equal(found[others], made.log_likelihood(parameters)[others])
+
+
+def test_runs_are_counted(dalec2, parameters):
+    problem = make_problem(dalec2)
+    problem.log_likelihood(parameters)
+    problem.residuals(parameters[:4])
+    problem.predict(parameters[:1])
+    assert problem.model_runs == 37 + 4 + 1
+
+
+def test_closer_runs_are_likelier(dalec2, problem, parameters):
+    truth = problem.predict(parameters[:1])
+    exact = [
+        Stream(s.name, np.where(np.isfinite(s.values), series[0], np.nan), s.random_sd)
+        for s, series in zip(problem.streams, truth, strict=True)
+    ]
+    twin = dataclasses.replace(problem, streams=exact)
+    density = twin.log_likelihood(parameters)
+    assert density[0] == pytest.approx(0.0, abs=1e-18)
+    assert (density[1:] < -1.0).all()
+
+
+class TestStream:
+    def test_gaps_are_fine(self):
+        values, sd = np.array([np.nan, 1.0, np.nan]), np.array([np.nan, 0.1, -1.0])
+        assert Stream("nee", values, sd).name == "nee"
+
+    def test_no_observation(self):
+        with pytest.raises(ConcertoError, match="nee: no observation in the training period"):
+            Stream("nee", np.full(3, np.nan), np.ones(3))
+
+    @pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, np.inf, -9999.0])
+    def test_no_positive_error(self, wrong):
+        sd = np.array([0.1, wrong, 0.1, wrong])
+        message = "gpp: 2 observations have no positive random error, the first at step 1"
+        with pytest.raises(ConcertoError, match=message):
+            Stream("gpp", np.ones(4), sd)

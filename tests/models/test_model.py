@@ -1,0 +1,101 @@
+"""The record of a model, its file of parameters, and running many members at once."""
+
+import numpy as np
+import pytest
+import yaml
+from concerto.errors import ConcertoError
+from concerto.models import load_model
+from synthetic_dalec import MODELS, daily_calendar, draw_parameters, make_drivers
+
+# unit, min, max, in the order of the model's parameter vector
+PUBLISHED = {
+    "litter_decomposition": ("d-1", 1e-5, 0.01),
+    "autotrophic_fraction": ("1", 0.2, 0.8),
+    "leaf_allocation": ("1", 0.01, 0.5),
+    "root_allocation": ("1", 0.01, 1.0),
+    "labile_allocation": ("1", 0.01, 0.5),
+    "leaf_life_span": ("a", 1.001, 8.0),
+    "wood_turnover": ("d-1", 2.5e-5, 1e-3),
+    "root_turnover": ("d-1", 1e-4, 0.01),
+    "litter_respiration": ("d-1", 1e-4, 0.01),
+    "soil_respiration": ("d-1", 1e-7, 1e-3),
+    "temperature_sensitivity": ("degC-1", 0.018, 0.08),
+    "canopy_efficiency": ("1", 5.0, 50.0),
+    "release_day": ("d", 0.0, 365.25),
+    "release_period": ("d", 10.0, 100.0),
+    "fall_day": ("d", 0.0, 365.25),
+    "fall_period": ("d", 20.0, 150.0),
+    "leaf_mass": ("gC m-2", 5.0, 200.0),
+    "initial_labile": ("gC m-2", 1.0, 2000.0),
+    "initial_leaf": ("gC m-2", 1.0, 2000.0),
+    "initial_root": ("gC m-2", 1.0, 2000.0),
+    "initial_wood": ("gC m-2", 1.0, 1e5),
+    "initial_litter": ("gC m-2", 1.0, 2000.0),
+    "initial_soil": ("gC m-2", 1.0, 2e5),
+}
+DAYS = 60
+
+
+@pytest.fixture(scope="module")
+def weather(dalec2):
+    drivers = make_drivers(DAYS, np.random.default_rng(1))
+    return dalec2.code.prepare_weather(drivers, *daily_calendar("2014-01-01", DAYS), 1.0, 50.0)
+
+
+def test_parameters_are_the_published_ones(dalec2):
+    assert {p.name: (p.unit, p.min, p.max) for p in dalec2.parameters} == PUBLISHED
+    assert dalec2.parameter_names == list(PUBLISHED)
+    assert all(p.source and p.description for p in dalec2.parameters)
+    circular = [p.name for p in dalec2.parameters if p.prior == "circular"]
+    assert circular == ["release_day", "fall_day"]
+
+
+def test_every_output_has_a_unit(dalec2):
+    assert set(dalec2.output_units) == set(dalec2.outputs)
+    assert len(set(dalec2.outputs)) == len(dalec2.outputs)
+    assert dalec2.output_units["c_soil"] == "gC m-2"
+    assert dalec2.output_units["gpp"] == "gC m-2 d-1"
+    assert dalec2.output_units["lai"] == "1"
+    assert set(dalec2.pools) <= set(dalec2.outputs)
+
+
+def test_unknown_model_is_named_with_the_nearest(tmp_path):
+    with pytest.raises(ConcertoError, match=r"unknown plug-in 'dalek2'; nearest valid: dalec2"):
+        load_model("dalek2", tmp_path)
+
+
+def test_parameters_come_from_the_file(tmp_path):
+    described = yaml.safe_load((MODELS / "dalec2.yaml").read_text())
+    described["parameters"][0]["max"] = 0.5
+    (tmp_path / "dalec2.yaml").write_text(yaml.safe_dump(described))
+    assert load_model("dalec2", tmp_path).parameters[0].max == 0.5
+
+
+@pytest.mark.parametrize("members", [1, 15, 16, 17, 50])
+def test_members_do_not_depend_on_each_other(dalec2, weather, members):
+    parameters = draw_parameters(dalec2, 50, seed=1)
+    every = dalec2.simulate(parameters, weather, dalec2.outputs)
+    few = dalec2.simulate(parameters[-members:], weather, dalec2.outputs)
+    for name in ("nbe", "lai", "c_soil"):
+        assert few.series(name).shape == (members, DAYS)
+        np.testing.assert_array_equal(few.series(name), every.series(name)[-members:])
+
+
+def test_parameters_and_weather_are_left_as_they_were(dalec2, weather):
+    parameters = draw_parameters(dalec2, 16, seed=2)
+    before = parameters.copy(), weather.copy()
+    dalec2.simulate(parameters, weather, dalec2.outputs)
+    np.testing.assert_array_equal(parameters, before[0])
+    np.testing.assert_array_equal(weather, before[1])
+
+
+def test_snapshots_are_pools_before_a_step(dalec2, weather):
+    parameters = draw_parameters(dalec2, 20, seed=3)
+    runs = dalec2.simulate(parameters, weather, dalec2.outputs, snapshots=(0, 31))
+    for k, pool in enumerate(dalec2.pools):
+        initial = parameters[:, dalec2.parameter_names.index(pool.replace("c_", "initial_"))]
+        lanes = runs.snapshots[:, :, k].transpose(0, 2, 1).reshape(-1, 2)[:20]
+        np.testing.assert_array_equal(lanes[:, 0], initial)
+        np.testing.assert_array_equal(lanes[:, 1], runs.series(pool)[:, 30])
+        final = runs.pools[:, k].reshape(-1)[:20]
+        np.testing.assert_array_equal(final, runs.series(pool)[:, -1])

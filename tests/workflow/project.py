@@ -1,0 +1,150 @@
+"""A copy of the workflow with small records of its own, run by Snakemake as a user would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import yaml
+from archives import sdist, wheel
+from concerto.config import load_yaml
+from concerto.plugins import LIBRARY
+from package_index import Index
+from shapely.geometry import box
+
+ROOT = LIBRARY.parents[1]
+DATA = ROOT / "tests/data"
+PARTS = ("Snakefile", "rules", "scripts", "envs", "config", "profiles")
+CUTS = {
+    "FLX_BE-Vie_2014.csv": DATA / "FLX_BE-Vie_cut.csv",
+    "merged_BE-Vie_data.csv": DATA / "merged_BE-Vie_cut.csv",
+    "CH-Dav_2013-2022.parquet": DATA / "CH-Dav_cut.parquet",
+    "rcmip_concentrations.csv": DATA / "rcmip_cut.csv",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended, and all that it showed the user."""
+
+    code: int
+    shown: str
+
+    @property
+    def last_line(self) -> str:
+        """The last line that is not empty."""
+        return self.shown.strip().splitlines()[-1]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A working copy of the repository, and the package index that it downloads from."""
+
+    root: Path
+    index: Index
+
+    @property
+    def results(self) -> Path:
+        """The folder of the run's results."""
+        return self.root / "results" / self.read("config/config.yaml")["run"]
+
+    def snakemake(self, *arguments: str, cores: int = 2) -> Outcome:
+        """Run Snakemake in the project, as from a shell, and return how it ended."""
+        environment = dict(os.environ)
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment |= {"CONCERTO_PACKAGE_INDEX": self.index.simple, "NO_PROXY": "127.0.0.1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments],
+            cwd=self.root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout)
+
+    def read(self, file: str) -> dict[str, Any]:
+        """Return what a YAML file of the project holds."""
+        return load_yaml(self.root / file)
+
+    def change(self, file: str, edit: Callable[[dict[str, Any]], object]) -> None:
+        """Edit a YAML file of the project in place."""
+        content = self.read(file)
+        edit(content)
+        (self.root / file).write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def publish(self, source: str, members: dict[str, bytes]) -> str:
+        """Put a source's members on the index, packed as the source says; return the file's name.
+
+        The source's file gets the hash of the new archive.
+        """
+        file = f"config/sources/{source}.yaml"
+        described = self.read(file)
+        locator = described["locator"]
+        name, version = locator["distribution"], locator["version"]
+        archived = {described["members"][member]: content for member, content in members.items()}
+        if locator["kind"] == "sdist":
+            filename, content = f"{name}-{version}.tar.gz", sdist(archived)
+        else:
+            filename, content = f"{name}-{version}-py3-none-any.whl", wheel(archived)
+        digest = self.index.add(filename, content)
+        self.change(file, lambda source: source["locator"].update(sha256=digest))
+        return filename
+
+
+def copy_workflow(root: Path, index: Index) -> Project:
+    """Copy the repository's workflow, with its default configuration, to a new folder."""
+    root.mkdir(parents=True)
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(ROOT / part, root / part)
+    return Project(root, index)
+
+
+def small_project(root: Path, index: Index) -> Project:
+    """Return the default run in little: cuts of its records, and budgets that cannot converge."""
+    project = copy_workflow(root, index)
+    for file in sorted((root / "config/sources").glob("*.yaml")):
+        wanted = load_yaml(file)["members"]
+        if file.stem == "natural_earth_110m":
+            members = borders()
+        else:
+            members = {member: CUTS[member].read_bytes() for member in wanted}
+        project.publish(file.stem, members)
+    project.change("config/config.yaml", _make_small)
+    return project
+
+
+def _make_small(config: dict[str, Any]) -> None:
+    config["run"] = "small"
+    # The cuts are of May to August 2014: too little for a constraint on the growth within years.
+    config["constraints"].remove("pool_growth")
+    config["sites"]["CH-Dav"]["training"] = {"period": ["2014-05-01", "2014-07-15"]}
+    config["assimilation"]["budgets"] = {
+        "demcz": {"chains": 3, "generations": 300, "thin": 10},
+        "esmda": {"members": 250, "steps": 4, "most_steps": 8},
+    }
+    config["projection"]["members"] = 20
+
+
+def borders() -> dict[str, bytes]:
+    """Return two square countries as the files of a layer of polygons, by name."""
+    squares = {"Belgium": box(3, 49, 6.5, 51), "Switzerland": box(6, 45, 10.5, 48)}
+    layer = geopandas.GeoDataFrame(
+        {"name": list(squares), "geometry": list(squares.values())}, crs="EPSG:4326"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        layer.to_file(Path(folder, "naturalearth_lowres.shp"))
+        return {file.name: file.read_bytes() for file in Path(folder).iterdir()}

@@ -1,0 +1,199 @@
+"""The whole workflow on cuts of the real records, from a package index to the report.
+
+One project serves all tests. Davos' record arrives damaged, so Vielsalm is finished alone; the record
+is mended and prepared; Davos is left out and the report made; then nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+from concerto.provenance import sha256_of
+from project import DATA, Outcome, Project, small_project
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("run")]
+
+SITE, BROKEN = "BE-Vie", "CH-Dav"
+RUN = Path("results/small")
+PRODUCTS = [f"{RUN}/products/{SITE}/{name}" for name in ("fluxes.nc", "budget.csv")]
+CUBE = f"{RUN}/cubes/{BROKEN}/observations.nc"
+WHEEL = "diive-0.90.0-py3-none-any.whl"
+
+
+@dataclass(frozen=True)
+class Story:
+    """What became of a project, and of its twin in another place.
+
+    ``left`` are the files after the first run, ``requests`` how many the index had seen before the
+    last one.
+    """
+
+    project: Project
+    twin: Project
+    broken: Outcome
+    left: list[Path]
+    prepared: Outcome
+    finished: Outcome
+    again: Outcome
+    requests: int
+    damaged: str
+    whole: str
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory, index) -> Story:
+    project = small_project(tmp_path_factory.mktemp("run") / "first", index)
+    twin = Project(project.root.with_name("second"), index)
+    shutil.copytree(project.root, twin.root)
+    whole, damaged = index.files[WHEEL], index.files[WHEEL][:-1] + b"?"
+    digests = {}
+    for name, content in {"damaged": damaged, "whole": whole}.items():
+        (twin.root / name).write_bytes(content)
+        digests[name] = sha256_of(twin.root / name)
+
+    index.files[WHEEL] = damaged
+    with ThreadPoolExecutor() as pool:
+        # The twin makes only what is compared.
+        waiting = pool.submit(twin.snakemake, *PRODUCTS, cores=1)
+        broken = project.snakemake()
+        assert waiting.result().code == 0, waiting.result().shown
+    left = sorted(path.relative_to(project.root) for path in project.results.rglob("*"))
+    index.files[WHEEL] = whole
+    prepared = project.snakemake(CUBE)
+    project.change("config/config.yaml", lambda config: config["sites"].pop(BROKEN))
+    finished = project.snakemake()
+    requests = len(index.requests)
+    again = project.snakemake()
+    return Story(project, twin, broken, left, prepared, finished, again, requests, **digests)
+
+
+def test_a_damaged_record_is_named_and_the_other_site_is_finished(story):
+    assert story.broken.code == 1
+    shown = story.broken.shown
+    fault = f"{WHEEL}: sha256: found {story.damaged}; expected {story.whole}"
+    assert f"Failed: acquire_source.ch_dav_2013_2022: {fault}\n" in shown
+    assert f"Sites with a report: {RUN}/report/{SITE}.html\n" in shown
+    assert RUN / f"report/{SITE}.html" in story.left
+    assert "Traceback" not in shown
+
+
+def test_nothing_is_left_of_what_failed(story):
+    assert not [path for path in story.left if path.name.endswith((".part", ".tmp"))]
+    kept = {path.parts[2] for path in story.left if BROKEN in str(path)}
+    assert kept <= {"benchmarks", "logs"}
+    assert RUN / "raw/ch_dav_2013_2022" not in story.left
+    assert RUN / "report/index.html" not in story.left
+
+
+def test_the_mended_record_goes_through(story):
+    assert story.prepared.code == 0, story.prepared.shown
+    raw = pd.read_parquet(DATA / "CH-Dav_cut.parquet")
+    assert len(raw) == 48 * xr.load_dataset(story.project.root / CUBE).sizes["time"]
+
+
+def test_the_run_ends_with_a_line_that_names_the_report(story):
+    assert story.finished.code == 0, story.finished.shown
+    assert story.finished.last_line == f"Done. Report: {RUN}/report/index.html"
+    assert (story.project.results / "report/index.html").exists()
+
+
+def test_only_what_depends_on_the_list_of_sites_is_made_anew(story):
+    made = set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", story.finished.shown))
+    assert made == {"plot_sites", "write_report", "all"}
+
+
+def test_every_declared_output_exists(story):
+    listed = story.project.snakemake("--summary").shown
+    header, *rows = [line.split("\t") for line in listed.splitlines() if "\t" in line]
+    files = pd.DataFrame(rows, columns=header)
+    assert len(files) > 30
+    missing = [file for file in files.output_file if not (story.project.root / file).exists()]
+    assert missing == []
+    assert set(files.status) == {"ok"}
+    for kind, suffix in (("logs", "log"), ("benchmarks", "tsv")):
+        names = {path.name.split(".")[0] for path in (story.project.results / kind).iterdir()}
+        rules = {Path(script).stem for script in (story.project.root / "scripts").glob("*.py")}
+        assert names == rules, f"a rule without a .{suffix}"
+
+
+def test_a_second_run_does_nothing_and_asks_nothing_of_the_index(story):
+    assert story.again.code == 0
+    assert story.again.last_line.startswith("Nothing to be done")
+    index = story.project.index
+    assert len(index.requests) == story.requests
+    # Each record once by the project, and once by its twin.
+    assert len(index.downloads("fair-1.6.4-py3-none-any.whl")) == 1
+    assert len(index.downloads("pyrealm-1.0.1.tar.gz")) == 2
+
+
+def test_the_records_have_their_provenance(story):
+    folder = story.project.results / "raw/be_vie_2014"
+    record = json.loads((folder / "provenance.json").read_text())
+    source = story.project.read("config/sources/be_vie_2014.yaml")
+    assert record["sha256"] == source["locator"]["sha256"]
+    assert record["licence"] == source["licence"]
+    cut = DATA / "FLX_BE-Vie_cut.csv"
+    assert (folder / "FLX_BE-Vie_2014.csv").read_bytes() == cut.read_bytes()
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_same_seed_gives_the_same_bytes_elsewhere(story, product):
+    one, other = (project.root / product for project in (story.project, story.twin))
+    assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "file", [f"products/{SITE}/fluxes.nc", f"cubes/{SITE}/drivers.nc", f"posterior/{SITE}/demcz.nc"]
+)
+def test_files_comply_with_cf(story, file):
+    checker = Path(sys.executable).with_name("compliance-checker")
+    done = subprocess.run(
+        [checker, "--test=cf:1.11", story.project.results / file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_has_not_converged_is_marked(story):
+    product = xr.load_dataset(story.project.root / PRODUCTS[0])
+    assert product.attrs["converged"] == "no"
+    assert "R-hat" in product.attrs["verdict"]
+    assert set(pd.read_csv(story.project.root / PRODUCTS[1]).converged) == {"no"}
+    for page in (SITE, "index"):
+        text = (story.project.results / f"report/{page}.html").read_text()
+        assert '<span class="badge no">not converged</span>' in text
+        assert product.attrs["verdict"] in text.replace("&#39;", "'")
+    words = json.loads((story.project.results / f"figures/{SITE}/pools.json").read_text())
+    assert "has not converged" in words["caption"]
+
+
+@pytest.mark.parametrize(
+    ("edited", "rules"),
+    [
+        ("plots/pools.py", {"plot_pools", "write_report"}),
+        ("products/report.html.j2", {"write_report"}),
+        ("sources/_download.py", set()),
+    ],
+)
+def test_editing_the_library_reruns_what_uses_it(story, edited, rules):
+    file = story.project.root / "scripts/concerto" / edited
+    before = file.read_bytes()
+    file.write_bytes(before + b"\n")
+    try:
+        planned = story.project.snakemake("--dry-run", "--quiet").shown
+    finally:
+        file.write_bytes(before)
+    counted = set(re.findall(r"^(\w+) +\d+$", planned, flags=re.M)) - {"all", "total"}
+    assert counted == rules, planned
