@@ -69,7 +69,10 @@ CORRELATION = np.array([[1.0, -0.5, 0.0], [-0.5, 1.0, 0.1], [0.0, 0.1, 1.0]])
 
 
 def make_problem(
-    model: Model, constraint_names: tuple[str, ...] = (), errors: dict | None = None, days: int = 400
+    model: Model,
+    constraint_names: tuple[str, ...] = (),
+    errors: dict | None = None,
+    days: int = 400,
 ) -> Problem:
     """Streams NEE, GPP and LAI with gaps, around nothing in particular."""
     rng = np.random.default_rng(11)

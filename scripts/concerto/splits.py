@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from concerto.errors import ConcertoError
+from concerto.errors import InputError
 
 
 def training_times(time: pd.DatetimeIndex, rule: dict) -> np.ndarray:
@@ -21,7 +21,7 @@ def training_times(time: pd.DatetimeIndex, rule: dict) -> np.ndarray:
 
     Raises
     ------
-    ConcertoError
+    InputError
         If the rule leaves no time to train on.
     """
     if "period" in rule:
@@ -33,8 +33,11 @@ def training_times(time: pd.DatetimeIndex, rule: dict) -> np.ndarray:
         chosen = block % blocks["of"] < blocks["train"]
     chosen = np.asarray(chosen)
     if not chosen.any():
-        raise ConcertoError(
-            f"training: the rule {rule} selects no step of the record, which runs from "
-            f"{time[0]:%Y-%m-%d} to {time[-1]:%Y-%m-%d}"
+        ((kind, said),) = rule.items()
+        raise InputError(
+            "configuration",
+            f"training.{kind}",
+            said,
+            f"days of the record, which runs from {time[0]:%Y-%m-%d} to {time[-1]:%Y-%m-%d}",
         )
     return chosen

@@ -173,9 +173,7 @@ def test_pools_are_bounded_by_the_prior_of_their_start(dalec2):
 def test_columns_follow_the_names(dalec2):
     made = run(dalec2, sizes=100.0 * HOW_FAR)
     parts = [columns(name, made) for name in NAMES]
-    np.testing.assert_array_equal(
-        constraints.residuals(NAMES, made), np.concatenate(parts, axis=1)
-    )
+    np.testing.assert_array_equal(constraints.residuals(NAMES, made), np.concatenate(parts, axis=1))
     chosen = ("pool_bounds", "turnover_order")
     np.testing.assert_array_equal(
         constraints.residuals(chosen, made), np.concatenate([parts[7], parts[0]], axis=1)

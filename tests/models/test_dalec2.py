@@ -400,9 +400,7 @@ def test_phenology_does_not_drift(dalec2):
     weather = dalec2.code.prepare_weather(steady(n, rsds=0.0), *calendar, 1.0, LATITUDE)
     runs = dalec2.simulate(parameters, weather, dalec2.outputs)
     leaf = runs.series("c_leaf")
-    before = np.concatenate(
-        [parameters[:, [column(dalec2, "initial_leaf")]], leaf[:, :-1]], axis=1
-    )
+    before = np.concatenate([parameters[:, [column(dalec2, "initial_leaf")]], leaf[:, :-1]], axis=1)
     rate = runs.series("leaf_fall") / before
     starts = np.flatnonzero(calendar[0] == 0.5)
     assert len(starts) == years

@@ -20,7 +20,7 @@ def test_units_are_those_of_the_model_and_of_the_cubes(name):
     for output in operator.OUTPUTS:
         assert output in dalec2.OUTPUTS
     if name in operator.OUTPUTS:
-        assert operator.UNIT == dalec2.OUTPUT_UNITS[name]
+        assert dalec2.OUTPUT_UNITS[name] == operator.UNIT
     one = convert(1.0, STREAMS[name].units, operator.UNIT, file="f", field=name)
     assert one == 1.0
 
@@ -29,7 +29,7 @@ def test_units_are_those_of_the_model_and_of_the_cubes(name):
 def test_what_the_model_has_is_seen_as_it_is(name):
     operator = plugins.load("operators", name)
     values = np.random.default_rng(1).normal(size=(3, 2, 16))
-    assert operator.OUTPUTS == (name,)
+    assert list(operator.OUTPUTS) == [name]
     np.testing.assert_array_equal(operator.observe(values), values)
 
 

@@ -1,15 +1,9 @@
-import sys
-from pathlib import Path
-
 import pytest
-from concerto.models import load_model
-
-# The generators lie beside the test folders, and are found whatever pytest's import mode.
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from concerto.models import Model, load_model
+from synthetic_dalec import MODELS
 
 
 @pytest.fixture(scope="session")
-def dalec2():
-    from synthetic_dalec import MODELS
-
+def dalec2() -> Model:
+    """The model with its file of parameters."""
     return load_model("dalec2", MODELS)

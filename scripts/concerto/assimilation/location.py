@@ -13,7 +13,7 @@ import xarray as xr
 
 from concerto import plugins, units
 from concerto.assimilation.methods import esmda
-from concerto.assimilation.mode import find_mode
+from concerto.assimilation.mode import descend
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
 from concerto.assimilation.stream_error import StreamError, fit_stream_error
@@ -205,7 +205,8 @@ def state_errors(
     density = problem.log_likelihood(problem.prior.parameters_of(ensemble))
     density -= 0.5 * np.sum(ensemble**2, axis=1)
     starts = ensemble[np.argsort(density)[-_STARTS:]]
-    return _statement(problem, problem.prior.parameters_of(find_mode(problem, starts)[None]))
+    modes, _ = descend(problem, starts)
+    return _statement(problem, problem.prior.parameters_of(modes[:1]))
 
 
 def _first_guess(stream: Stream) -> StreamError:

@@ -1,4 +1,4 @@
-"""The mode of a posterior: the single best run, by least squares."""
+"""Modes of a posterior: the best runs, by least squares."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _DIFFERENCE = 1e-4  # step of the forward differences, in prior standard deviati
 _EVALUATIONS = 60
 
 
-def find_mode(problem: Problem, starts: np.ndarray) -> np.ndarray:
-    """Return the best ``z`` (size,) that Levenberg-Marquardt-type descents from ``starts`` reach.
+def descend(problem: Problem, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Go down to the nearest mode from each of ``starts``.
 
     Minimises |z|^2 + |residuals|^2 with the trust-region method of scipy; the Jacobian is by
     forward differences, all directions side by side in lanes.
@@ -23,20 +23,24 @@ def find_mode(problem: Problem, starts: np.ndarray) -> np.ndarray:
         The problem, of n residuals and ``problem.prior.size`` unknowns.
     starts
         (start, size) points from which to descend.
+
+    Returns
+    -------
+    z, cost
+        (start, size) where the descents ended and half the sum of squares there (start,), the
+        best first.
     """
-    best = min(
-        (
-            least_squares(
-                lambda z: _residuals(problem, z[None])[0],
-                start,
-                jac=lambda z: _jacobian(problem, z),
-                max_nfev=_EVALUATIONS,
-            )
-            for start in starts
-        ),
-        key=lambda result: result.cost,
-    )
-    return best.x
+    ends = [
+        least_squares(
+            lambda z: _residuals(problem, z[None])[0],
+            start,
+            jac=lambda z: _jacobian(problem, z),
+            max_nfev=_EVALUATIONS,
+        )
+        for start in starts
+    ]
+    ends.sort(key=lambda end: end.cost)
+    return np.stack([end.x for end in ends]), np.array([end.cost for end in ends])
 
 
 def _residuals(problem: Problem, z: np.ndarray) -> np.ndarray:

@@ -219,7 +219,7 @@ def burn(pools, burned):
 
 
 @njit(inline="always", fastmath=FASTMATH, error_model="numpy")
-def _lost_daily(rate, w):  # noqa: ARG001 - the signature of _lost
+def _lost_daily(rate, w):
     return rate
 
 

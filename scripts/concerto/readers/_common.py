@@ -14,6 +14,7 @@ from concerto import units
 from concerto.cubes import check_times
 from concerto.domain import CARBON_STREAMS, QUANTITIES
 from concerto.errors import InputError
+from concerto.plugins import nearest
 
 MISSING = -9999.0
 DAY = pd.Timedelta(days=1)
@@ -89,7 +90,8 @@ def require_columns(path: Path, header: Iterable[str], wanted: Iterable[str]) ->
     present = set(header)
     for name in wanted:
         if name not in present:
-            raise InputError(path, name, "no such column", f"one of {len(present)} columns there")
+            expected = f"one; nearest of the {len(present)} there: {nearest(name, present)}"
+            raise InputError(path, name, "no such column", expected)
 
 
 def _check_field_counts(path: Path, expected: int) -> None:

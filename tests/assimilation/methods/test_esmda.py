@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from concerto.assimilation.methods import esmda
 from concerto.errors import ConcertoError
-from targets import Normal, Target
+from synthetic_targets import Normal, Target
 
-BUDGET = {"members": 4000, "steps": 8, "most_steps": 40}
+BUDGET = {"members": 600, "steps": 8, "most_steps": 40}
 SIZE, N = 4, 30
 
 
@@ -39,9 +39,9 @@ def test_linear_normal_posterior_is_exact(steps):
     assert posterior.converged, posterior.verdict
     spread = np.sqrt(np.diag(covariance))
     assert (spread[:2] < 0.5).all()  # the data say something of the first, little of the last
-    np.testing.assert_allclose((posterior.unit.mean(axis=0) - mean) / spread, 0.0, atol=0.1)
+    np.testing.assert_allclose((posterior.unit.mean(axis=0) - mean) / spread, 0.0, atol=0.15)
     scale = np.outer(spread, spread)
-    np.testing.assert_allclose(np.cov(posterior.unit.T) / scale, covariance / scale, atol=0.1)
+    np.testing.assert_allclose(np.cov(posterior.unit.T) / scale, covariance / scale, atol=0.2)
 
 
 def test_density_comes_along():
@@ -71,7 +71,9 @@ def test_update_with_a_few_members_stays_in_their_span():
     z = rng.normal(size=(3, 6))
     new = esmda.update(z, rng.normal(size=(3, 50)), 1.0, rng)
     anomalies = z - z.mean(axis=0)
-    outside = (new - z.mean(axis=0)) - (new - z.mean(axis=0)) @ np.linalg.pinv(anomalies) @ anomalies
+    outside = (new - z.mean(axis=0)) - (new - z.mean(axis=0)) @ np.linalg.pinv(
+        anomalies
+    ) @ anomalies
     np.testing.assert_allclose(outside, 0.0, atol=1e-12)
 
 
@@ -90,7 +92,7 @@ def test_a_nonlinear_problem_comes_close():
         return a[:, None] * np.exp(-0.5 * times) + b[:, None] * times
 
     observed = model(truth[None])[0]
-    posterior = run(Target(Normal(2), lambda z: (model(z) - observed) / 0.05), members=1000)
+    posterior = run(Target(Normal(2), lambda z: (model(z) - observed) / 0.05), members=400)
     error = posterior.unit.mean(axis=0) - truth
     assert (np.abs(error) < 2.0 * posterior.unit.std(axis=0)).all()
     assert (posterior.unit.std(axis=0) < 0.2).all()
@@ -104,7 +106,9 @@ def test_same_seed_gives_the_same_ensemble():
 
 
 def test_too_small_an_ensemble():
-    with pytest.raises(ConcertoError, match="esmda: 39 members for 4 unknowns; expected at least 40"):
+    with pytest.raises(
+        ConcertoError, match="esmda: 39 members for 4 unknowns; expected at least 40"
+    ):
         run(problem(*linear()), members=39)
 
 

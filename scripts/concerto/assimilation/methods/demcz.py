@@ -21,6 +21,7 @@ from numba import njit
 
 from concerto.assimilation.diagnostics import chain_diagnostics, judge_chains
 from concerto.assimilation.methods import esmda
+from concerto.assimilation.mode import descend
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
 from concerto.errors import ConcertoError
@@ -32,7 +33,9 @@ JUMP_SHARE = 0.05  # of parallel updates with gamma = 1, which hop between modes
 BLOCK_SHARE = 0.35  # of parallel updates that move a block of correlated parameters
 SHRINKING = (1.0, 0.6, 0.35)  # of the best gamma for a normal posterior, for a curved one
 ARCHIVE_PER_UNKNOWN = 10
+START_INFORMATION = 0.1  # of the observations: errors as if larger by the root of ten
 BURN_IN = 0.25
+DESCENTS_PER_CHAIN = 2
 _AHEAD = 8  # proposals a chain makes at once
 _REVISIONS = 20  # times that blocks are revised before the chains count
 _ROUNDING = 1e-5  # standard deviation of the noise that keeps proposals off the archive's lattice
@@ -41,23 +44,24 @@ _ROUNDING = 1e-5  # standard deviation of the noise that keeps proposals off the
 def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Posterior:
     """Sample the posterior with Markov chains.
 
-    The archive starts as the ensemble of :mod:`~concerto.assimilation.methods.esmda`, the chains as
-    members of it far apart. ``budget`` holds ``chains``, ``generations`` and ``thin``: every
-    ``thin``-th state joins the archive and, after the first quarter, the posterior. The verdict is
-    ``converged`` if all parameters have rank-normalised split R-hat < 1.01 and a bulk effective
-    sample size > 400.
+    The archive starts as an ensemble of :mod:`~concerto.assimilation.methods.esmda` that has seen a
+    tenth of the information; the chains start at the best modes that descents from members of it
+    reach. ``budget`` holds ``chains``, ``generations`` and ``thin``: every ``thin``-th state joins
+    the archive and, after the first quarter, the posterior. The verdict is ``converged`` if all
+    parameters have rank-normalised split R-hat < 1.01 and a bulk effective sample size > 400.
 
     Raises
     ------
     ConcertoError
-        If fewer than three chains are asked for, or no start has a finite density.
+        If fewer than three chains are asked for, or a run of the model fails at the start.
     """
     chains, generations, thin = (int(budget[key]) for key in ("chains", "generations", "thin"))
     if chains < 3:
         raise ConcertoError(f"demcz: found {chains} chains; expected at least 3")
     circular = problem.prior.circular
-    history = _History(_first_archive(problem, rng), chains, generations // thin)
-    state, density = _start(problem, history.archive, chains)
+    archive, state = _start(problem, chains, rng)
+    density = _log_density(problem, state)
+    history = _History(archive, chains, generations // thin)
     age = np.zeros(chains, dtype=np.int64)
     proposals = accepted = 0
     revision = -1
@@ -124,24 +128,17 @@ class _History:
             self._filled[chain] = k + 1
 
 
-def _first_archive(problem: Problem, rng: np.random.Generator) -> np.ndarray:
-    members = ARCHIVE_PER_UNKNOWN * problem.prior.size
+def _start(
+    problem: Problem, chains: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first archive, spread more widely than the posterior, and the chains' states."""
+    prior = problem.prior
+    members = ARCHIVE_PER_UNKNOWN * prior.size
     budget = {"members": members, "steps": 4, "most_steps": 60}
-    return problem.prior.to_unit(problem.prior.parameters_of(esmda.smooth(problem, budget, rng).z))
-
-
-def _start(problem: Problem, candidates: np.ndarray, chains: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the states and densities of chains that start at candidates of any quality."""
-    density = _log_density(problem, candidates)
-    usable = np.flatnonzero(np.isfinite(density))
-    if usable.size < chains:
-        raise ConcertoError(
-            f"demcz: {usable.size} of {len(candidates)} starts have a finite posterior density; "
-            f"expected at least {chains}"
-        )
-    ranked = usable[np.argsort(density[usable])]
-    chosen = ranked[np.linspace(0, ranked.size - 1, chains).astype(int)]
-    return candidates[chosen].copy(), density[chosen]
+    ensemble = esmda.smooth(problem, budget, rng, START_INFORMATION).z
+    modes, _ = descend(problem, ensemble[: DESCENTS_PER_CHAIN * chains])
+    archive, starts = (prior.to_unit(prior.parameters_of(z)) for z in (ensemble, modes[:chains]))
+    return archive, starts
 
 
 def _log_density(problem: Problem, unit: np.ndarray) -> np.ndarray:

@@ -64,8 +64,13 @@ class Smoothed(NamedTuple):
     mismatch: np.ndarray
 
 
-def smooth(problem: Problem, budget: dict, rng: np.random.Generator) -> Smoothed:
-    """Assimilate until all information is used, or the budget is spent."""
+def smooth(
+    problem: Problem, budget: dict, rng: np.random.Generator, information: float = 1.0
+) -> Smoothed:
+    """Assimilate until a share of the information is used, or the budget is spent.
+
+    With less than all of it, the ensemble is wider than the posterior.
+    """
     members = int(budget["members"])
     if members < COLLAPSE * problem.prior.size:
         raise ConcertoError(
@@ -78,14 +83,14 @@ def smooth(problem: Problem, budget: dict, rng: np.random.Generator) -> Smoothed
     for step in range(int(budget["most_steps"])):
         residuals = _residuals(problem, z)
         mismatch.append(_mismatch(problem, residuals))
-        share = min(_share(residuals), 1.0 / budget["steps"], 1.0 - assimilated)
+        share = min(_share(residuals), information / budget["steps"], information - assimilated)
         z = update(z, residuals, 1.0 / share, rng)
         assimilated += share
         log.info(
             "step %d: mean squared misfit %.3g, information assimilated %.1f %%",
             step + 1, mismatch[-1], 100.0 * assimilated,
         )  # fmt: skip
-        if assimilated > 1.0 - 1e-9:
+        if assimilated > information - 1e-9:
             break
     mismatch.append(_mismatch(problem, _residuals(problem, z)))
     return Smoothed(z, assimilated, np.array(mismatch))

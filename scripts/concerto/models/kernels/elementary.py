@@ -29,7 +29,7 @@ _EXP_MIN = -708.39  # below, results are subnormal and flushed to zero
 
 
 @intrinsic
-def _bits_of(typing_context, x):  # noqa: ARG001 - numba's signature
+def _bits_of(typing_context, x):
     """Reinterpret the bits of a float64 as int64."""
 
     def codegen(context, builder, signature, args):
@@ -39,7 +39,7 @@ def _bits_of(typing_context, x):  # noqa: ARG001 - numba's signature
 
 
 @intrinsic
-def _float_of(typing_context, bits):  # noqa: ARG001 - numba's signature
+def _float_of(typing_context, bits):
     """Reinterpret the bits of an int64 as float64."""
 
     def codegen(context, builder, signature, args):

@@ -24,7 +24,7 @@ LANES = 16
 
 
 @intrinsic(prefer_literal=True)
-def _gather(typing_context, buffer, start, stride, count):  # noqa: ARG001 - numba's signature
+def _gather(typing_context, buffer, start, stride, count):
     """Return the ``count`` numbers ``buffer[start + k * stride]`` as a tuple."""
     n = count.literal_value
     result = types.UniTuple(types.float64, n)
@@ -47,7 +47,7 @@ def _scatter(chosen: Sequence[int]) -> Callable:
     """
 
     @intrinsic
-    def scatter(typing_context, buffer, start, stride, values):  # noqa: ARG001 - numba's signature
+    def scatter(typing_context, buffer, start, stride, values):
         def codegen(context, builder, signature, args):
             pointer = _data(context, builder, signature.args[0], args[0])
             items = cgutils.unpack_tuple(builder, args[3])
@@ -65,7 +65,7 @@ def _data(context, builder, array_type, array):
     return context.make_array(array_type)(context, builder, array).data
 
 
-def lane_driver(  # noqa: PLR0917
+def lane_driver(
     step: Callable,
     n_pools: int,
     n_constants: int,
