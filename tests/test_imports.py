@@ -105,6 +105,13 @@ def test_digest_is_of_what_a_script_uses(tmp_path, own_library, edited, counts):
     assert (digest(file) != before) == counts
 
 
+def test_a_template_counts_for_the_module_that_names_it_alone(tmp_path, own_library):
+    file = script(tmp_path, "import concerto.products.files\n")
+    before = digest(file)
+    (own_library / "products/report.html.j2").write_text("another page")
+    assert digest(file) == before
+
+
 def test_digest_does_not_depend_on_where_the_library_is(tmp_path, own_library, monkeypatch):
     text = "from concerto.products.report import render_report\n"
     elsewhere = digest(script(tmp_path, text))

@@ -52,9 +52,17 @@ def library_modules(script: Path) -> list[Path]:
 
 
 def digest(script: Path) -> str:
-    """Return a digest (12 hex digits) of the library modules a script uses, and their templates."""
+    """Return a digest (12 hex digits) of the library modules a script uses.
+
+    A template beside a module counts where the module names it.
+    """
     modules = library_modules(script)
-    templates = {file for module in modules for file in module.parent.glob("*.j2")}
+    templates = {
+        file
+        for module in modules
+        for file in module.parent.glob("*.j2")
+        if file.name in module.read_text(encoding="utf-8")
+    }
     hashed = hashlib.sha256()
     for file in [*modules, *sorted(templates)]:
         hashed.update(file.relative_to(LIBRARY).as_posix().encode() + file.read_bytes())

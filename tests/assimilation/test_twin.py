@@ -51,7 +51,9 @@ def twin(model, prior, seed):
     clean = process_ensemble(model, drive, truth)
     streams = []
     for name, error in ERRORS.items():
-        values = clean[name][0] + error.draw(drive.season, 1.0, rng.standard_normal((2, 1, DAYS)))[0]
+        values = (
+            clean[name][0] + error.draw(drive.season, 1.0, rng.standard_normal((2, 1, DAYS)))[0]
+        )
         values = values + OBSERVATION_SD[name] * rng.standard_normal(DAYS)
         values[np.arange(DAYS) % OBSERVED_EVERY[name] > 0] = np.nan
         streams.append(Stream(name, values, np.full(DAYS, OBSERVATION_SD[name])))

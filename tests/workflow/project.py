@@ -132,6 +132,8 @@ def _make_small(config: dict[str, Any]) -> None:
     # The cuts are of May to August 2014: too little for a constraint on the growth within years.
     config["constraints"].remove("pool_growth")
     config["sites"]["CH-Dav"]["training"] = {"period": ["2014-05-01", "2014-07-15"]}
+    for site in config["sites"].values():
+        site.pop("budgets", None)
     config["assimilation"]["budgets"] = {
         "demcz": {"chains": 3, "generations": 300, "thin": 10},
         "esmda": {"members": 250, "steps": 4, "most_steps": 8},

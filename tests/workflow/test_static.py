@@ -133,7 +133,7 @@ def test_environment_has_what_the_script_imports(name):
 @pytest.mark.parametrize("file", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda file: file.stem)
 def test_environment_is_pinned_exactly_and_like_the_others(file):
     assert yaml.safe_load(file.read_text())["channels"] == ["conda-forge", "bioconda", "nodefaults"]
-    found = pins(file)
+    found = dict(pins(file))
     assert found.pop("python") == "3.11"
     assert {
         name: version for name, version in found.items() if not re.match(r"\d[\w.]*$", version)

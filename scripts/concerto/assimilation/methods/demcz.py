@@ -61,10 +61,9 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     circular = problem.prior.circular
     archive, state = _start(problem, chains, rng)
     density = _log_density(problem, state)
-    history = _History(archive, chains, generations // thin)
+    history = _History(archive, chains, generations, thin)
     age = np.zeros(chains, dtype=np.int64)
-    proposals = accepted = 0
-    revision = -1
+    revision, tenth, accepted = -1, 0, 0
     while age.min() < generations:
         due = int(_REVISIONS * min(1.0, age.min() / (BURN_IN * generations)))
         if due > revision:
@@ -72,43 +71,50 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
             together = np.corrcoef(history.archive[history.archive.shape[0] // 2 :].T) ** 2
         repeated = np.repeat(state, _AHEAD, axis=0)
         proposal, correction = _propose(repeated, history.archive, together, circular, rng)
-        proposed = _log_density(problem, proposal).reshape(chains, _AHEAD)
-        gain = proposed - density[:, None] + correction.reshape(chains, _AHEAD)
-        accept = np.log(rng.random((chains, _AHEAD))) < gain
-        first = np.argmax(accept, axis=1)
-        moved = accept.any(axis=1)
-        steps = np.where(moved, first + 1, _AHEAD)
-        new = proposal.reshape(chains, _AHEAD, -1)[np.arange(chains), first]
-        new_density = proposed[np.arange(chains), first]
-        for chain in range(chains):
-            # the states of the generations passed: the old one, and at the last step the new one
-            end = age[chain] + steps[chain]
-            last_kept = end // thin
-            if moved[chain] and end % thin == 0:
-                history.keep(chain, last_kept - 1, state[chain], density[chain])
-                history.keep(chain, last_kept, new[chain], new_density[chain])
-            else:
-                history.keep(chain, last_kept, state[chain], density[chain])
-        state = np.where(moved[:, None], new, state)
-        density = np.where(moved, new_density, density)
-        done = 10 * age.min() // generations
+        proposed = _log_density(problem, proposal)
+        steps, moved, taken = _take(proposed + correction - np.repeat(density, _AHEAD), rng)
         age += steps
-        proposals += int(steps.sum())
+        history.keep(age - 1, state, density)
+        state = np.where(moved[:, None], proposal[taken], state)
+        density = np.where(moved, proposed[taken], density)
+        history.keep(age, state, density)
         accepted += int(moved.sum())
-        if 10 * age.min() // generations > done:
+        if 10 * age.min() // generations > tenth:
+            tenth = 10 * age.min() // generations
             log.info(
                 "%3.0f %%: best log-density %.1f, accepted %.1f %%",
-                100 * min(1.0, age.min() / generations), density.max(), 100 * accepted / proposals,
+                10.0 * tenth, density.max(), 100.0 * accepted / age.sum(),
             )  # fmt: skip
     return _posterior(history, circular)
+
+
+def _take(gain: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Take each chain's proposals, in order, until the first that is accepted.
+
+    Parameters
+    ----------
+    gain
+        (chain * proposal,) logarithm of the ratio of acceptance.
+
+    Returns
+    -------
+    steps, moved, taken
+        (chain,) generations passed, whether the last one was accepted, and its row in ``gain``.
+    """
+    accept = (np.log(rng.random(gain.shape)) < gain).reshape(-1, _AHEAD)
+    first, moved = np.argmax(accept, axis=1), accept.any(axis=1)
+    taken = np.arange(len(accept)) * _AHEAD + first
+    return np.where(moved, first + 1, _AHEAD), moved, taken
 
 
 class _History:
     """The kept states of all chains, and the archive that proposals are made from."""
 
-    def __init__(self, first: np.ndarray, chains: int, kept: int) -> None:
+    def __init__(self, first: np.ndarray, chains: int, generations: int, thin: int) -> None:
+        kept = generations // thin
         self.states = np.empty((chains, kept, first.shape[1]))
         self.densities = np.empty((chains, kept))
+        self._thin = thin
         self._filled = np.zeros(chains, dtype=np.int64)
         self._archive = np.concatenate([first, np.empty((chains * kept, first.shape[1]))])
         self._size = len(first)
@@ -118,14 +124,15 @@ class _History:
         """The states (state, parameter) in the archive so far."""
         return self._archive[: self._size]
 
-    def keep(self, chain: int, up_to: int, state: np.ndarray, density: float) -> None:
-        """Keep a state for every place of a chain that is still free below ``up_to``."""
-        for k in range(self._filled[chain], min(up_to, self.states.shape[1])):
-            self.states[chain, k] = state
-            self.densities[chain, k] = density
-            self._archive[self._size] = state
-            self._size += 1
-            self._filled[chain] = k + 1
+    def keep(self, age: np.ndarray, state: np.ndarray, density: np.ndarray) -> None:
+        """Keep the chains' states for all generations due up to ``age`` (chain,)."""
+        for chain, due in enumerate(np.minimum(age // self._thin, self.states.shape[1])):
+            for k in range(self._filled[chain], due):
+                self.states[chain, k] = state[chain]
+                self.densities[chain, k] = density[chain]
+                self._archive[self._size] = state[chain]
+                self._size += 1
+                self._filled[chain] = k + 1
 
 
 def _start(
