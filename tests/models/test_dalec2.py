@@ -71,8 +71,11 @@ def reference_step(pools, p, now, day, days_in_year, step, latitude):
     )
     root_loss = pools["root"] * lost(p["root_turnover"])
     wood_loss = pools["wood"] * lost(p["wood_turnover"])
-    respired_litter = pools["litter"] * lost(p["litter_respiration"] * warmth)
-    decomposed = pools["litter"] * lost(p["litter_decomposition"] * warmth)
+    # litter is lost in two ways at once, which share the loss in proportion to their rates
+    rates = [p["litter_respiration"] * warmth, p["litter_decomposition"] * warmth]
+    respired_litter, decomposed = (
+        pools["litter"] * lost(sum(rates)) * rate / sum(rates) for rate in rates
+    )
     respired_soil = pools["soil"] * lost(p["soil_respiration"] * warmth)
 
     pools["labile"] += step * (labile - release)

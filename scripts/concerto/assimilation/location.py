@@ -76,15 +76,23 @@ def open_location(
     """
     model = load_model(model_file.stem, model_file.parent)
     observations = read_cube(observations_file, OBSERVATIONS_DAILY)
+    drivers = read_cube(drivers_file, DRIVERS_DAILY)
+    found, expected = observations.indexes["time"], drivers.indexes["time"]
+    if not found.equals(expected):
+        raise InputError(observations_file, "time", _span(found), f"the drivers' {_span(expected)}")
     return Location(
         model=model,
         prior=Prior(model.parameters, str(model_file)),
-        forcing=forcing(read_cube(drivers_file, DRIVERS_DAILY), model, str(drivers_file)),
+        forcing=forcing(drivers, model, str(drivers_file)),
         streams=observed_streams(
             observations, site["streams"], site["training"], str(observations_file)
         ),
         observations=observations,
     )
+
+
+def _span(times: pd.DatetimeIndex) -> str:
+    return f"{len(times)} days from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
 
 
 def forcing(drivers: xr.Dataset, model: Model, file: str) -> Forcing:
@@ -137,7 +145,9 @@ def observed_streams(
     Raises
     ------
     InputError
-        If a stream is missing, in another unit than its operator's, or empty in training.
+        If a stream is missing, or in a unit that does not convert to its operator's.
+    ConcertoError
+        If a stream is empty in training.
     """
     chosen = training_times(observations.indexes["time"], rule)
     streams = []

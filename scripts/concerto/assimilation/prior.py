@@ -54,8 +54,9 @@ class Prior:
             for b in ("min", "max")
         )
         self._low, self._width = low, high - low
-        self._center = np.array([math.log(p.median) if p.median else 0.0 for p in parameters])
-        self._spread = np.array([math.log(p.factor) if p.factor else math.inf for p in parameters])
+        normal = [p if p.prior == "log-normal" else None for p in parameters]
+        self._center = np.array([math.log(p.median) if p else 0.0 for p in normal])
+        self._spread = np.array([math.log(p.factor) if p else math.inf for p in normal])
 
     def draw(self, members: int, rng: np.random.Generator) -> np.ndarray:
         """Return (member, size) draws of ``z``."""

@@ -144,7 +144,7 @@ class Whitener:
         return int(self.valid.sum())
 
     def apply(self, misfit: np.ndarray) -> np.ndarray:
-        """Whiten misfits (stream, tile, time, lane); returns (tile, observation, lane)."""
+        """Whiten misfits (stream, tile, time, LANES); returns (tile, observation, LANES)."""
         _, tiles, _, lanes = misfit.shape
         white = np.empty((tiles, self.n_observations, lanes))
         _whiten(misfit, self.valid, *self._parts, white)
@@ -315,7 +315,7 @@ def _smoother_gains(
     filtered = covariance[:, [[0, 1], [1, 2]]]
     fresh = np.diag((1.0 - persistence**2) * np.array([error.sd_fast, error.sd_slow]) ** 2)
     predicted = persistence[:, None] * filtered * persistence + fresh
-    return (filtered * persistence) @ np.linalg.inv(predicted)
+    return (filtered * persistence) @ np.linalg.pinv(predicted, hermitian=True)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

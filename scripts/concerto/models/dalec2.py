@@ -229,7 +229,24 @@ def _lost(rate, w):
     return (1.0 - exp(w.step * log(1.0 - rate))) * w.per_step
 
 
-def _make_step(lost):
+@njit(inline="always", fastmath=FASTMATH, error_model="numpy")
+def _lost_both_daily(first, second, w):
+    return first, second
+
+
+@njit(inline="always", fastmath=FASTMATH, error_model="numpy")
+def _lost_both(first, second, w):
+    """Return the mean losses (d-1) over a step of a pool that loses two rates every day.
+
+    The reference takes each loss as if the other were not there, which over a warm month can empty
+    litter below zero; here they share what is lost in proportion.
+    """
+    together = first + second
+    share = _lost(together, w) / together
+    return first * share, second * share
+
+
+def _make_step(lost, lost_both):
     @njit(inline="always", fastmath=FASTMATH, error_model="numpy")
     def step(pools, constants, weather):
         """Advance the six pools by one step.
@@ -265,8 +282,11 @@ def _make_step(lost):
         fall = leaf * lost(pulse(p.fall_peak, p.fall_sin, p.fall_cos, w), w)
         root_loss = root * lost(p.root_turnover, w)
         wood_loss = wood * lost(p.wood_turnover, w)
-        litter_respired = litter * lost(p.litter_respiration * warmth, w)
-        decomposed = litter * lost(p.litter_decomposition * warmth, w)
+        respired_rate, decomposed_rate = lost_both(
+            p.litter_respiration * warmth, p.litter_decomposition * warmth, w
+        )
+        litter_respired = litter * respired_rate
+        decomposed = litter * decomposed_rate
         soil_respired = soil * lost(p.soil_respiration * warmth, w)
 
         labile += (to_labile - release) * dt
@@ -293,6 +313,6 @@ def _make_step(lost):
     return step
 
 
-step = _make_step(_lost)
-daily_step = _make_step(_lost_daily)
+step = _make_step(_lost, _lost_both)
+daily_step = _make_step(_lost_daily, _lost_both_daily)
 """The step for a length of one day, where the loss over a step is the daily rate itself."""

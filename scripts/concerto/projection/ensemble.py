@@ -102,9 +102,9 @@ def observation_factors(
 ) -> dict[str, float]:
     """Return the factor of the observations' random errors of each variable with a total.
 
-    RECO takes NEE's: its random error is that of the NEE it was derived from.
+    RECO that was not assimilated takes NEE's: its random error is that of the NEE it derives from.
     """
     factors = {name: error.observation_factor for name, error in statement.stream_errors.items()}
-    if "reco_total" in series:
-        factors["reco"] = factors["nee"]
+    if "reco_total" in series and "nee" in factors:
+        factors.setdefault("reco", factors["nee"])
     return factors

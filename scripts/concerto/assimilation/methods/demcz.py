@@ -45,10 +45,11 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     """Sample the posterior with Markov chains.
 
     The archive starts as an ensemble of :mod:`~concerto.assimilation.methods.esmda` that has seen a
-    tenth of the information; the chains start at the best modes that descents from members of it
-    reach. ``budget`` holds ``chains``, ``generations`` and ``thin``: every ``thin``-th state joins
-    the archive and, after the first quarter, the posterior. The verdict is ``converged`` if all
-    parameters have rank-normalised split R-hat < 1.01 and a bulk effective sample size > 400.
+    tenth of the information; the chains start between its members and the best modes that descents
+    from it reach. ``budget`` holds ``chains``, ``generations`` and ``thin``: every ``thin``-th
+    state joins the archive and, after the first quarter, the posterior. The verdict is
+    ``converged`` if all parameters have rank-normalised split R-hat < 1.01 and a bulk effective
+    sample size > 400.
 
     Raises
     ------
@@ -72,7 +73,9 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
         repeated = np.repeat(state, _AHEAD, axis=0)
         proposal, correction = _propose(repeated, history.archive, together, circular, rng)
         proposed = _log_density(problem, proposal)
-        steps, moved, taken = _take(proposed + correction - np.repeat(density, _AHEAD), rng)
+        with np.errstate(invalid="ignore"):  # from one failing run to another: never accepted
+            gain = proposed + correction - np.repeat(density, _AHEAD)
+        steps, moved, taken = _take(gain, rng)
         age += steps
         history.keep(age - 1, state, density)
         state = np.where(moved[:, None], proposal[taken], state)
@@ -144,8 +147,9 @@ def _start(
     budget = {"members": members, "steps": 4, "most_steps": 60}
     ensemble = esmda.smooth(problem, budget, rng, START_INFORMATION).z
     modes, _ = descend(problem, ensemble[: DESCENTS_PER_CHAIN * chains])
-    archive, starts = (prior.to_unit(prior.parameters_of(z)) for z in (ensemble, modes[:chains]))
-    return archive, starts
+    # half-way back to a member of the ensemble, for chains must come together from far apart
+    starts = 0.5 * (modes[:chains] + ensemble[-chains:])
+    return tuple(prior.to_unit(prior.parameters_of(z)) for z in (ensemble, starts))
 
 
 def _log_density(problem: Problem, unit: np.ndarray) -> np.ndarray:
