@@ -75,7 +75,7 @@ def covered(prior, truth, unit):
 def test_intervals_hold_the_truth():
     model = load_model("dalec2", Path(__file__).parents[2] / "config" / "models")
     prior = Prior(model.parameters)
-    budget = {"chains": 4, "generations": 24000, "thin": 20}
+    budget = {"chains": 4, "generations": 40000, "thin": 20}
     held = []
     for seed in range(DRAWS):
         truth, problem = twin(model, prior, seed)

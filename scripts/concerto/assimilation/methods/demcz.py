@@ -37,6 +37,7 @@ START_INFORMATION = 0.1  # of the observations: errors as if larger by the root 
 BURN_IN = 0.25
 DESCENTS_PER_CHAIN = 2
 _AHEAD = 8  # proposals a chain makes at once
+_SCATTER = 0.05  # of the way from a mode to a member of the first ensemble
 _REVISIONS = 20  # times that blocks are revised before the chains count
 _ROUNDING = 1e-5  # standard deviation of the noise that keeps proposals off the archive's lattice
 
@@ -45,8 +46,8 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     """Sample the posterior with Markov chains.
 
     The archive starts as an ensemble of :mod:`~concerto.assimilation.methods.esmda` that has seen a
-    tenth of the information; the chains start between its members and the best modes that descents
-    from it reach. ``budget`` holds ``chains``, ``generations`` and ``thin``: every ``thin``-th
+    tenth of the information; the chains start close to the best modes that descents from it
+    reach. ``budget`` holds ``chains``, ``generations`` and ``thin``: every ``thin``-th
     state joins the archive and, after the first quarter, the posterior. The verdict is
     ``converged`` if all parameters have rank-normalised split R-hat < 1.01 and a bulk effective
     sample size > 400.
@@ -147,8 +148,8 @@ def _start(
     budget = {"members": members, "steps": 4, "most_steps": 60}
     ensemble = esmda.smooth(problem, budget, rng, START_INFORMATION).z
     modes, _ = descend(problem, ensemble[: DESCENTS_PER_CHAIN * chains])
-    # half-way back to a member of the ensemble, for chains must come together from far apart
-    starts = 0.5 * (modes[:chains] + ensemble[-chains:])
+    # a step back towards the ensemble, for chains that start at one mode must not start as one
+    starts = modes[:chains] + _SCATTER * (ensemble[-chains:] - modes[:chains])
     return tuple(prior.to_unit(prior.parameters_of(z)) for z in (ensemble, starts))
 
 
