@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +20,6 @@ from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, read_cube
 from concerto.errors import ConcertoError, InputError
 from concerto.models import Model, load_model
 from concerto.splits import training_times
-
-log = logging.getLogger(__name__)
 
 _STARTS = 6
 _SHARED_MIN = 30  # times two streams must share before a correlation is worth estimating

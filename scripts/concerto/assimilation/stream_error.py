@@ -23,7 +23,6 @@ from scipy.optimize import minimize
 from concerto.models.kernels.elementary import FASTMATH
 from concerto.models.kernels.lanes import LANES
 
-_YEAR = 365.25
 _TAU_FAST = 5.0  # d: synoptic weather
 _TAU_SLOW = 120.0  # d: a season
 _TAU_FACTOR = 2.0  # one prior standard deviation of either time scale
