@@ -27,6 +27,10 @@ class Target:
     def log_likelihood(self, parameters: np.ndarray) -> np.ndarray:
         return -0.5 * np.sum(self.residuals(parameters) ** 2, axis=1)
 
+    def not_finite(self, parameters: np.ndarray) -> list[str]:
+        finite = np.isfinite(self.residuals(parameters)).all()
+        return [] if finite else ["residuals"]
+
 
 class Normal:
     """Unbounded unknowns with a standard normal prior, as a stand-in for a prior."""

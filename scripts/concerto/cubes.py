@@ -270,6 +270,11 @@ def check_times(
         )
 
 
+def span(times: pd.DatetimeIndex) -> str:
+    """Return in words how many times there are, from which day to which: for messages."""
+    return f"{len(times)} times from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
+
+
 def _text(step: pd.Timedelta) -> str:
     minutes = step / pd.Timedelta(minutes=1)
     return f"{minutes / 1440:g} d" if minutes >= 1440 else f"{minutes:g} min"

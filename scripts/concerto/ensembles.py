@@ -16,6 +16,11 @@ from concerto.models import Model
 
 _SERIES = ("member", "location", "time")
 _YEAR = 365.25
+_DIAGNOSTICS = {
+    "rhat": "rank-normalised split R-hat",
+    "ess_bulk": "effective sample size of the bulk",
+    "ess_tail": "effective sample size of the tails",
+}
 
 
 def parameter_dataset(model: Model, parameters: np.ndarray, observations: xr.Dataset) -> xr.Dataset:
@@ -24,13 +29,19 @@ def parameter_dataset(model: Model, parameters: np.ndarray, observations: xr.Dat
     ``parameter_period`` is the length of the circle that a parameter lives on, NaN for others.
     """
     described = model.parameters
+    values = (
+        ("member", "location", "parameter"),
+        parameters[:, None, :],
+        {"long_name": "parameters, each in the unit that parameter_units gives"},
+    )
     return xr.Dataset(
-        {"parameters": (("member", "location", "parameter"), parameters[:, None, :])},
+        {"parameters": values},
         coords={
             **_place(observations),
             "member": np.arange(len(parameters)),
             "parameter": [p.name for p in described],
             "parameter_units": ("parameter", [p.unit for p in described]),
+            "parameter_description": ("parameter", [p.description for p in described]),
             "parameter_min": ("parameter", [p.min for p in described]),
             "parameter_max": ("parameter", [p.max for p in described]),
             "parameter_period": (
@@ -46,11 +57,13 @@ def posterior_dataset(
 ) -> xr.Dataset:
     """Return a posterior, with its ``parameters`` in their units, as the file that holds it."""
     diagnostics = {
-        name: ("parameter", getattr(posterior, name)) for name in ("rhat", "ess_bulk", "ess_tail")
+        name: ("parameter", getattr(posterior, name), {"long_name": described})
+        for name, described in _DIAGNOSTICS.items()
     }
+    density = {"long_name": "logarithm of the posterior density, up to a constant"}
     return parameter_dataset(model, parameters, observations).assign(
-        log_density=(("member", "location"), posterior.log_density[:, None]),
-        chain=("member", posterior.chain),
+        log_density=(("member", "location"), posterior.log_density[:, None], density),
+        chain=("member", posterior.chain, {"long_name": "number of the Markov chain"}),
         **diagnostics,
     )
 

@@ -9,15 +9,13 @@ def test_linear_problem_has_its_closed_form():
     design, observed = rng.normal(size=(30, 5)), rng.normal(size=30)
     target = Target(Normal(5), lambda z: z @ design.T - observed)
     expected = np.linalg.solve(np.eye(5) + design.T @ design, design.T @ observed)
-    ends, costs = descend(target, rng.normal(size=(2, 5)))
+    ends = descend(target, rng.normal(size=(2, 5)))
     np.testing.assert_allclose(ends, np.tile(expected, (2, 1)), atol=1e-5)
-    residuals = np.concatenate([design @ expected - observed, expected])
-    np.testing.assert_allclose(costs, 0.5 * residuals @ residuals)
 
 
 def test_prior_holds_what_no_residual_holds():
     target = Target(Normal(3), lambda z: 10.0 * (z[:, :1] - 1.0))
-    ends, _ = descend(target, np.full((1, 3), 2.0))
+    ends = descend(target, np.full((1, 3), 2.0))
     np.testing.assert_allclose(ends[0], [100.0 / 101.0, 0.0, 0.0], atol=1e-6)
 
 
@@ -27,7 +25,7 @@ def rosenbrock(z):
 
 
 def test_a_curved_valley_is_followed():
-    ends, _ = descend(Target(Normal(2), rosenbrock), np.array([[-1.2, 1.0]]))
+    ends = descend(Target(Normal(2), rosenbrock), np.array([[-1.2, 1.0]]))
     np.testing.assert_allclose(ends[0], 1.0, atol=1e-3)
 
 
@@ -37,7 +35,6 @@ def test_the_best_comes_first(starts):
         # minima near -2 and 2; the one at -2 is the deeper
         return np.stack([5.0 * (z[:, 0] ** 2 - 4.0), 1.0 * (z[:, 0] + 2.0)], axis=1)
 
-    ends, costs = descend(Target(Normal(1), residuals), np.array(starts))
+    ends = descend(Target(Normal(1), residuals), np.array(starts))
     assert ends[0, 0] < -1.5
     assert ends[1, 0] > 1.5
-    assert costs[0] < costs[1]

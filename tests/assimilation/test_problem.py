@@ -94,6 +94,13 @@ def test_runs_that_fail_have_no_density(problem, constrained, parameters):
         np.testing.assert_array_equal(found[others], made.log_likelihood(parameters)[others])
 
 
+def test_what_has_no_finite_value_is_named(dalec2, constrained, parameters):
+    assert constrained.not_finite(parameters) == []
+    empty = parameters.copy()
+    empty[0, dalec2.parameter_names.index("initial_soil")] = 0.0
+    assert constrained.not_finite(empty) == ["pool_growth", "pool_equilibrium"]
+
+
 def test_runs_are_counted(dalec2, parameters):
     problem = make_problem(dalec2)
     problem.log_likelihood(parameters)

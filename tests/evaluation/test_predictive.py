@@ -39,7 +39,7 @@ def test_a_file_without_flags_is_refused(flags):
 
 
 def test_other_days_than_the_observations_are_refused(cube, flags):
-    with pytest.raises(InputError, match="time: found 1460 days"):
+    with pytest.raises(InputError, match="time: found 1460 times"):
         read_stream(cube, flags.isel(time=slice(1, None)), "nee")
 
 

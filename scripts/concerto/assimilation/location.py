@@ -16,7 +16,7 @@ from concerto.assimilation.mode import descend
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
 from concerto.assimilation.stream_error import StreamError, fit_stream_error
-from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, read_cube
+from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, read_cube, span
 from concerto.errors import ConcertoError, InputError
 from concerto.models import Model, load_model
 from concerto.splits import training_times
@@ -76,7 +76,7 @@ def open_location(
     drivers = read_cube(drivers_file, DRIVERS_DAILY)
     found, expected = observations.indexes["time"], drivers.indexes["time"]
     if not found.equals(expected):
-        raise InputError(observations_file, "time", _span(found), f"the drivers' {_span(expected)}")
+        raise InputError(observations_file, "time", span(found), f"the drivers' {span(expected)}")
     return Location(
         model=model,
         prior=Prior(model.parameters, str(model_file)),
@@ -86,10 +86,6 @@ def open_location(
         ),
         observations=observations,
     )
-
-
-def _span(times: pd.DatetimeIndex) -> str:
-    return f"{len(times)} days from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
 
 
 def forcing(drivers: xr.Dataset, model: Model, file: str) -> Forcing:
@@ -212,7 +208,7 @@ def state_errors(
     density = problem.log_likelihood(problem.prior.parameters_of(ensemble))
     density -= 0.5 * np.sum(ensemble**2, axis=1)
     starts = ensemble[np.argsort(density)[-_STARTS:]]
-    modes, _ = descend(problem, starts)
+    modes = descend(problem, starts)
     return _statement(problem, problem.prior.parameters_of(modes[:1]))
 
 

@@ -11,7 +11,7 @@ _DIFFERENCE = 1e-4  # step of the forward differences, in prior standard deviati
 _EVALUATIONS = 60
 
 
-def descend(problem: Problem, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def descend(problem: Problem, starts: np.ndarray) -> np.ndarray:
     """Go down to the nearest mode from each of ``starts``.
 
     Minimises |z|^2 + |residuals|^2 with the trust-region method of scipy; the Jacobian is by
@@ -26,9 +26,8 @@ def descend(problem: Problem, starts: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
     Returns
     -------
-    z, cost
-        (start, size) where the descents ended and half the sum of squares there (start,), the
-        best first.
+    numpy.ndarray
+        (start, size) where the descents ended, the best first.
     """
     ends = [
         least_squares(
@@ -40,7 +39,7 @@ def descend(problem: Problem, starts: np.ndarray) -> tuple[np.ndarray, np.ndarra
         for start in starts
     ]
     ends.sort(key=lambda end: end.cost)
-    return np.stack([end.x for end in ends]), np.array([end.cost for end in ends])
+    return np.stack([end.x for end in ends])
 
 
 def _residuals(problem: Problem, z: np.ndarray) -> np.ndarray:

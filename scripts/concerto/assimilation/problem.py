@@ -102,12 +102,25 @@ class Problem:
         """Return (member, residual): whitened misfits of all streams, then constraints."""
         trajectories = self._simulate(parameters)
         misfits = from_lanes(self._whitener.apply(self._misfit(trajectories)), len(parameters))
-        return np.concatenate([misfits, self._constraints(parameters, trajectories)], axis=1)
+        terms = self._constraints(parameters, trajectories, self.constraint_names)
+        return np.concatenate([misfits, terms], axis=1)
+
+    def not_finite(self, parameters: np.ndarray) -> list[str]:
+        """Return the names of the streams and constraints that some run gives no finite value."""
+        trajectories = self._simulate(parameters)
+        parts = {
+            stream.name: misfit[:, np.isfinite(stream.values)]
+            for stream, misfit in zip(self.streams, self._misfit(trajectories), strict=True)
+        } | {
+            name: self._constraints(parameters, trajectories, [name])
+            for name in self.constraint_names
+        }
+        return [name for name, part in parts.items() if not np.isfinite(part).all()]
 
     def log_likelihood(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member,) log-likelihood with constraints, up to a constant; -inf for failures."""
         trajectories = self._simulate(parameters)
-        terms = self._constraints(parameters, trajectories)
+        terms = self._constraints(parameters, trajectories, self.constraint_names)
         squares = self._whitener.sum_of_squares(self._misfit(trajectories))
         total = squares.reshape(-1)[: len(parameters)] + np.einsum("mk,mk->m", terms, terms)
         return np.where(np.isfinite(total), -0.5 * total, -np.inf)
@@ -134,8 +147,10 @@ class Problem:
             np.subtract(self._values[k][None, :, None], series, out=misfit[k])
         return misfit
 
-    def _constraints(self, parameters: np.ndarray, trajectories: Trajectories) -> np.ndarray:
-        if not self.constraint_names:
+    def _constraints(
+        self, parameters: np.ndarray, trajectories: Trajectories, names: Sequence[str]
+    ) -> np.ndarray:
+        if not names:
             return np.empty((len(parameters), 0))
         run = constraints.Run(
             self.model,
@@ -146,4 +161,4 @@ class Problem:
             self.forcing.mean_temperature,
         )
         with np.errstate(all="ignore"):  # a run that fails shows as NaN, which its callers count
-            return constraints.residuals(self.constraint_names, run)
+            return constraints.residuals(names, run)

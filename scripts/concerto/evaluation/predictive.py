@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from concerto.cubes import span
 from concerto.errors import ConcertoError, InputError
 from concerto.evaluation.quantities import BASELINES, label
 from concerto.seeds import generator
@@ -106,12 +107,7 @@ def read_stream(observations: xr.Dataset, flags: xr.Dataset, variable: str) -> S
     times = pd.DatetimeIndex(observations["time"].to_numpy())
     other = pd.DatetimeIndex(flags["time"].to_numpy())
     if not times.equals(other):
-        raise InputError(
-            "training flags",
-            "time",
-            f"{len(other)} days from {other[0]:%Y-%m-%d} to {other[-1]:%Y-%m-%d}",
-            f"the observations' {len(times)} days from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}",
-        )
+        raise InputError("training flags", "time", span(other), f"the observations' {span(times)}")
     value = observations[variable].to_numpy().astype(float)
     combined = observations[f"{variable}{UNCERTAINTY}"].to_numpy().astype(float)
     here = np.isfinite(value)

@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 import yaml
 
-from concerto import plugins
+from concerto import imports, plugins
 from concerto.models.kernels.lanes import from_lanes, lane_driver, to_lanes
 
 
@@ -135,8 +135,11 @@ def _driver(
     code: ModuleType, daily: bool, outputs: tuple[str, ...], summed: tuple[str, ...]
 ) -> Callable:
     """Compile the time loop for what is asked of it, once in a process."""
+    step = "daily_step" if daily else "step"
+    file = Path(code.__file__)
     return lane_driver(
-        code.daily_step if daily else code.step,
+        getattr(code, step),
+        f"{file.stem}_{step}_{imports.digest(file)}",
         len(code.POOLS),
         len(code.Constants._fields),
         len(code.Weather._fields),

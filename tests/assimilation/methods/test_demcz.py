@@ -234,7 +234,9 @@ def test_fewer_than_three_chains():
 
 def test_runs_that_fail_at_the_start():
     broken = Target(NARROW.prior, lambda x: np.where(x > 0.4, np.nan, NARROW.residuals(x)))
-    with pytest.raises(ConcertoError, match="runs of the model gave no finite result"):
+    with pytest.raises(
+        ConcertoError, match="runs of the model gave no finite result for residuals"
+    ):
         sample(broken, SHORT)
 
 

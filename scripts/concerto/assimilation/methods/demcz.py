@@ -147,7 +147,7 @@ def _start(
     members = ARCHIVE_PER_UNKNOWN * prior.size
     budget = {"members": members, "steps": 4, "most_steps": 60}
     ensemble = esmda.smooth(problem, budget, rng, START_INFORMATION).z
-    modes, _ = descend(problem, ensemble[: DESCENTS_PER_CHAIN * chains])
+    modes = descend(problem, ensemble[: DESCENTS_PER_CHAIN * chains])
     # a step back towards the ensemble, for chains that start at one mode must not start as one
     starts = modes[:chains] + _SCATTER * (ensemble[-chains:] - modes[:chains])
     return tuple(prior.to_unit(prior.parameters_of(z)) for z in (ensemble, starts))

@@ -123,10 +123,14 @@ def update(
 
 
 def _residuals(problem: Problem, z: np.ndarray) -> np.ndarray:
-    residuals = problem.residuals(problem.prior.parameters_of(z))
+    parameters = problem.prior.parameters_of(z)
+    residuals = problem.residuals(parameters)
     failed = int((~np.isfinite(residuals).all(axis=1)).sum())
     if failed:
-        raise ConcertoError(f"esmda: {failed} of {len(z)} runs of the model gave no finite result")
+        where = ", ".join(problem.not_finite(parameters))
+        raise ConcertoError(
+            f"esmda: {failed} of {len(z)} runs of the model gave no finite result for {where}"
+        )
     return residuals
 
 

@@ -9,14 +9,16 @@ code. Lanes carry ensemble members, chains, pixels or perturbed copies alike.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from concerto.models.kernels.caching import compile_closure
 from concerto.models.kernels.elementary import FASTMATH
 
 LANES = 16
@@ -67,6 +69,7 @@ def _data(context, builder, array_type, array):
 
 def lane_driver(
     step: Callable,
+    key: str,
     n_pools: int,
     n_constants: int,
     n_weather: int,
@@ -80,6 +83,8 @@ def lane_driver(
     step
         Compiled scalar function ``step(pools, constants, weather) -> (pools, outputs)`` on tuples
         of float64 with the lengths given.
+    key
+        Names the step, with a digest of its source: what its machine code is kept under.
     recorded, summed
         Indices of the outputs to keep at every step, and to add up over time.
 
@@ -104,7 +109,6 @@ def lane_driver(
     keep_recorded = _scatter(recorded)
     keep_summed = _scatter(summed)
 
-    @njit(nogil=True, fastmath=FASTMATH, error_model="numpy")
     def drive(pools, constants, weather, snapshots, record, totals, snaps):
         buffer = np.empty(size)
         forcing = weather.ravel()
@@ -135,7 +139,10 @@ def lane_driver(
             pools[tile] = buffer[:constants_at].reshape(n_pools, LANES)
             totals[tile] = buffer[total_at:].reshape(n_summed, LANES)
 
-    return drive
+    asked = hashlib.sha256(repr((list(recorded), list(summed))).encode()).hexdigest()[:12]
+    return compile_closure(
+        drive, f"{key}_{asked}", nogil=True, fastmath=FASTMATH, error_model="numpy"
+    )
 
 
 def to_lanes(values: np.ndarray) -> np.ndarray:
