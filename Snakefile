@@ -11,7 +11,13 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from concerto.config import check_targets, load_yaml, source_identity, validate_config
+from concerto.config import (
+    check_targets,
+    load_yaml,
+    model_files,
+    source_identity,
+    validate_config,
+)
 from concerto.errors import ConcertoError
 from concerto.imports import digest
 from concerto.scripting import failures
@@ -32,6 +38,7 @@ except ConcertoError as error:
 
 RUN = f"results/{config['run']}"
 SITES = list(config["sites"])
+MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
 REPORT = f"{RUN}/report/index.html"
 

@@ -3,7 +3,7 @@
 
 rule simulate_prior:
     input:
-        model=f"config/models/{config['model']}.yaml",
+        model=MODEL,
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
     output:

@@ -62,7 +62,7 @@ def aggregate_daily(
     title = site.get("name", name)
     daily = {
         drivers: (
-            daily_drivers(at_site, site["burned_area_fraction_per_day"], count),
+            daily_drivers(at_site, site["disturbance"], count),
             DRIVERS_DAILY,
             f"Daily drivers at {title}",
         ),

@@ -18,7 +18,7 @@ def assimilate_site(
     name: str,
     site: Mapping,
     method: str,
-    model: Path,
+    model: Sequence[Path],
     drivers: Path,
     observations: Path,
     statement: Path,
@@ -74,7 +74,7 @@ if "snakemake" in globals():
             snakemake.wildcards.site,  # noqa: F821
             snakemake.params.site,  # noqa: F821
             snakemake.wildcards.method,  # noqa: F821
-            Path(snakemake.input.model),  # noqa: F821
+            [Path(file) for file in snakemake.input.model],  # noqa: F821
             Path(snakemake.input.drivers),  # noqa: F821
             Path(snakemake.input.observations),  # noqa: F821
             Path(snakemake.input.statement),  # noqa: F821

@@ -1,7 +1,7 @@
 """Predict one site over its whole record with the posterior of one method."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from concerto.seeds import generator
 def project_site(
     name: str,
     site: Mapping,
-    model: Path,
+    model: Sequence[Path],
     drivers: Path,
     observations: Path,
     statement: Path,
@@ -73,7 +73,7 @@ if "snakemake" in globals():
         project_site(
             snakemake.wildcards.site,  # noqa: F821
             snakemake.params.site,  # noqa: F821
-            Path(snakemake.input.model),  # noqa: F821
+            [Path(file) for file in snakemake.input.model],  # noqa: F821
             Path(snakemake.input.drivers),  # noqa: F821
             Path(snakemake.input.observations),  # noqa: F821
             Path(snakemake.input.statement),  # noqa: F821

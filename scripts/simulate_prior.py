@@ -1,6 +1,6 @@
 """Run one site with parameters drawn from the prior."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from concerto.assimilation.location import open_location
@@ -13,7 +13,7 @@ from concerto.seeds import generator
 def simulate_prior(
     name: str,
     site: Mapping,
-    model: Path,
+    model: Sequence[Path],
     drivers: Path,
     observations: Path,
     output: Path,
@@ -54,7 +54,7 @@ if "snakemake" in globals():
         simulate_prior(
             snakemake.wildcards.site,  # noqa: F821
             snakemake.params.site,  # noqa: F821
-            Path(snakemake.input.model),  # noqa: F821
+            [Path(file) for file in snakemake.input.model],  # noqa: F821
             Path(snakemake.input.drivers),  # noqa: F821
             Path(snakemake.input.observations),  # noqa: F821
             Path(snakemake.output.ensemble),  # noqa: F821

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def state_errors(
     name: str,
     site: Mapping,
-    model: Path,
+    model: Sequence[Path],
     drivers: Path,
     observations: Path,
     output: Path,
@@ -51,7 +51,7 @@ if "snakemake" in globals():
         state_errors(
             snakemake.wildcards.site,  # noqa: F821
             snakemake.params.site,  # noqa: F821
-            Path(snakemake.input.model),  # noqa: F821
+            [Path(file) for file in snakemake.input.model],  # noqa: F821
             Path(snakemake.input.drivers),  # noqa: F821
             Path(snakemake.input.observations),  # noqa: F821
             Path(snakemake.output.statement),  # noqa: F821

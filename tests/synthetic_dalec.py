@@ -9,16 +9,32 @@ import pandas as pd
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
 from concerto.assimilation.stream_error import StreamError
-from concerto.models import Model
+from concerto.config import model_files
+from concerto.models import Model, load_model
 
-MODELS = Path(__file__).parents[1] / "config" / "models"
+ROOT = Path(__file__).parents[1]
 MONTH = 30.4375  # d
 
 
+def files_of(name: str, **components: str) -> list[Path]:
+    """The project's own files of a model, and of components in place of its own."""
+    return [ROOT / file for file in model_files({"model": name, "components": components})]
+
+
+def model_named(name: str, **components: str) -> Model:
+    """The model with the project's own files, and components in place of its own."""
+    return load_model(files_of(name, **components))
+
+
 def make_drivers(
-    steps: int, rng: np.random.Generator, warmth: float = 8.0, fire: float = 0.0
+    steps: int,
+    rng: np.random.Generator,
+    warmth: float = 8.0,
+    fire: float = 0.0,
+    harvest: float = 0.0,
 ) -> dict[str, np.ndarray]:
-    """Random weather; a tenth of the steps burns a fraction of up to ``fire`` of the area a day."""
+    """Random weather; in a tenth of the steps up to ``fire`` of the area burns a day, and up to
+    ``harvest`` of it is harvested."""
     middle = warmth + rng.normal(0.0, 6.0, steps)
     half_range = rng.uniform(0.5, 8.0, steps)
     burning = rng.random(steps) < 0.1
@@ -28,6 +44,7 @@ def make_drivers(
         "rsds": rng.uniform(0.1, 30.0, steps),
         "co2": rng.uniform(350.0, 450.0, steps),
         "burned_area_fraction": np.where(burning, rng.uniform(0.0, fire, steps), 0.0),
+        "harvested_area_fraction": np.where(burning, rng.uniform(0.0, harvest, steps), 0.0),
     }
 
 
@@ -55,7 +72,7 @@ def make_forcing(model: Model, days: int, rng: np.random.Generator) -> Forcing:
     warmth = 9.0 + 8.0 * season + rng.normal(0.0, 3.0, days)
     drivers |= {"tasmin": warmth - 5.0, "tasmax": warmth + 5.0}
     drivers["rsds"] = np.maximum(0.5, 10.0 + 8.0 * season + rng.normal(0.0, 3.0, days))
-    rows = model.code.prepare_weather(drivers, day, days_in_year, 1.0, 50.0)
+    rows = model.prepare_weather(drivers, day, days_in_year, 1.0, 50.0)
     anniversaries = tuple(range(365, days, 365))
     return Forcing(rows, day / days_in_year, 1.0, anniversaries, float(warmth.mean()))
 

@@ -17,7 +17,7 @@ SITE = {
     "elevation_m": TOWER.elevation_m,
     "igbp": TOWER.igbp,
     "utc_offset_hours": TOWER.utc_offset_hours,
-    "burned_area_fraction_per_day": 0.0,
+    "disturbance": {"burned_area_fraction": 0.0, "harvested_area_fraction": 0.0},
     "streams": ["nee", "gpp"],
 }
 QUALITY = {

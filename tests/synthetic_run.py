@@ -102,6 +102,7 @@ def make_weather(site: Site, times: pd.DatetimeIndex, rng: np.random.Generator) 
         "pr": rng.gamma(0.4, 6.0, n),
         "co2": np.full(n, 400.0),
         "burned_area_fraction": np.zeros(n),
+        "harvested_area_fraction": np.zeros(n),
     }
 
 

@@ -13,13 +13,12 @@ from concerto.ensembles import (
     write_ensemble,
 )
 from concerto.errors import InputError
-from concerto.models import load_model
-from synthetic_dalec import MODELS, draw_parameters
+from synthetic_dalec import draw_parameters, model_named
 from synthetic_run import Site, write_site
 
 MEMBERS, DAYS = 12, 40
 TOWER = Site("XX-Tow", 50.0, 6.0, "2013-01-01", "2013-02-09", None, ("nee", "gpp"))
-MODEL = load_model("dalec2", MODELS)
+MODEL = model_named("dalec2")
 PARAMETERS = draw_parameters(MODEL, MEMBERS, seed=1)
 TEXTS = {"title": "An ensemble", "source": "dalec2", "history": "made by a test"}
 

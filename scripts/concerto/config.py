@@ -106,6 +106,54 @@ def read_model(name: str, root: Path = ROOT) -> dict[str, Any]:
     return _read("model", root / "config/models", name, root)
 
 
+def read_component(name: str, root: Path = ROOT) -> dict[str, Any]:
+    """Read and check a component's file, config/models/components/NAME.yaml.
+
+    Raises
+    ------
+    ConcertoError
+        If there is no such component; or naming every fault of its file.
+    """
+    return _read("component", root / "config/models/components", name, root)
+
+
+def model_files(config: Mapping[str, Any], root: Path = ROOT) -> list[str]:
+    """Return the files that say what a run's model is: its own, then those of its components.
+
+    Raises
+    ------
+    ConcertoError
+        If a component is named for a role that the model does not have or the component does not
+        play, or brings a parameter that another one has; or if a file is at fault.
+    """
+    name = config["model"]
+    model = read_model(name, root)
+    roles, named = model["components"], config.get("components", {})
+    for role in named:
+        if role not in roles:
+            raise ConcertoError(
+                f"components.{role}: {name} has no such role; {suggestion(role, roles)}"
+            )
+    chosen = {**roles, **named}
+    seen = {item["name"]: name for item in model["parameters"]}
+    for role, part in chosen.items():
+        component = read_component(part, root)
+        if component["role"] != role:
+            raise ConcertoError(
+                f"components.{role}: found {part}, which is for {component['role']}; "
+                f"expected a component for {role}"
+            )
+        for item in component["parameters"]:
+            if item["name"] in seen:
+                raise ConcertoError(
+                    f"components.{role}: {part} has a parameter {item['name']!r}, which "
+                    f"{seen[item['name']]} has already; expected each name once"
+                )
+            seen[item["name"]] = part
+    components = (f"config/models/components/{part}.yaml" for part in chosen.values())
+    return [f"config/models/{name}.yaml", *components]
+
+
 def load_yaml(file: Path) -> Any:
     """Read a YAML file.
 
@@ -158,7 +206,7 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
             wanted[f"sites.{site}.records[{number}]"] = record
     faults, sources = [], {}
     try:
-        read_model(config["model"], root)
+        model_files(config, root)
     except ConcertoError as error:
         faults.append(str(error))
     for name in sorted({request["source"] for request in wanted.values()}):

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from concerto.domain import DRIVERS, REQUIRED_DRIVERS, STREAMS
+from concerto.domain import DISTURBANCES, DRIVERS, REQUIRED_DRIVERS, STREAMS
 from concerto.errors import InputError
 
 CONVENTIONS = "CF-1.11"
@@ -82,9 +82,7 @@ def _drivers() -> Schema:
     return Schema(
         "daily drivers",
         {
-            name: Field(
-                DRIVERS[name].units, complete=name in (*REQUIRED_DRIVERS, "burned_area_fraction")
-            )
+            name: Field(DRIVERS[name].units, complete=name in (*REQUIRED_DRIVERS, *DISTURBANCES))
             for name in DRIVERS
         },
         DAY,

@@ -60,7 +60,9 @@ DRIVERS = {
     "pr": Quantity("mm d-1", "precipitation", "lwe_precipitation_rate"),
     "co2": Quantity("ppm", "CO2 mole fraction", "mole_fraction_of_carbon_dioxide_in_air"),
     "burned_area_fraction": Quantity("d-1", "fraction of the area that burns in a day"),
+    "harvested_area_fraction": Quantity("d-1", "fraction of the area that is harvested in a day"),
 }
+DISTURBANCES = ("burned_area_fraction", "harvested_area_fraction")
 STREAMS = {
     "nee": Quantity(
         CARBON_FLUX,

@@ -14,7 +14,14 @@ from types import ModuleType
 from concerto.errors import ConcertoError
 
 LIBRARY = Path(__file__).resolve().parent
-PACKAGES = ("sources", "readers", "models", "operators", "assimilation.methods")
+PACKAGES = (
+    "sources",
+    "readers",
+    "models",
+    "models.components",
+    "operators",
+    "assimilation.methods",
+)
 
 
 def available(package: str) -> list[str]:

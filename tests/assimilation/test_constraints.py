@@ -50,10 +50,12 @@ def run(model, values=None, inflow=1.0, means=None, sizes=None, finals=None):
         members=members,
         names=(),
         summed=needed,
+        dates=tuple(range(len(lanes))),
         record=np.empty((1, STEPS, 0, 16)),
         totals=to_lanes(np.stack([totals[name] for name in needed], axis=1)),
         snapshots=np.stack(lanes, axis=1),
         pools=to_lanes(final),
+        path=np.empty((1, 0, len(model.pools), 16)),
     )
     given = parameters(model, **(values or {}))
     return Run(model, given, trajectories, STEP, STEPS, mean_temperature=10.0)

@@ -18,7 +18,7 @@ from concerto.assimilation.location import (
 from concerto.assimilation.stream_error import StreamError
 from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, read_cube
 from concerto.errors import ConcertoError, InputError
-from synthetic_dalec import CORRELATION, ERRORS, MODELS, draw_parameters
+from synthetic_dalec import CORRELATION, ERRORS, draw_parameters, files_of
 from synthetic_run import Site, write_site
 
 TOWER = Site("XX-Tow", 50.0, 6.0, "2011-07-01", "2013-06-30", None, ("nee", "gpp", "lai"))
@@ -45,7 +45,7 @@ def observations(cubes):
 
 def open_tower(cubes, **changes):
     return open_location(
-        MODELS / "dalec2.yaml", cubes / "drivers.nc", cubes / "observations.nc", SITE | changes
+        files_of("dalec2"), cubes / "drivers.nc", cubes / "observations.nc", SITE | changes
     )
 
 
@@ -57,14 +57,14 @@ def location(cubes):
 class TestForcing:
     def test_weather_is_that_of_the_drivers(self, drivers, dalec2):
         found = forcing(drivers, dalec2, "drivers.nc")
-        fields = dalec2.code.Weather._fields
-        column = {name: found.weather[:, k] for k, name in enumerate(fields)}
-        values = {name: drivers[name].to_numpy()[0].astype(float) for name in drivers.data_vars}
+        values = {name: drivers[name].to_numpy()[0].astype(float) for name in dalec2.drivers}
         middle = (values["tasmin"] + values["tasmax"]) / 2.0
-        np.testing.assert_allclose(column["temperature"], middle)
-        np.testing.assert_allclose(column["light"], values["rsds"] * 0.0864)  # MJ m-2 d-1
-        np.testing.assert_allclose(column["co2"], values["co2"])
-        assert (column["step"] == 1.0).all()
+        values["rsds"] *= 0.0864  # MJ m-2 d-1
+        times = drivers.indexes["time"]
+        day, days = times.dayofyear.to_numpy() - 0.5, np.where(times.is_leap_year, 366, 365)
+        latitude = float(drivers["lat"].item())
+        expected = dalec2.prepare_weather(values, day, days, 1.0, latitude)
+        np.testing.assert_allclose(found.weather.values, expected.values)
         assert found.step == 1.0
         assert found.mean_temperature == pytest.approx(middle.mean())
 
@@ -79,14 +79,6 @@ class TestForcing:
         # the anniversary of 1 July, after a leap day; the second is the end of the record
         assert found.anniversaries == (366,)
         assert times[366] == pd.Timestamp("2012-07-01")
-
-    def test_day_length_is_that_of_the_latitude(self, drivers, dalec2):
-        found = forcing(drivers, dalec2, "drivers.nc")
-        factor = found.weather[:, dalec2.code.Weather._fields.index("day_factor")]
-        hours = (factor - 0.0453194) / 0.0156935
-        june = drivers.indexes["time"].get_loc("2012-06-21")
-        assert hours[june] == pytest.approx(16.15, abs=0.1)
-        assert np.argmax(hours[184:550]) + 184 == pytest.approx(june, abs=2)
 
     def test_missing_driver(self, drivers, dalec2):
         with pytest.raises(InputError) as caught:
@@ -107,7 +99,7 @@ class TestForcing:
     def test_gap_in_a_driver_the_model_does_not_need(self, drivers, dalec2):
         drivers["vpd"][:] = np.nan
         drivers["pr"][0, 3] = np.nan
-        assert np.isfinite(forcing(drivers, dalec2, "drivers.nc").weather).all()
+        assert np.isfinite(forcing(drivers, dalec2, "drivers.nc").weather.values).all()
 
     def test_unit_that_does_not_convert(self, drivers, dalec2):
         drivers["tasmax"].attrs["units"] = "hPa"
@@ -118,10 +110,10 @@ class TestForcing:
         assert "degC" in caught.value.expected
 
     def test_unit_that_converts(self, drivers, dalec2):
-        expected = forcing(drivers, dalec2, "drivers.nc").weather
+        expected = forcing(drivers, dalec2, "drivers.nc").weather.values
         drivers["tasmax"] = drivers["tasmax"].astype(float) + 273.15
         drivers["tasmax"].attrs["units"] = "K"
-        found = forcing(drivers, dalec2, "drivers.nc").weather
+        found = forcing(drivers, dalec2, "drivers.nc").weather.values
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
@@ -188,23 +180,19 @@ class TestOpening:
         assert [s.name for s in location.streams] == SITE["streams"]
         assert len(location.forcing.weather) == location.observations.sizes["time"] == 731
 
-    def test_unknown_model(self, cubes):
+    def test_unknown_model(self, cubes, tmp_path):
         with pytest.raises(ConcertoError, match="unknown plug-in 'dalec9'"):
             open_location(
-                MODELS / "dalec9.yaml", cubes / "drivers.nc", cubes / "observations.nc", SITE
+                [tmp_path / "dalec9.yaml"], cubes / "drivers.nc", cubes / "observations.nc", SITE
             )
 
     def test_missing_file(self, cubes, tmp_path):
         with pytest.raises(InputError, match=r"none\.nc: file: found nothing"):
-            open_location(
-                MODELS / "dalec2.yaml", tmp_path / "none.nc", cubes / "observations.nc", SITE
-            )
+            open_location(files_of("dalec2"), tmp_path / "none.nc", cubes / "observations.nc", SITE)
 
     def test_cubes_in_the_wrong_order(self, cubes):
         with pytest.raises(InputError):
-            open_location(
-                MODELS / "dalec2.yaml", cubes / "observations.nc", cubes / "drivers.nc", SITE
-            )
+            open_location(files_of("dalec2"), cubes / "observations.nc", cubes / "drivers.nc", SITE)
 
 
 class TestProblem:

@@ -83,9 +83,11 @@ def test_members_do_not_depend_on_each_other(constrained, parameters):
         np.testing.assert_allclose(some, every[chosen], rtol=1e-12)
 
 
-def test_runs_that_fail_have_no_density(problem, constrained, parameters):
+def test_runs_that_fail_have_no_density(dalec2, problem, constrained, parameters):
     broken = parameters.copy()
-    broken[3, 5] = 0.9  # a leaf life span below a year has no phenology
+    broken[3, dalec2.parameter_names.index("leaf_life_span")] = (
+        0.9  # a leaf life span below a year has no phenology
+    )
     broken[20] = np.nan
     for made in (problem, constrained):
         found = made.log_likelihood(broken)

@@ -4,16 +4,14 @@ Parameters are drawn from the prior, a year of daily NEE, GPP and LAI is simulat
 and observation error as stated, and the posterior's 90 % intervals are held against the truth.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from concerto.assimilation.methods import demcz
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
 from concerto.assimilation.stream_error import StreamError
-from concerto.models import load_model
 from concerto.projection.ensemble import process_ensemble
+from synthetic_dalec import model_named
 
 DRAWS = 20
 DAYS = 365
@@ -38,8 +36,9 @@ def weather(model, rng):
         "rsds": np.maximum(0.5, 10.0 + 8.0 * season + 3.0 * rng.standard_normal(DAYS)),
         "co2": np.full(DAYS, 400.0),
         "burned_area_fraction": np.zeros(DAYS),
+        "harvested_area_fraction": np.zeros(DAYS),
     }
-    rows = model.code.prepare_weather(drivers, day, np.full(DAYS, DAYS), 1.0, 50.0)
+    rows = model.prepare_weather(drivers, day, np.full(DAYS, DAYS), 1.0, 50.0)
     return Forcing(rows, day / DAYS, 1.0, (), float(warmth.mean()))
 
 
@@ -73,7 +72,7 @@ def covered(prior, truth, unit):
 
 @pytest.mark.slow
 def test_intervals_hold_the_truth():
-    model = load_model("dalec2", Path(__file__).parents[2] / "config" / "models")
+    model = model_named("dalec2")
     prior = Prior(model.parameters)
     budget = {"chains": 4, "generations": 40000, "thin": 20}
     held = []

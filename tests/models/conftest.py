@@ -1,9 +1,9 @@
 import pytest
-from concerto.models import Model, load_model
-from synthetic_dalec import MODELS
+from concerto.models import Model
+from synthetic_dalec import model_named
 
 
 @pytest.fixture(scope="session")
 def dalec2() -> Model:
     """The model with its file of parameters."""
-    return load_model("dalec2", MODELS)
+    return model_named("dalec2")

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from concerto.models import dalec2 as code
+from concerto.models.components import _carbon as code
+from concerto.models.components._sun import day_length
 from scipy.special import ive
 from synthetic_dalec import (
     MONTH,
@@ -96,12 +97,18 @@ def reference_step(pools, p, now, day, days_in_year, step, latitude):
     for name in ("wood", "litter"):
         pools[name] -= killed[name]
         pools["soil"] += killed[name]
+    cut = now["harvested_area_fraction"] * step
+    harvest = cut * pools["wood"] / step
+    for name in ("labile", "leaf", "root"):
+        pools["litter"] += cut * pools[name]
+    for name in ("labile", "leaf", "root", "wood"):
+        pools[name] *= 1.0 - cut
     fire = sum(emitted.values()) / step
     reco = autotrophic + respired_litter + respired_soil
     return fluxes | {
         "gpp": gpp, "reco": reco, "nee": reco - gpp, "nbe": reco - gpp + fire,
         "autotrophic_respiration": autotrophic, "litter_respiration": respired_litter,
-        "soil_respiration": respired_soil, "fire_emission": fire,
+        "soil_respiration": respired_soil, "fire_emission": fire, "harvest": harvest,
         "labile_allocation": labile, "leaf_allocation": leaf, "root_allocation": root,
         "wood_allocation": wood, "labile_release": release, "leaf_fall": fall,
         "root_turnover": root_loss, "wood_turnover": wood_loss,
@@ -122,7 +129,7 @@ def reference_run(names, parameters, drivers, calendar, step, latitude=LATITUDE)
 
 def simulate(model, parameters, drivers, calendar, step, latitude=LATITUDE):
     """Return every output, (member, time) each."""
-    weather = model.code.prepare_weather(drivers, *calendar, step, latitude)
+    weather = model.prepare_weather(drivers, *calendar, step, latitude)
     runs = model.simulate(np.atleast_2d(parameters), weather, model.outputs)
     return {name: runs.series(name) for name in model.outputs}
 
@@ -130,7 +137,8 @@ def simulate(model, parameters, drivers, calendar, step, latitude=LATITUDE):
 def steady(steps, **changes):
     """The same mild weather at every step."""
     drivers = {
-        "tasmin": 5.0, "tasmax": 15.0, "rsds": 15.0, "co2": 400.0, "burned_area_fraction": 0.0,
+        "tasmin": 5.0, "tasmax": 15.0, "rsds": 15.0, "co2": 400.0,
+        "burned_area_fraction": 0.0, "harvested_area_fraction": 0.0,
     }  # fmt: skip
     return {name: np.full(steps, value) for name, value in (drivers | changes).items()}
 
@@ -142,6 +150,10 @@ def rounding(out):
 
 def column(model, name):
     return model.parameter_names.index(name)
+
+
+def initial_columns(model):
+    return [column(model, pool.replace("c_", "initial_")) for pool in model.pools]
 
 
 def set_parameters(model, parameters, **values):
@@ -161,7 +173,7 @@ CASES = {
 def case(request):
     """Step, calendar and random weather with fires."""
     step, calendar, fire = CASES[request.param]
-    drivers = make_drivers(len(calendar[0]), np.random.default_rng(4), fire=fire)
+    drivers = make_drivers(len(calendar[0]), np.random.default_rng(4), fire=fire, harvest=fire / 2)
     return step, calendar, drivers
 
 
@@ -183,11 +195,12 @@ def test_carbon_balance_closes(dalec2, case):
     parameters = draw_parameters(dalec2, 400, seed=2)
     out = simulate(dalec2, parameters, drivers, calendar, step)
     total = sum(out[pool] for pool in dalec2.pools)
-    initial = parameters[:, -len(dalec2.pools) :].sum(axis=1)
+    initial = parameters[:, initial_columns(dalec2)].sum(axis=1)
     change = np.diff(total, axis=1, prepend=initial[:, None])
     assert out["fire_emission"].max() > 1.0
-    moved = step * (out["gpp"] + out["reco"] + out["fire_emission"])
-    error = np.abs(change + step * out["nbe"])
+    assert out["harvest"].max() > 1.0
+    moved = step * (out["gpp"] + out["reco"] + out["fire_emission"] + out["harvest"])
+    error = np.abs(change + step * (out["nbe"] + out["harvest"]))
     rounding = 8.0 * np.spacing(total + np.abs(change))  # that pools are stored as float64
     assert (error <= 1e-9 * moved + rounding).all()
     assert np.median(error / moved) < 1e-9
@@ -209,13 +222,13 @@ OUTFLOWS = {
 
 def test_each_pool_is_its_flows(dalec2, case):
     step, calendar, drivers = case
-    drivers = drivers | {"burned_area_fraction": np.zeros(len(calendar[0]))}
+    drivers = drivers | dict.fromkeys(code.DISTURBANCE, np.zeros(len(calendar[0])))
     parameters = draw_parameters(dalec2, 50, seed=3)
     out = simulate(dalec2, parameters, drivers, calendar, step)
     for k, pool in enumerate(dalec2.pools):
         inflow = sum(out[name] for name in code.INFLOWS[pool])
         outflow = sum(out[name] for name in OUTFLOWS[pool])
-        initial = parameters[:, len(dalec2.parameters) - 6 + k]
+        initial = parameters[:, initial_columns(dalec2)[k]]
         change = np.diff(out[pool], axis=1, prepend=initial[:, None])
         scale = np.abs(out[pool]) + np.abs(change) + step * (inflow + outflow)
         assert (np.abs(change - step * (inflow - outflow)) <= 1e-13 * scale).all(), pool
@@ -235,11 +248,14 @@ def test_step_of_one_day_is_the_daily_step(dalec2):
     calendar = daily_calendar("2015-01-01", DAYS)
     drivers = make_drivers(DAYS, np.random.default_rng(6), fire=0.1)
     parameters = draw_parameters(dalec2, 40, seed=5)
-    weather = dalec2.code.prepare_weather(drivers, *calendar, 1.0, LATITUDE)
-    daily = dalec2.simulate(parameters, weather, dalec2.outputs)
+    daily_weather = dalec2.prepare_weather(drivers, *calendar, 1.0, LATITUDE)
+    daily = dalec2.simulate(parameters, daily_weather, dalec2.outputs)
     # one longer step at the end, and the driver must use the step of any length throughout
-    longer = weather.copy()
-    longer[-1, code.Weather._fields.index("step")] = 2.0
+    steps = np.ones(DAYS)
+    steps[-1] = 2.0
+    longer = dalec2.prepare_weather(drivers, *calendar, steps, LATITUDE)
+    assert daily_weather.daily
+    assert not longer.daily
     general = dalec2.simulate(parameters, longer, dalec2.outputs)
     pools = {pool: daily.series(pool) for pool in dalec2.pools}
     for name in dalec2.outputs:
@@ -299,21 +315,24 @@ def test_no_light_or_no_leaves_give_no_gpp(dalec2):
     assert (gpp_of(dalec2, parameters) > 0.0).all()
 
 
+def hours(days, latitude):
+    return np.array([day_length(float(day), latitude) for day in days])
+
+
 def test_day_length():
     days = np.arange(0.5, 365.0)
-    np.testing.assert_allclose(code.day_length(days, 0.0), 12.0, rtol=1e-12)
-    winter, summer = np.array([355.0]), np.array([172.0])
+    np.testing.assert_allclose(hours(days, 0.0), 12.0, rtol=1e-12)
+    winter, summer = [355.0], [172.0]
     for latitude in (70.0, 89.9, 90.0):
-        assert code.day_length(winter, latitude) == 0.0
-        assert code.day_length(summer, latitude) == 24.0
-        assert code.day_length(winter, -latitude) == 24.0
-        assert code.day_length(summer, -latitude) == 0.0
+        assert hours(winter, latitude) == 0.0
+        assert hours(summer, latitude) == 24.0
+        assert hours(winter, -latitude) == 24.0
+        assert hours(summer, -latitude) == 0.0
     # 16.2 h and 8.2 h at 50 degrees north, without refraction
-    np.testing.assert_allclose(code.day_length(summer, 50.0), 16.15, atol=0.1)
-    np.testing.assert_allclose(code.day_length(winter, 50.0), 7.85, atol=0.1)
+    np.testing.assert_allclose(hours(summer, 50.0), 16.15, atol=0.1)
+    np.testing.assert_allclose(hours(winter, 50.0), 7.85, atol=0.1)
     # both hemispheres share the hours of a day
-    both = code.day_length(days, 63.0) + code.day_length(days, -63.0)
-    np.testing.assert_allclose(both, 24.0, rtol=1e-12)
+    np.testing.assert_allclose(hours(days, 63.0) + hours(days, -63.0), 24.0, rtol=1e-12)
 
 
 @pytest.mark.parametrize("step", [1.0, MONTH])
@@ -400,7 +419,7 @@ def test_phenology_does_not_drift(dalec2):
     parameters = set_parameters(
         dalec2, draw_parameters(dalec2, 10, seed=15), initial_labile=0.0, leaf_life_span=3.0,
     )  # fmt: skip
-    weather = dalec2.code.prepare_weather(steady(n, rsds=0.0), *calendar, 1.0, LATITUDE)
+    weather = dalec2.prepare_weather(steady(n, rsds=0.0), *calendar, 1.0, LATITUDE)
     runs = dalec2.simulate(parameters, weather, dalec2.outputs)
     leaf = runs.series("c_leaf")
     before = np.concatenate([parameters[:, [column(dalec2, "initial_leaf")]], leaf[:, :-1]], axis=1)
@@ -412,19 +431,6 @@ def test_phenology_does_not_drift(dalec2):
     days = calendar[0]
     peaks = np.array([days[s + np.argmax(rate[:, s : s + 365], axis=1)] for s in starts])
     assert (np.ptp(peaks, axis=0) <= 1.0).all()  # also in leap years
-
-
-def test_season_is_continuous_across_the_new_year(dalec2):
-    n = 3 * 365 + 366
-    calendar = daily_calendar("2013-01-01", n)
-    columns = code.Weather._fields
-    rows = code.prepare_weather(steady(n), *calendar, 1.0, LATITUDE)
-    sine, cosine = rows[:, columns.index("season_sin")], rows[:, columns.index("season_cos")]
-    # a pulse depends on the square of a sine: half a turn is the whole season
-    turned = np.unwrap(2.0 * np.arctan2(sine, cosine)) / 2.0
-    steps = np.diff(turned) * 365.25 / math.pi  # days of a mean year
-    assert (np.abs(steps - 1.0) < 0.01).all()
-    np.testing.assert_allclose(turned[-1] - turned[0], 4.0 * math.pi, atol=0.01)
 
 
 def test_published_shares_of_fire(dalec2):

@@ -5,9 +5,9 @@ import pytest
 import yaml
 from concerto.errors import ConcertoError
 from concerto.models import load_model
-from synthetic_dalec import MODELS, daily_calendar, draw_parameters, make_drivers
+from synthetic_dalec import daily_calendar, draw_parameters, files_of, make_drivers
 
-# unit, min, max, in the order of the model's parameter vector
+# unit, min, max
 PUBLISHED = {
     "litter_decomposition": ("d-1", 1e-5, 0.01),
     "autotrophic_fraction": ("1", 0.2, 0.8),
@@ -39,12 +39,11 @@ DAYS = 60
 @pytest.fixture(scope="module")
 def weather(dalec2):
     drivers = make_drivers(DAYS, np.random.default_rng(1))
-    return dalec2.code.prepare_weather(drivers, *daily_calendar("2014-01-01", DAYS), 1.0, 50.0)
+    return dalec2.prepare_weather(drivers, *daily_calendar("2014-01-01", DAYS), 1.0, 50.0)
 
 
 def test_parameters_are_the_published_ones(dalec2):
     assert {p.name: (p.unit, p.min, p.max) for p in dalec2.parameters} == PUBLISHED
-    assert dalec2.parameter_names == list(PUBLISHED)
     assert all(p.source and p.description for p in dalec2.parameters)
     circular = [p.name for p in dalec2.parameters if p.prior == "circular"]
     assert circular == ["release_day", "fall_day"]
@@ -61,14 +60,15 @@ def test_every_output_has_a_unit(dalec2):
 
 def test_unknown_model_is_named_with_the_nearest(tmp_path):
     with pytest.raises(ConcertoError, match=r"unknown plug-in 'dalek2'; nearest valid: dalec2"):
-        load_model("dalek2", tmp_path)
+        load_model([tmp_path / "dalek2.yaml"])
 
 
 def test_parameters_come_from_the_file(tmp_path):
-    described = yaml.safe_load((MODELS / "dalec2.yaml").read_text())
+    own, *components = files_of("dalec2")
+    described = yaml.safe_load(own.read_text())
     described["parameters"][0]["max"] = 0.5
     (tmp_path / "dalec2.yaml").write_text(yaml.safe_dump(described))
-    assert load_model("dalec2", tmp_path).parameters[0].max == 0.5
+    assert load_model([tmp_path / "dalec2.yaml", *components]).parameters[0].max == 0.5
 
 
 @pytest.mark.parametrize("members", [1, 15, 16, 17, 50])
@@ -83,10 +83,10 @@ def test_members_do_not_depend_on_each_other(dalec2, weather, members):
 
 def test_parameters_and_weather_are_left_as_they_were(dalec2, weather):
     parameters = draw_parameters(dalec2, 16, seed=2)
-    before = parameters.copy(), weather.copy()
+    before = parameters.copy(), weather.values.copy()
     dalec2.simulate(parameters, weather, dalec2.outputs)
     np.testing.assert_array_equal(parameters, before[0])
-    np.testing.assert_array_equal(weather, before[1])
+    np.testing.assert_array_equal(weather.values, before[1])
 
 
 def test_snapshots_are_pools_before_a_step(dalec2, weather):

@@ -20,7 +20,7 @@ def test_units_are_those_of_the_model_and_of_the_cubes(name):
     for output in operator.OUTPUTS:
         assert output in dalec2.OUTPUTS
     if name in operator.OUTPUTS:
-        assert dalec2.OUTPUT_UNITS[name] == operator.UNIT
+        assert dalec2.OUTPUTS[name] == operator.UNIT
     one = convert(1.0, STREAMS[name].units, operator.UNIT, file="f", field=name)
     assert one == 1.0
 

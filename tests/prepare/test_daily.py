@@ -14,6 +14,9 @@ from synthetic_records import QUALITY, SITE, fluxnet, fluxnet_daily, write
 DATA = Path(__file__).parents[1] / "data"
 
 
+NONE = SITE["disturbance"]
+
+
 @pytest.fixture
 def record(tmp_path):
     return reader.read(write(fluxnet(), tmp_path / "FLX_XX-Tow.csv"), SITE, {})
@@ -26,7 +29,7 @@ def masked(count, variable, reason):
 
 
 def test_drivers_are_means_and_extremes(record):
-    out = daily_drivers(record, 0.001, MaskCount())
+    out = daily_drivers(record, NONE | {"burned_area_fraction": 0.001}, MaskCount())
     tas = record["tas"].to_numpy().reshape(-1, 48)
     np.testing.assert_allclose(out["tas"], tas.mean(axis=1))
     np.testing.assert_allclose(out["tasmin"], tas.min(axis=1))
@@ -40,7 +43,7 @@ def test_sums_are_conserved(tmp_path, minutes):
     frame = fluxnet(days=6, step_minutes=minutes)
     frame["NEE_VUT_REF_QC"] = 0
     record = reader.read(write(frame, tmp_path / "f.csv"), SITE, {})
-    drivers = daily_drivers(record, 0.0, MaskCount())
+    drivers = daily_drivers(record, NONE, MaskCount())
     observed = daily_observations(record, QUALITY, MaskCount())
     assert float(drivers["pr"].sum()) == pytest.approx(frame["P_F"].sum())
     grams = frame["NEE_VUT_REF"].sum() * minutes * 60 * 12.011e-6
@@ -52,20 +55,20 @@ def test_sums_are_conserved(tmp_path, minutes):
 def test_incomplete_needed_driver_is_named(record, name):
     record[name][100] = np.nan
     with pytest.raises(InputError) as caught:
-        daily_drivers(record, 0.0, MaskCount())
+        daily_drivers(record, NONE, MaskCount())
     assert caught.value.file == "FLX_XX-Tow.csv"
     assert "2014-06-03 02:00:00" in caught.value.found
 
 
 def test_absent_needed_driver_is_named(record):
     with pytest.raises(InputError, match="co2: found nothing"):
-        daily_drivers(record.drop_vars("co2"), 0.0, MaskCount())
+        daily_drivers(record.drop_vars("co2"), NONE, MaskCount())
 
 
 def test_incomplete_other_driver_is_counted(record):
     record["pr"][100:103] = np.nan
     count = MaskCount()
-    out = daily_drivers(record.drop_vars("vpd"), 0.0, count)
+    out = daily_drivers(record.drop_vars("vpd"), NONE, count)
     assert np.flatnonzero(np.isnan(out["pr"])).tolist() == [2]
     assert masked(count, "pr", "missing") == [3]
     assert masked(count, "pr", "a step") == [1]
@@ -163,10 +166,10 @@ def test_daily_record_goes_straight_through(tmp_path):
     np.testing.assert_allclose(out["nee_systematic"].dropna("time"), 0.2)
     assert out["nee_measured_fraction"].isnull().all()
     with pytest.raises(InputError, match="tasmin: a daily record has only means"):
-        daily_drivers(record, 0.0, MaskCount())
+        daily_drivers(record, NONE, MaskCount())
     extremes = record.assign(tasmin=record["tas"] - 4, tasmax=record["tas"] + 4)
     np.testing.assert_allclose(
-        daily_drivers(extremes, 0.0, MaskCount())["tasmax"], frame["TA_F"] + 4
+        daily_drivers(extremes, NONE, MaskCount())["tasmax"], frame["TA_F"] + 4
     )
 
 
@@ -206,4 +209,4 @@ def test_real_record_of_vielsalm():
     out = daily_observations(record, QUALITY, count)
     assert 10 < int(out["nee"].count()) < 60
     assert float(out["gpp"].mean()) == pytest.approx(10, abs=4)
-    assert isinstance(daily_drivers(record, 0.0, count), xr.Dataset)
+    assert isinstance(daily_drivers(record, NONE, count), xr.Dataset)

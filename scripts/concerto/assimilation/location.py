@@ -60,9 +60,9 @@ class Location:
 
 
 def open_location(
-    model_file: Path, drivers_file: Path, observations_file: Path, site: Mapping
+    model_files: Sequence[Path], drivers_file: Path, observations_file: Path, site: Mapping
 ) -> Location:
-    """Read one location's cubes for the model described in ``model_file``.
+    """Read one location's cubes for the model that ``model_files`` describe.
 
     ``site`` is its part of the configuration, of which ``streams`` and ``training`` are used.
 
@@ -71,7 +71,7 @@ def open_location(
     ConcertoError
         If a file is not what it should be, or a stream has nothing to assimilate.
     """
-    model = load_model(model_file.stem, model_file.parent)
+    model = load_model(model_files)
     observations = read_cube(observations_file, OBSERVATIONS_DAILY)
     drivers = read_cube(drivers_file, DRIVERS_DAILY)
     found, expected = observations.indexes["time"], drivers.indexes["time"]
@@ -79,7 +79,7 @@ def open_location(
         raise InputError(observations_file, "time", span(found), f"the drivers' {span(expected)}")
     return Location(
         model=model,
-        prior=Prior(model.parameters, str(model_file)),
+        prior=Prior(model.parameters, str(model_files[0])),
         forcing=forcing(drivers, model, str(drivers_file)),
         streams=observed_streams(
             observations, site["streams"], site["training"], str(observations_file)
@@ -116,7 +116,7 @@ def forcing(drivers: xr.Dataset, model: Model, file: str) -> Forcing:
     into_day = (middle - middle.normalize()) / pd.Timedelta(days=1)
     day_of_year = (middle.dayofyear - 1 + into_day).to_numpy()
     days_in_year = np.where(middle.is_leap_year, 366, 365)
-    weather = model.code.prepare_weather(
+    weather = model.prepare_weather(
         columns, day_of_year, days_in_year, step, float(drivers["lat"].item())
     )
     years = range(1, int(len(time) * step // 365) + 1)
@@ -171,7 +171,7 @@ def location_problem(
     drive = location.forcing
     cut = replace(
         drive,
-        weather=drive.weather[:last],
+        weather=drive.weather.until(last),
         season=drive.season[:last],
         anniversaries=tuple(k for k in drive.anniversaries if k < last),
     )

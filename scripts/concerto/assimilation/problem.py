@@ -17,7 +17,7 @@ from concerto.assimilation import constraints
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.stream_error import StreamError, Whitener, stream_filter
 from concerto.errors import ConcertoError
-from concerto.models import Model, Trajectories
+from concerto.models import Model, Trajectories, Weather
 from concerto.models.kernels.lanes import from_lanes
 
 
@@ -25,11 +25,11 @@ from concerto.models.kernels.lanes import from_lanes
 class Forcing:
     """What drives a location: the model's weather and the calendar.
 
-    ``weather`` (time, variable) of the model's ``prepare_weather``; ``season`` (time,) fraction of
+    ``weather`` of the model's ``prepare_weather``; ``season`` (time,) fraction of
     the year; ``step`` days; ``anniversaries`` the steps at which a year since the start is over.
     """
 
-    weather: np.ndarray
+    weather: Weather
     season: np.ndarray
     step: float
     anniversaries: tuple[int, ...]

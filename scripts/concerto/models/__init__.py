@@ -1,22 +1,36 @@
 """Process models: what steps a location's state through time.
 
-A model is one module here, with the scalar step and its preparation, and one file of parameters in
-``config/models``. Both carry the model's name, and that is its registration.
+A model is one module here, with its step as a formula, and one file of parameters in
+``config/models``. Both carry the model's name, and that is its registration. Its exchangeable parts
+are :mod:`concerto.models.components`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
+import casadi as ca
 import numpy as np
 import yaml
 
 from concerto import imports, plugins
-from concerto.models.kernels.lanes import from_lanes, lane_driver, to_lanes
+from concerto.models.kernels.formula import Formula
+from concerto.models.kernels.lanes import (
+    LANES,
+    adjoint_driver,
+    forward_driver,
+    from_lanes,
+    to_lanes,
+)
+from concerto.models.kernels.stages import Stages, split
+
+CALENDAR = {"day_of_year": "d", "year_fraction": "1", "latitude": "degrees_north", "step": "d"}
+"""What every step knows besides its drivers: day 0.5 is noon of 1 January, a year runs to 1."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +54,42 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Weather:
+    """What a model's steps need of drivers and calendar: ``values`` (time, variable).
+
+    ``daily`` says that every step is a day, which makes losses over a step simple rates.
+    """
+
+    values: np.ndarray
+    daily: bool
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def until(self, end: int) -> Weather:
+        """Return the first ``end`` steps."""
+        return replace(self, values=self.values[:end])
+
+
+@dataclass(frozen=True)
 class Trajectories:
     """What a batch of runs left behind, still in lanes.
 
     ``record`` (tile, time, output, lane) holds the outputs ``names``; ``totals`` (tile, output,
     lane) the sums over time of the outputs ``summed``; ``snapshots`` (tile, date, pool, lane) the
-    pools before the steps asked for, and ``pools`` (tile, pool, lane) those at the end.
+    pools before the steps ``dates``, and ``pools`` (tile, pool, lane) those at the end. ``path``
+    (tile, time, pool, lane) holds the pools before every step if it was asked for.
     """
 
     members: int
     names: tuple[str, ...]
     summed: tuple[str, ...]
+    dates: tuple[int, ...]
     record: np.ndarray
     totals: np.ndarray
     snapshots: np.ndarray
     pools: np.ndarray
+    path: np.ndarray
 
     def series(self, name: str) -> np.ndarray:
         """Return the output ``name`` as (member, time)."""
@@ -68,39 +103,78 @@ class Model:
     name: str
     parameters: tuple[Parameter, ...]
     code: ModuleType
+    components: Mapping[str, ModuleType]
 
     @property
     def pools(self) -> tuple[str, ...]:
-        """Names of the pools, gC m-2."""
-        return self.code.POOLS
+        """Names of the pools."""
+        return tuple(self.code.POOLS)
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of everything that a step reports; pools are those at its end."""
-        return self.code.OUTPUTS
+        return tuple(self.code.OUTPUTS)
 
     @property
     def output_units(self) -> dict[str, str]:
         """Unit of each output."""
-        return self.code.OUTPUT_UNITS
+        return self.code.OUTPUTS
 
-    @property
+    @cached_property
     def drivers(self) -> dict[str, str]:
         """Drivers that the model needs, with the unit it needs them in."""
-        return self.code.DRIVERS
+        needed = [self.code.DRIVERS, *(part.DRIVERS for part in self.components.values())]
+        return {name: unit for drivers in needed for name, unit in drivers.items()}
 
     @cached_property
     def parameter_names(self) -> list[str]:
         """Names of the parameters, in the order of a parameter vector."""
         return [parameter.name for parameter in self.parameters]
 
+    def prepare_weather(
+        self,
+        drivers: Mapping[str, np.ndarray],
+        day_of_year: np.ndarray,
+        days_in_year: np.ndarray,
+        step: float | np.ndarray,
+        latitude: float,
+    ) -> Weather:
+        """Compute everything in a step that depends on the weather and the calendar alone.
+
+        Parameters
+        ----------
+        drivers
+            The variables of ``drivers``, each (time,), in the units given there.
+        day_of_year
+            (time,) day of year at mid-step, 0.5 for the noon of 1 January.
+        days_in_year
+            (time,) 365 or 366: the season is a phase of the calendar year and does not drift.
+        step
+            Length of the steps, d: one, or (time,).
+        latitude
+            Degrees north.
+        """
+        daily = bool(np.all(np.asarray(step) == 1.0))
+        calendar = {
+            "day_of_year": day_of_year,
+            "year_fraction": day_of_year / days_in_year,
+            "latitude": latitude,
+            "step": step,
+        }
+        known = {**{name: drivers[name] for name in self.drivers}, **calendar}
+        columns = np.stack(np.broadcast_arrays(*known.values()), axis=1).astype(float)
+        (values,) = write_down(self, daily).weather.evaluate(columns)
+        return Weather(values, daily)
+
     def simulate(
         self,
         parameters: np.ndarray,
-        weather: np.ndarray,
+        weather: Weather,
         outputs: Sequence[str],
         summed: Sequence[str] = (),
         snapshots: Sequence[int] = (),
+        *,
+        keep_path: bool = False,
     ) -> Trajectories:
         """Run the model once for each row of parameters.
 
@@ -109,53 +183,211 @@ class Model:
         parameters
             (member, parameter) in the units of the model's file.
         weather
-            What the model's ``prepare_weather`` made, (time, variable).
+            What :meth:`prepare_weather` made.
         outputs, summed
             Names of the outputs to keep at every step, and to add up over time.
         snapshots
             Increasing step numbers before which the pools are kept.
+        keep_path
+            Whether to keep the pools of every step, 8 bytes for each pool, step and lane: what
+            :meth:`pull_back` starts from.
         """
-        initial, constants = self.code.prepare_parameters(parameters)
-        pools = to_lanes(initial)
-        tiles, n_pools, lanes = pools.shape
-        record = np.empty((tiles, len(weather), len(outputs), lanes))
-        totals = np.empty((tiles, len(summed), lanes))
-        kept = np.empty((tiles, len(snapshots), n_pools, lanes))
-        daily = bool(np.all(weather[:, self.code.Weather._fields.index("step")] == 1.0))
-        drive = _driver(self.code, daily, tuple(outputs), tuple(summed))
-        dates = np.array(snapshots, dtype=np.int64)
-        drive(pools, to_lanes(constants), weather, dates, record, totals, kept)
-        return Trajectories(
-            len(parameters), tuple(outputs), tuple(summed), record, totals, kept, pools
+        steps = _steps(self, weather.daily, tuple(outputs), tuple(summed))
+        initial, constants = steps.prepare.evaluate(parameters)
+        return _drive(
+            steps.forward, to_lanes(initial), to_lanes(constants), weather, len(parameters),
+            tuple(outputs), tuple(summed), tuple(snapshots), keep_path,
+        )  # fmt: skip
+
+    def push_forward(
+        self,
+        parameters: np.ndarray,
+        directions: np.ndarray,
+        weather: Weather,
+        outputs: Sequence[str],
+        summed: Sequence[str] = (),
+        snapshots: Sequence[int] = (),
+    ) -> Trajectories:
+        """Run the tangent-linear model: how all results change along a direction.
+
+        Parameters
+        ----------
+        parameters, directions
+            (member, parameter) where to start and in which direction to go.
+        weather, outputs, summed, snapshots
+            As in :meth:`simulate`; the result has changes in place of values.
+        """
+        steps = _steps(self, weather.daily, tuple(outputs), tuple(summed))
+        (initial, constants), changes = (
+            steps.prepare.evaluate(parameters),
+            steps.prepare.tangent((0,)).evaluate(parameters, directions),
         )
+        both = [
+            np.concatenate(pair, axis=1) for pair in zip((initial, constants), changes, strict=True)
+        ]
+        runs = _drive(
+            steps.tangent, *map(to_lanes, both), weather, len(parameters),
+            tuple(outputs), tuple(summed), tuple(snapshots), False,
+        )  # fmt: skip
+        n = len(self.pools)
+        return replace(runs, pools=runs.pools[:, n:], snapshots=runs.snapshots[:, :, n:])
+
+    def pull_back(
+        self,
+        parameters: np.ndarray,
+        weather: Weather,
+        runs: Trajectories,
+        record: np.ndarray,
+        totals: np.ndarray,
+        snapshots: np.ndarray,
+        pools: np.ndarray,
+    ) -> np.ndarray:
+        """Run the adjoint model: the gradient of a number that depends on runs.
+
+        Parameters
+        ----------
+        parameters, weather
+            What the runs were made from.
+        runs
+            The runs, with their path.
+        record, totals, snapshots, pools
+            Derivatives of the number with respect to those fields of ``runs``, of their shapes.
+
+        Returns
+        -------
+        numpy.ndarray
+            (member, parameter) its gradient with respect to each member's parameters.
+        """
+        steps = _steps(self, weather.daily, runs.names, runs.summed)
+        _, constants = steps.prepare.evaluate(parameters)
+        to_pools, to_constants = pools.copy(), to_lanes(constants)
+        dates = np.array(runs.dates, dtype=np.int64)
+        steps.backward(
+            to_pools, to_constants, weather.values, dates, record, totals, snapshots, runs.path
+        )
+        weights = (from_lanes(values, len(parameters)) for values in (to_pools, to_constants))
+        (gradient,) = steps.prepare.adjoint((0,)).evaluate(parameters, *weights)
+        return gradient
+
+
+def _drive(
+    drive: Callable,
+    pools: np.ndarray,
+    constants: np.ndarray,
+    weather: Weather,
+    members: int,
+    outputs: tuple[str, ...],
+    summed: tuple[str, ...],
+    dates: tuple[int, ...],
+    keep_path: bool,
+) -> Trajectories:
+    tiles, n_pools, _ = pools.shape
+    record = np.empty((tiles, len(weather), len(outputs), LANES))
+    totals = np.empty((tiles, len(summed), LANES))
+    kept = np.empty((tiles, len(dates), n_pools, LANES))
+    path = np.empty((tiles, len(weather) if keep_path else 0, n_pools, LANES))
+    steps = np.array(dates, dtype=np.int64)
+    drive(pools, constants, weather.values, steps, record, totals, kept, path)
+    return Trajectories(members, outputs, summed, dates, record, totals, kept, pools, path)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The compiled forms of a step that reports what was asked for; each made when first used."""
+
+    prepare: Formula
+    step: Formula
+    key: str
+
+    @cached_property
+    def forward(self) -> Callable:
+        return forward_driver(self.step, f"forward_{self.key}")
+
+    @cached_property
+    def tangent(self) -> Callable:
+        return forward_driver(_with_tangent(self.step), f"tangent_{self.key}")
+
+    @cached_property
+    def backward(self) -> Callable:
+        return adjoint_driver(self.step, f"backward_{self.key}")
 
 
 @cache
-def _driver(
-    code: ModuleType, daily: bool, outputs: tuple[str, ...], summed: tuple[str, ...]
-) -> Callable:
-    """Compile the time loop for what is asked of it, once in a process."""
-    step = "daily_step" if daily else "step"
-    file = Path(code.__file__)
-    return lane_driver(
-        getattr(code, step),
-        f"{file.stem}_{step}_{imports.digest(file)}",
-        len(code.POOLS),
-        len(code.Constants._fields),
-        len(code.Weather._fields),
-        [code.OUTPUTS.index(name) for name in outputs],
-        [code.OUTPUTS.index(name) for name in summed],
+def _steps(model: Model, daily: bool, outputs: tuple[str, ...], summed: tuple[str, ...]) -> _Steps:
+    stages = write_down(model, daily)
+    pools, reported = stages.step.outputs
+    chosen = [[model.outputs.index(name) for name in names] for names in (outputs, summed)]
+    step = Formula(stages.step.inputs, (pools, *(reported[k] if k else _NONE for k in chosen)))
+    asked = hashlib.sha256(repr((outputs, summed)).encode()).hexdigest()[:12]
+    parts = [part.__name__.rpartition(".")[2] for part in model.components.values()]
+    digest = imports.digest(Path(model.code.__file__))
+    key = "_".join([model.name, *parts, "daily" if daily else "steps", digest, asked])
+    return _Steps(stages.constants, step, key)
+
+
+_NONE = ca.SX(0, 1)
+
+
+def _with_tangent(step: Formula) -> Formula:
+    """Return a step of pools and constants with their changes, that reports changes."""
+    pools, constants, weather = step.inputs
+    tangent = step.tangent((0, 1))
+    *_, d_pools, d_constants = tangent.inputs
+    new, recorded, summed = tangent.outputs
+    inputs = (ca.vertcat(pools, d_pools), ca.vertcat(constants, d_constants), weather)
+    return Formula(inputs, (ca.vertcat(step.outputs[0], new), recorded, summed))
+
+
+@cache
+def write_down(model: Model, daily: bool) -> Stages:
+    """Write a model's step down as formulas that report all outputs.
+
+    ``constants`` gives the initial pools, then the constants.
+    """
+    names = {
+        "pools": model.pools,
+        "parameters": tuple(model.parameter_names),
+        "drivers": (*model.drivers, *CALENDAR),
+    }
+    symbols = {kind: ca.SX.sym(kind, len(items)) for kind, items in names.items()}
+    pools, p, w = (
+        SimpleNamespace(**{name: symbols[kind][k] for k, name in enumerate(items)})
+        for kind, items in names.items()
+    )
+    if daily:
+        w.step = 1.0
+    parts = SimpleNamespace(**model.components)
+    after, reported = model.code.step(pools, p, w, parts)
+    stages = split(
+        Formula(
+            tuple(symbols.values()),
+            (
+                ca.vertcat(*(after[name] for name in model.pools)),
+                ca.vertcat(*(reported[name] for name in model.outputs)),
+            ),
+        )
+    )
+    start = model.code.start(p)
+    initial = ca.vertcat(*(start[name] for name in model.pools))
+    return replace(
+        stages, constants=Formula((symbols["parameters"],), (initial, *stages.constants.outputs))
     )
 
 
-def load_model(name: str, directory: str | Path) -> Model:
-    """Return the model ``name``, with the parameters of ``directory/name.yaml``.
+def load_model(files: Sequence[Path]) -> Model:
+    """Return the model that files of ``config/models`` describe: its own, then its components'.
 
     Raises
     ------
     ConcertoError
-        If no module of :mod:`concerto.models` has that name.
+        If no module of :mod:`concerto.models` or of its components has the name of a file.
     """
+    name, *parts = (file.stem for file in files)
     code = plugins.load("models", name)
-    described = yaml.safe_load((Path(directory) / f"{name}.yaml").read_text(encoding="utf-8"))
-    return Model(name, tuple(Parameter(**item) for item in described["parameters"]), code)
+    described = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
+    parameters = [Parameter(**item) for part in described for item in part["parameters"]]
+    components = {
+        part["role"]: plugins.load("models.components", stem)
+        for stem, part in zip(parts, described[1:], strict=True)
+    }
+    return Model(name, tuple(parameters), code, components)

@@ -12,6 +12,7 @@ import xarray as xr
 
 from concerto import units
 from concerto.domain import (
+    DISTURBANCES,
     DRIVERS,
     QUANTITIES,
     REQUIRED_DRIVERS,
@@ -42,7 +43,9 @@ class MaskCount:
         return pd.DataFrame(self.rows, columns=list(COLUMNS))
 
 
-def daily_drivers(record: xr.Dataset, burned_area_fraction: float, count: MaskCount) -> xr.Dataset:
+def daily_drivers(
+    record: xr.Dataset, disturbance: Mapping[str, float], count: MaskCount
+) -> xr.Dataset:
     """Return daily drivers of a record.
 
     Means over the day; ``tasmin`` and ``tasmax`` are the lowest and highest value of the day's
@@ -54,8 +57,8 @@ def daily_drivers(record: xr.Dataset, burned_area_fraction: float, count: MaskCo
     ----------
     record
         Joined record along ``time``, attribute ``step_minutes``.
-    burned_area_fraction
-        Fraction of the area that burns in a day, d-1, constant.
+    disturbance
+        Fraction of the area disturbed in a day, d-1, constant, for each of ``DISTURBANCES``.
     count
         Where masked values are counted.
 
@@ -67,8 +70,8 @@ def daily_drivers(record: xr.Dataset, burned_area_fraction: float, count: MaskCo
     days, steps = _days(record)
     out = xr.Dataset(coords={"time": days})
     for name in DRIVERS:
-        if name == "burned_area_fraction":
-            values, attrs = np.full(len(days), float(burned_area_fraction)), {}
+        if name in DISTURBANCES:
+            values, attrs = np.full(len(days), float(disturbance[name])), {}
         else:
             values, attrs = _driver(record, name, steps, count)
         out[name] = ("time", values, QUANTITIES[name].attributes() | attrs)

@@ -1,29 +1,29 @@
-import hashlib
 import math
 import re
-from pathlib import Path
 
+import casadi as ca
 import llvmlite.binding
 import numpy as np
 import pytest
-from concerto.models.kernels.elementary import FASTMATH, exp, log
-from concerto.models.kernels.lanes import LANES, from_lanes, lane_driver, to_lanes
+from concerto.models.kernels.formula import Formula
+from concerto.models.kernels.lanes import LANES, forward_driver, from_lanes, to_lanes
 from hypothesis import given
 from hypothesis import strategies as st
-from numba import njit
 
 POOLS, CONSTANTS, WEATHER, TIMES = 2, 3, 2, 40
 RECORDED, SUMMED = (0, 2, 3), (1, 2, 0)
 SNAPSHOTS = (0, 7, 8, 39)
 
 
-@njit(inline="always", fastmath=FASTMATH, error_model="numpy")
-def toy(pools, constants, weather):
+def toy():
     """Two pools, one of which feeds the other, and four outputs of which none equals another."""
-    loss = pools[0] * (1.0 - exp(-constants[0] * weather[0]))
+    pools, constants, weather = (ca.SX.sym(n, k) for n, k in zip("pcw", (2, 3, 2), strict=True))
+    loss = pools[0] * (1.0 - ca.exp(-constants[0] * weather[0]))
     first = pools[0] - loss + constants[1] * weather[1]
-    second = pools[1] + loss - constants[2] * log(1.0 + pools[1])
-    return (first, second), (loss, first + second, first, second)
+    second = pools[1] + loss - constants[2] * ca.log(1.0 + pools[1])
+    outputs = (loss, first + second, first, second)
+    recorded, summed = (ca.vertcat(*(outputs[k] for k in kept)) for kept in (RECORDED, SUMMED))
+    return Formula((pools, constants, weather), (ca.vertcat(first, second), recorded, summed))
 
 
 def toy_in_python(pools, constants, weather):
@@ -33,9 +33,7 @@ def toy_in_python(pools, constants, weather):
     return (first, second), (loss, first + second, first, second)
 
 
-SOURCE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-
-drive = lane_driver(toy, f"toy_{SOURCE}", POOLS, CONSTANTS, WEATHER, RECORDED, SUMMED)
+drive = forward_driver(toy(), None)
 
 
 def inputs(members, seed=3):
@@ -54,7 +52,8 @@ def run(pools, constants, weather):
     record = np.empty((tiles, len(weather), len(RECORDED), LANES))
     totals = np.empty((tiles, len(SUMMED), LANES))
     snaps = np.empty((tiles, len(SNAPSHOTS), POOLS, LANES))
-    drive(state, to_lanes(constants), weather, np.array(SNAPSHOTS), record, totals, snaps)
+    path = np.empty((tiles, 0, POOLS, LANES))
+    drive(state, to_lanes(constants), weather, np.array(SNAPSHOTS), record, totals, snaps, path)
     return [from_lanes(values, members) for values in (state, record, totals, snaps)]
 
 

@@ -19,7 +19,7 @@ class _KeyedCache(FunctionCache):
         return sig, codegen.magic_tuple(), self._py_func.__qualname__
 
 
-def compile_closure(function: Callable, key: str, **options) -> Callable:
+def compile_closure(function: Callable, key: str | None, **options) -> Callable:
     """Compile ``function``, or take its machine code from disk if ``key`` was compiled before.
 
     Parameters
@@ -29,10 +29,12 @@ def compile_closure(function: Callable, key: str, **options) -> Callable:
     key
         Says what the closure holds, with a digest of all source that it rests on but its own file.
         Each key has files of its own, so that processes which write at once cannot mix them up.
+        None compiles anew and keeps nothing.
     options
         What :func:`numba.njit` takes.
     """
-    function.__qualname__ = f"{function.__name__}_{key}"
     compiled = njit(**options)(function)
-    compiled._cache = _KeyedCache(function)
+    if key is not None:
+        function.__qualname__ = f"{function.__name__}_{key}"
+        compiled._cache = _KeyedCache(function)
     return compiled

@@ -1,25 +1,25 @@
 """Lanes: many trajectories of one model side by side in the registers of one core.
 
-A model is written once, as a scalar step on tuples of numbers. The driver made here keeps the
-state of ``LANES`` trajectories in one flat buffer, slot by slot (``buffer[slot * LANES + lane]``),
-and calls the step for every lane in an inner loop. With the number of lanes known at compile time
-and all slots in one buffer, LLVM sees that the lanes cannot overlap and turns the loop into SIMD
-code. Lanes carry ensemble members, chains, pixels or perturbed copies alike.
+A model is one scalar step. The drivers made here keep the state of ``LANES`` trajectories in one
+flat buffer, slot by slot (``buffer[slot * LANES + lane]``), and call the step for every lane in an
+inner loop. With the number of lanes known at compile time and all slots in one buffer, LLVM sees
+that the lanes cannot overlap and turns the loop into SIMD code. Lanes carry ensemble members,
+chains, pixels or perturbed copies alike; a tile is ``LANES`` of them.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from concerto.models.kernels.caching import compile_closure
-from concerto.models.kernels.elementary import FASTMATH
+from concerto.models.kernels.elementary import FASTMATH, OPERATIONS
+from concerto.models.kernels.formula import Formula
 
 LANES = 16
 """Trajectories in one tile: two to four vector registers of float64, on today's processors."""
@@ -42,74 +42,68 @@ def _gather(typing_context, buffer, start, stride, count):
     return result(buffer, types.int64, types.int64, count), codegen
 
 
-def _scatter(chosen: Sequence[int]) -> Callable:
-    """Make the function that stores the ``chosen`` items of a tuple at ``start + k * stride``.
+@intrinsic
+def _scatter(typing_context, buffer, start, stride, values):
+    """Store the items of a tuple at ``buffer[start + k * stride]``."""
 
-    What is not chosen is never stored, so LLVM need not even compute it.
-    """
+    def codegen(context, builder, signature, args):
+        pointer = _data(context, builder, signature.args[0], args[0])
+        for k, item in enumerate(cgutils.unpack_tuple(builder, args[3])):
+            index = builder.add(args[1], builder.mul(args[2], ir.Constant(ir.IntType(64), k)))
+            builder.store(item, builder.gep(pointer, [index]))
+        return context.get_dummy_value()
 
-    @intrinsic
-    def scatter(typing_context, buffer, start, stride, values):
-        def codegen(context, builder, signature, args):
-            pointer = _data(context, builder, signature.args[0], args[0])
-            items = cgutils.unpack_tuple(builder, args[3])
-            for k, item in enumerate(chosen):
-                index = builder.add(args[1], builder.mul(args[2], ir.Constant(ir.IntType(64), k)))
-                builder.store(items[item], builder.gep(pointer, [index]))
-            return context.get_dummy_value()
-
-        return types.void(buffer, types.int64, types.int64, values), codegen
-
-    return scatter
+    return types.void(buffer, types.int64, types.int64, values), codegen
 
 
 def _data(context, builder, array_type, array):
     return context.make_array(array_type)(context, builder, array).data
 
 
-def lane_driver(
-    step: Callable,
-    key: str,
-    n_pools: int,
-    n_constants: int,
-    n_weather: int,
-    recorded: Sequence[int],
-    summed: Sequence[int],
-) -> Callable:
+def _kernel(formula: Formula) -> Callable:
+    """Compile a formula as a scalar function that is always inlined."""
+    function = formula.function("kernel", OPERATIONS)
+    return njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")(function)
+
+
+def _sizes(vectors: Sequence) -> list[int]:
+    return [vector.numel() for vector in vectors]
+
+
+def forward_driver(step: Formula, key: str | None) -> Callable:
     """Compile the time loop of a model over tiles of ``LANES`` trajectories.
 
     Parameters
     ----------
     step
-        Compiled scalar function ``step(pools, constants, weather) -> (pools, outputs)`` on tuples
-        of float64 with the lengths given.
+        (pools, constants, weather) -> (pools, recorded, summed).
     key
         Names the step, with a digest of its source: what its machine code is kept under.
-    recorded, summed
-        Indices of the outputs to keep at every step, and to add up over time.
+        None keeps nothing.
 
     Returns
     -------
     Callable
-        ``drive(pools, constants, weather, snapshots, record, totals, snaps)`` with
+        ``drive(pools, constants, weather, snapshots, record, totals, snaps, path)`` with
 
         - ``pools`` (tile, pool, lane): initial pools, overwritten by the final ones;
         - ``constants`` (tile, constant, lane); ``weather`` (time, n_weather), shared by all lanes;
         - ``record`` (tile, time, recorded, lane) and ``totals`` (tile, summed, lane);
         - ``snapshots`` (n_snapshots,) increasing step numbers before which the pools are copied
-          to ``snaps`` (tile, n_snapshots, pool, lane).
+          to ``snaps`` (tile, n_snapshots, pool, lane);
+        - ``path`` (tile, time, pool, lane): the pools before each step, for the adjoint; not
+          written where its second dimension is 0.
     """
-    n_recorded, n_summed = len(recorded), len(summed)
+    kernel = _kernel(step)
+    n_pools, n_constants, n_weather = _sizes(step.inputs)
+    _, n_recorded, n_summed = _sizes(step.outputs)
     constants_at = n_pools * LANES
     recorded_at = constants_at + n_constants * LANES
     summed_at = recorded_at + n_recorded * LANES
     total_at = summed_at + n_summed * LANES
     size = total_at + n_summed * LANES
-    keep_pools = _scatter(range(n_pools))
-    keep_recorded = _scatter(recorded)
-    keep_summed = _scatter(summed)
 
-    def drive(pools, constants, weather, snapshots, record, totals, snaps):
+    def drive(pools, constants, weather, snapshots, record, totals, snaps, path):
         buffer = np.empty(size)
         forcing = weather.ravel()
         for tile in range(pools.shape[0]):
@@ -121,16 +115,20 @@ def lane_driver(
                 if snapshot < snapshots.size and snapshots[snapshot] == t:
                     snaps[tile, snapshot] = buffer[:constants_at].reshape(n_pools, LANES)
                     snapshot += 1
+                if path.shape[1] > 0:
+                    for j in range(n_pools):
+                        for lane in range(LANES):
+                            path[tile, t, j, lane] = buffer[j * LANES + lane]
                 now = _gather(forcing, t * n_weather, 1, n_weather)
                 for lane in range(LANES):
-                    new_pools, outputs = step(
+                    new_pools, recorded, summed = kernel(
                         _gather(buffer, lane, LANES, n_pools),
                         _gather(buffer, constants_at + lane, LANES, n_constants),
                         now,
                     )
-                    keep_pools(buffer, lane, LANES, new_pools)
-                    keep_recorded(buffer, recorded_at + lane, LANES, outputs)
-                    keep_summed(buffer, summed_at + lane, LANES, outputs)
+                    _scatter(buffer, lane, LANES, new_pools)
+                    _scatter(buffer, recorded_at + lane, LANES, recorded)
+                    _scatter(buffer, summed_at + lane, LANES, summed)
                 for i in range(n_summed * LANES):
                     buffer[total_at + i] += buffer[summed_at + i]
                 for j in range(n_recorded):
@@ -139,10 +137,76 @@ def lane_driver(
             pools[tile] = buffer[:constants_at].reshape(n_pools, LANES)
             totals[tile] = buffer[total_at:].reshape(n_summed, LANES)
 
-    asked = hashlib.sha256(repr((list(recorded), list(summed))).encode()).hexdigest()[:12]
-    return compile_closure(
-        drive, f"{key}_{asked}", nogil=True, fastmath=FASTMATH, error_model="numpy"
-    )
+    return compile_closure(drive, key, nogil=True, fastmath=FASTMATH, error_model="numpy")
+
+
+def adjoint_driver(step: Formula, key: str | None) -> Callable:
+    """Compile the time loop of the adjoint of a model, backwards from the end.
+
+    Parameters
+    ----------
+    step, key
+        As in :func:`forward_driver`.
+
+    Returns
+    -------
+    Callable
+        ``drive(pools, constants, weather, snapshots, record, totals, snaps, path)`` with weights
+        where the forward driver has results: the sensitivities of one number to the final
+        ``pools``, to ``record``, ``totals`` and ``snaps``. ``path`` is what the forward driver
+        left. It overwrites ``pools`` with the gradient with respect to the initial pools and
+        ``constants`` with that with respect to the constants.
+    """
+    kernel = _kernel(step.adjoint((0, 1)))
+    n_pools, n_constants, n_weather = _sizes(step.inputs)
+    _, n_recorded, n_summed = _sizes(step.outputs)
+    constants_at = n_pools * LANES
+    weights_at = constants_at + n_constants * LANES
+    recorded_at = weights_at + n_pools * LANES
+    summed_at = recorded_at + n_recorded * LANES
+    change_at = summed_at + n_summed * LANES
+    gradient_at = change_at + n_constants * LANES
+    size = gradient_at + n_constants * LANES
+
+    def drive(pools, constants, weather, snapshots, record, totals, snaps, path):
+        buffer = np.empty(size)
+        forcing = weather.ravel()
+        for tile in range(pools.shape[0]):
+            buffer[constants_at:weights_at] = constants[tile].ravel()
+            buffer[weights_at:recorded_at] = pools[tile].ravel()
+            buffer[summed_at:change_at] = totals[tile].ravel()
+            buffer[gradient_at:] = 0.0
+            snapshot = snapshots.size - 1
+            for t in range(weather.shape[0] - 1, -1, -1):
+                for j in range(n_pools):
+                    for lane in range(LANES):
+                        buffer[j * LANES + lane] = path[tile, t, j, lane]
+                for j in range(n_recorded):
+                    for lane in range(LANES):
+                        buffer[recorded_at + j * LANES + lane] = record[tile, t, j, lane]
+                now = _gather(forcing, t * n_weather, 1, n_weather)
+                for lane in range(LANES):
+                    to_pools, to_constants = kernel(
+                        _gather(buffer, lane, LANES, n_pools),
+                        _gather(buffer, constants_at + lane, LANES, n_constants),
+                        now,
+                        _gather(buffer, weights_at + lane, LANES, n_pools),
+                        _gather(buffer, recorded_at + lane, LANES, n_recorded),
+                        _gather(buffer, summed_at + lane, LANES, n_summed),
+                    )
+                    _scatter(buffer, weights_at + lane, LANES, to_pools)
+                    _scatter(buffer, change_at + lane, LANES, to_constants)
+                for i in range(n_constants * LANES):
+                    buffer[gradient_at + i] += buffer[change_at + i]
+                if snapshot >= 0 and snapshots[snapshot] == t:
+                    for j in range(n_pools):
+                        for lane in range(LANES):
+                            buffer[weights_at + j * LANES + lane] += snaps[tile, snapshot, j, lane]
+                    snapshot -= 1
+            pools[tile] = buffer[weights_at:recorded_at].reshape(n_pools, LANES)
+            constants[tile] = buffer[gradient_at:].reshape(n_constants, LANES)
+
+    return compile_closure(drive, key, nogil=True, fastmath=FASTMATH, error_model="numpy")
 
 
 def to_lanes(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,140 @@
+"""The six carbon pools of DALEC2, which its relatives share.
+
+Bloom & Williams (2015, Biogeosciences 12, 1299), appendix A; fire of Bloom et al. (2016, PNAS 113,
+1285). Pools in gC m-2, fluxes in gC m-2 d-1.
+"""
+
+from __future__ import annotations
+
+from casadi import exp, log
+
+POOLS = dict.fromkeys(("c_labile", "c_leaf", "c_root", "c_wood", "c_litter", "c_soil"), "gC m-2")
+FLUXES = dict.fromkeys(
+    (
+        "gpp", "reco", "nee", "nbe",
+        "autotrophic_respiration", "litter_respiration", "soil_respiration",
+        "fire_emission", "harvest",
+        "labile_allocation", "leaf_allocation", "root_allocation", "wood_allocation",
+        "labile_release", "leaf_fall", "root_turnover", "wood_turnover", "litter_decomposition",
+    ),
+    "gC m-2 d-1",
+)  # fmt: skip
+INFLOWS = {
+    "c_labile": ("labile_allocation",),
+    "c_leaf": ("leaf_allocation", "labile_release"),
+    "c_root": ("root_allocation",),
+    "c_wood": ("wood_allocation",),
+    "c_litter": ("leaf_fall", "root_turnover"),
+    "c_soil": ("litter_decomposition", "wood_turnover"),
+}
+"""Fluxes that fill each pool; what empties it is the remainder of its balance."""
+DISTURBANCE = {"burned_area_fraction": "d-1", "harvested_area_fraction": "d-1"}
+
+# share of a burned pool that is combusted; of the rest, half survives (Bloom et al. 2016)
+COMBUSTED = dict(zip(POOLS, (0.1, 0.9, 0.1, 0.1, 0.5, 0.01), strict=True))
+RESILIENCE = 0.5
+
+
+def lost(rate, w):
+    """Return the mean loss (d-1) over a step of a pool that loses ``rate`` every day."""
+    if _daily(w):
+        return rate
+    return (1.0 - exp(w.step * log(1.0 - rate))) / w.step
+
+
+def lost_together(first, second, w):
+    """Return the mean losses (d-1) over a step of a pool that loses two rates every day.
+
+    The reference takes each loss as if the other were not there, which over a warm month can empty
+    litter below zero; here they share what is lost in proportion.
+    """
+    if _daily(w):
+        return first, second
+    together = first + second
+    share = lost(together, w) / together
+    return first * share, second * share
+
+
+def _daily(w) -> bool:
+    # a number where steps are days, a symbol where they are not
+    return isinstance(w.step, float)
+
+
+def allocate(growth, p):
+    """Share growth (gC m-2 d-1) among leaves, labile carbon, roots and wood (eqs A1-A4)."""
+    leaf = p.leaf_allocation * growth
+    labile = p.labile_allocation * (growth - leaf)
+    root = p.root_allocation * (growth - leaf - labile)
+    return {
+        "leaf_allocation": leaf,
+        "labile_allocation": labile,
+        "root_allocation": root,
+        "wood_allocation": growth - leaf - labile - root,
+    }
+
+
+def turn_over(pools, released, fallen, warmth, p, w):
+    """Return what every pool loses without disturbance (eqs A5-A14), gC m-2 d-1.
+
+    Parameters
+    ----------
+    released, fallen
+        Daily rates (d-1) of labile release and of leaf fall.
+    warmth
+        Factor of the decay of litter and soil.
+    """
+    respired, decomposed = lost_together(
+        p.litter_respiration * warmth, p.litter_decomposition * warmth, w
+    )
+    return {
+        "labile_release": pools.c_labile * lost(released, w),
+        "leaf_fall": pools.c_leaf * lost(fallen, w),
+        "root_turnover": pools.c_root * lost(p.root_turnover, w),
+        "wood_turnover": pools.c_wood * lost(p.wood_turnover, w),
+        "litter_respiration": pools.c_litter * respired,
+        "litter_decomposition": pools.c_litter * decomposed,
+        "soil_respiration": pools.c_soil * lost(p.soil_respiration * warmth, w),
+    }
+
+
+def move(pools, f, w):
+    """Return the pools after a step in which the fluxes ``f`` flowed (eqs A15-A20)."""
+    changes = {
+        "c_labile": f["labile_allocation"] - f["labile_release"],
+        "c_leaf": f["leaf_allocation"] + f["labile_release"] - f["leaf_fall"],
+        "c_root": f["root_allocation"] - f["root_turnover"],
+        "c_wood": f["wood_allocation"] - f["wood_turnover"],
+        "c_litter": f["leaf_fall"] + f["root_turnover"]
+        - f["litter_respiration"] - f["litter_decomposition"],
+        "c_soil": f["litter_decomposition"] + f["wood_turnover"] - f["soil_respiration"],
+    }  # fmt: skip
+    return {name: getattr(pools, name) + change * w.step for name, change in changes.items()}
+
+
+def burn(pools, w):
+    """Burn a fraction of the ground (Bloom et al. 2016).
+
+    Returns the pools and the emission, gC m-2 d-1. Killed labile, leaf and root carbon becomes
+    litter; killed wood and litter becomes soil carbon; soil carbon that is not combusted stays.
+    """
+    burned = w.burned_area_fraction * w.step
+    emission = w.burned_area_fraction * sum(COMBUSTED[name] * pools[name] for name in POOLS)
+    killed = {name: (1.0 - COMBUSTED[name]) * (1.0 - RESILIENCE) for name in POOLS} | {"c_soil": 0}
+    dead = {name: burned * killed[name] * pools[name] for name in POOLS}
+    left = {name: pools[name] * (1.0 - burned * (COMBUSTED[name] + killed[name])) for name in POOLS}
+    left["c_litter"] += dead["c_labile"] + dead["c_leaf"] + dead["c_root"]
+    left["c_soil"] += dead["c_wood"] + dead["c_litter"]
+    return left, emission
+
+
+def cut(pools, w):
+    """Harvest a fraction of the ground: wood is carried away, all other biomass becomes litter.
+
+    Returns the pools and the carbon carried away, gC m-2 d-1. Carbon carried away is respired
+    elsewhere, so it is no part of NBE here.
+    """
+    felled = w.harvested_area_fraction * w.step
+    slash = {name: felled * pools[name] for name in ("c_labile", "c_leaf", "c_root")}
+    left = pools | {name: pools[name] * (1.0 - felled) for name in (*slash, "c_wood")}
+    left["c_litter"] = pools["c_litter"] + sum(slash.values())
+    return left, w.harvested_area_fraction * pools["c_wood"]
