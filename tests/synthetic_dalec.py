@@ -18,7 +18,9 @@ MONTH = 30.4375  # d
 
 def files_of(name: str, **components: str) -> list[Path]:
     """The project's own files of a model, and of components in place of its own."""
-    return [ROOT / file for file in model_files({"model": name, "components": components})]
+    return [
+        ROOT / file for file in model_files({"model": name, "components": components, "sites": {}})
+    ]
 
 
 def model_named(name: str, **components: str) -> Model:
@@ -72,7 +74,7 @@ def make_forcing(model: Model, days: int, rng: np.random.Generator) -> Forcing:
     warmth = 9.0 + 8.0 * season + rng.normal(0.0, 3.0, days)
     drivers |= {"tasmin": warmth - 5.0, "tasmax": warmth + 5.0}
     drivers["rsds"] = np.maximum(0.5, 10.0 + 8.0 * season + rng.normal(0.0, 3.0, days))
-    rows = model.prepare_weather(drivers, day, days_in_year, 1.0, 50.0)
+    rows = model.prepare_weather(drivers, day, days_in_year, 1.0, 50.0, 300.0)
     anniversaries = tuple(range(365, days, 365))
     return Forcing(rows, day / days_in_year, 1.0, anniversaries, float(warmth.mean()))
 

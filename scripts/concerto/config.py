@@ -120,6 +120,8 @@ def read_component(name: str, root: Path = ROOT) -> dict[str, Any]:
 def model_files(config: Mapping[str, Any], root: Path = ROOT) -> list[str]:
     """Return the files that say what a run's model is: its own, then those of its components.
 
+    Those of its streams' operators follow, where these have parameters of their own.
+
     Raises
     ------
     ConcertoError
@@ -151,7 +153,10 @@ def model_files(config: Mapping[str, Any], root: Path = ROOT) -> list[str]:
                 )
             seen[item["name"]] = part
     components = (f"config/models/components/{part}.yaml" for part in chosen.values())
-    return [f"config/models/{name}.yaml", *components]
+    streams = sorted({name for site in config["sites"].values() for name in site["streams"]})
+    operators = (f"config/operators/{stream}.yaml" for stream in streams)
+    own = (file for file in operators if (root / file).exists())
+    return [f"config/models/{name}.yaml", *components, *own]
 
 
 def load_yaml(file: Path) -> Any:

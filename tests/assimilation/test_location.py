@@ -23,7 +23,7 @@ from synthetic_run import Site, write_site
 
 TOWER = Site("XX-Tow", 50.0, 6.0, "2011-07-01", "2013-06-30", None, ("nee", "gpp", "lai"))
 TRAINING = {"period": ["2011-07-01", "2012-10-31"]}
-SITE = {"streams": ["nee", "gpp", "lai"], "training": TRAINING}
+SITE = {"elevation_m": 300.0, "streams": ["nee", "gpp", "lai"], "training": TRAINING}
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +56,20 @@ def location(cubes):
 
 class TestForcing:
     def test_weather_is_that_of_the_drivers(self, drivers, dalec2):
-        found = forcing(drivers, dalec2, "drivers.nc")
+        found = forcing(drivers, dalec2, "drivers.nc", 300.0)
         values = {name: drivers[name].to_numpy()[0].astype(float) for name in dalec2.drivers}
         middle = (values["tasmin"] + values["tasmax"]) / 2.0
         values["rsds"] *= 0.0864  # MJ m-2 d-1
         times = drivers.indexes["time"]
         day, days = times.dayofyear.to_numpy() - 0.5, np.where(times.is_leap_year, 366, 365)
         latitude = float(drivers["lat"].item())
-        expected = dalec2.prepare_weather(values, day, days, 1.0, latitude)
+        expected = dalec2.prepare_weather(values, day, days, 1.0, latitude, 300.0)
         np.testing.assert_allclose(found.weather.values, expected.values)
         assert found.step == 1.0
         assert found.mean_temperature == pytest.approx(middle.mean())
 
     def test_calendar(self, drivers, dalec2):
-        found = forcing(drivers, dalec2, "drivers.nc")
+        found = forcing(drivers, dalec2, "drivers.nc", 300.0)
         times = drivers.indexes["time"]
         season = dict(zip(times.strftime("%Y-%m-%d"), found.season, strict=True))
         assert season["2012-01-01"] == pytest.approx(0.5 / 366)
@@ -82,7 +82,7 @@ class TestForcing:
 
     def test_missing_driver(self, drivers, dalec2):
         with pytest.raises(InputError) as caught:
-            forcing(drivers.drop_vars("co2"), dalec2, "a/drivers.nc")
+            forcing(drivers.drop_vars("co2"), dalec2, "a/drivers.nc", 300.0)
         assert (caught.value.file, caught.value.field) == ("a/drivers.nc", "co2")
         assert caught.value.found == "no such variable"
         assert caught.value.expected == "a driver in ppm"
@@ -91,7 +91,7 @@ class TestForcing:
         days = [drivers.indexes["time"].get_loc(day) for day in ("2012-03-05", "2012-09-01")]
         drivers["rsds"][0, days] = np.nan
         with pytest.raises(InputError) as caught:
-            forcing(drivers, dalec2, "a/drivers.nc")
+            forcing(drivers, dalec2, "a/drivers.nc", 300.0)
         assert (caught.value.file, caught.value.field) == ("a/drivers.nc", "rsds")
         assert caught.value.found == "2 gaps, the first on 2012-03-05"
         assert caught.value.expected == "a value at every step, which dalec2 needs"
@@ -99,21 +99,21 @@ class TestForcing:
     def test_gap_in_a_driver_the_model_does_not_need(self, drivers, dalec2):
         drivers["vpd"][:] = np.nan
         drivers["pr"][0, 3] = np.nan
-        assert np.isfinite(forcing(drivers, dalec2, "drivers.nc").weather.values).all()
+        assert np.isfinite(forcing(drivers, dalec2, "drivers.nc", 300.0).weather.values).all()
 
     def test_unit_that_does_not_convert(self, drivers, dalec2):
         drivers["tasmax"].attrs["units"] = "hPa"
         with pytest.raises(InputError) as caught:
-            forcing(drivers, dalec2, "a/drivers.nc")
+            forcing(drivers, dalec2, "a/drivers.nc", 300.0)
         assert (caught.value.file, caught.value.field) == ("a/drivers.nc", "tasmax")
         assert "hPa" in caught.value.found
         assert "degC" in caught.value.expected
 
     def test_unit_that_converts(self, drivers, dalec2):
-        expected = forcing(drivers, dalec2, "drivers.nc").weather.values
+        expected = forcing(drivers, dalec2, "drivers.nc", 300.0).weather.values
         drivers["tasmax"] = drivers["tasmax"].astype(float) + 273.15
         drivers["tasmax"].attrs["units"] = "K"
-        found = forcing(drivers, dalec2, "drivers.nc").weather.values
+        found = forcing(drivers, dalec2, "drivers.nc", 300.0).weather.values
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 

@@ -38,7 +38,7 @@ def weather(model, rng):
         "burned_area_fraction": np.zeros(DAYS),
         "harvested_area_fraction": np.zeros(DAYS),
     }
-    rows = model.prepare_weather(drivers, day, np.full(DAYS, DAYS), 1.0, 50.0)
+    rows = model.prepare_weather(drivers, day, np.full(DAYS, DAYS), 1.0, 50.0, 300.0)
     return Forcing(rows, day / DAYS, 1.0, (), float(warmth.mean()))
 
 

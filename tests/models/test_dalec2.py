@@ -129,7 +129,7 @@ def reference_run(names, parameters, drivers, calendar, step, latitude=LATITUDE)
 
 def simulate(model, parameters, drivers, calendar, step, latitude=LATITUDE):
     """Return every output, (member, time) each."""
-    weather = model.prepare_weather(drivers, *calendar, step, latitude)
+    weather = model.prepare_weather(drivers, *calendar, step, latitude, 300.0)
     runs = model.simulate(np.atleast_2d(parameters), weather, model.outputs)
     return {name: runs.series(name) for name in model.outputs}
 
@@ -183,7 +183,7 @@ def test_agrees_with_its_equations(dalec2, case):
     found = simulate(dalec2, parameters, drivers, calendar, step)
     for member, row in enumerate(parameters):
         wanted = reference_run(dalec2.parameter_names, row, drivers, calendar, step)
-        assert set(wanted) == set(dalec2.outputs)
+        assert set(wanted) == set(dalec2.code.OUTPUTS)
         for name, series in wanted.items():
             np.testing.assert_allclose(
                 found[name][member], series, rtol=1e-10, atol=rounding(found)[member], err_msg=name
@@ -248,12 +248,12 @@ def test_step_of_one_day_is_the_daily_step(dalec2):
     calendar = daily_calendar("2015-01-01", DAYS)
     drivers = make_drivers(DAYS, np.random.default_rng(6), fire=0.1)
     parameters = draw_parameters(dalec2, 40, seed=5)
-    daily_weather = dalec2.prepare_weather(drivers, *calendar, 1.0, LATITUDE)
+    daily_weather = dalec2.prepare_weather(drivers, *calendar, 1.0, LATITUDE, 300.0)
     daily = dalec2.simulate(parameters, daily_weather, dalec2.outputs)
     # one longer step at the end, and the driver must use the step of any length throughout
     steps = np.ones(DAYS)
     steps[-1] = 2.0
-    longer = dalec2.prepare_weather(drivers, *calendar, steps, LATITUDE)
+    longer = dalec2.prepare_weather(drivers, *calendar, steps, LATITUDE, 300.0)
     assert daily_weather.daily
     assert not longer.daily
     general = dalec2.simulate(parameters, longer, dalec2.outputs)
@@ -419,7 +419,7 @@ def test_phenology_does_not_drift(dalec2):
     parameters = set_parameters(
         dalec2, draw_parameters(dalec2, 10, seed=15), initial_labile=0.0, leaf_life_span=3.0,
     )  # fmt: skip
-    weather = dalec2.prepare_weather(steady(n, rsds=0.0), *calendar, 1.0, LATITUDE)
+    weather = dalec2.prepare_weather(steady(n, rsds=0.0), *calendar, 1.0, LATITUDE, 300.0)
     runs = dalec2.simulate(parameters, weather, dalec2.outputs)
     leaf = runs.series("c_leaf")
     before = np.concatenate([parameters[:, [column(dalec2, "initial_leaf")]], leaf[:, :-1]], axis=1)

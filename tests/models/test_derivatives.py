@@ -29,7 +29,7 @@ class Linearised:
         step, calendar = CASES[case]
         n = len(calendar[0])
         drivers = make_drivers(n, np.random.default_rng(8), fire=0.1 / step, harvest=0.1 / step)
-        self.weather = self.model.prepare_weather(drivers, *calendar, step, 50.0)
+        self.weather = self.model.prepare_weather(drivers, *calendar, step, 50.0, 300.0)
         self.parameters = draw_parameters(self.model, MEMBERS, seed=9)
         self.asked = (self.model.outputs, self.model.outputs, (0, n // 2, n - 1))
 

@@ -39,7 +39,7 @@ DAYS = 60
 @pytest.fixture(scope="module")
 def weather(dalec2):
     drivers = make_drivers(DAYS, np.random.default_rng(1))
-    return dalec2.prepare_weather(drivers, *daily_calendar("2014-01-01", DAYS), 1.0, 50.0)
+    return dalec2.prepare_weather(drivers, *daily_calendar("2014-01-01", DAYS), 1.0, 50.0, 300.0)
 
 
 def test_parameters_are_the_published_ones(dalec2):

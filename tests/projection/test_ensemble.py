@@ -4,7 +4,6 @@ from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Stream
 from concerto.assimilation.stream_error import StreamError
 from concerto.models import dalec2 as code
-from concerto.plugins import load
 from concerto.projection.ensemble import (
     error_ensemble,
     observation_factors,
@@ -54,9 +53,7 @@ class TestProcess:
                 np.testing.assert_array_equal(values, process[name][chosen])
 
     def test_observables_are_operators_on_the_run(self, process):
-        np.testing.assert_allclose(
-            process["fapar"], load("operators", "fapar").observe(process["lai"]), atol=1e-6
-        )
+        np.testing.assert_allclose(process["fapar"], -np.expm1(-0.5 * process["lai"]), atol=1e-6)
         scale = np.abs(process["gpp"]) + np.abs(process["reco"])
         error = np.abs(process["reco"] - process["gpp"] - process["nee"])
         assert (error <= 1e-6 * scale).all()

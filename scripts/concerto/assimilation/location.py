@@ -64,7 +64,8 @@ def open_location(
 ) -> Location:
     """Read one location's cubes for the model that ``model_files`` describe.
 
-    ``site`` is its part of the configuration, of which ``streams`` and ``training`` are used.
+    ``site`` is its part of the configuration, of which ``elevation_m``, ``streams`` and
+    ``training`` are used.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def open_location(
     return Location(
         model=model,
         prior=Prior(model.parameters, str(model_files[0])),
-        forcing=forcing(drivers, model, str(drivers_file)),
+        forcing=forcing(drivers, model, str(drivers_file), site["elevation_m"]),
         streams=observed_streams(
             observations, site["streams"], site["training"], str(observations_file)
         ),
@@ -88,8 +89,8 @@ def open_location(
     )
 
 
-def forcing(drivers: xr.Dataset, model: Model, file: str) -> Forcing:
-    """Return what drives ``model`` at the only location of ``drivers``.
+def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> Forcing:
+    """Return what drives ``model`` at the only location of ``drivers``, ``elevation`` m high.
 
     Raises
     ------
@@ -117,7 +118,7 @@ def forcing(drivers: xr.Dataset, model: Model, file: str) -> Forcing:
     day_of_year = (middle.dayofyear - 1 + into_day).to_numpy()
     days_in_year = np.where(middle.is_leap_year, 366, 365)
     weather = model.prepare_weather(
-        columns, day_of_year, days_in_year, step, float(drivers["lat"].item())
+        columns, day_of_year, days_in_year, step, float(drivers["lat"].item()), elevation
     )
     years = range(1, int(len(time) * step // 365) + 1)
     anniversaries = [time.searchsorted(time[0] + pd.DateOffset(years=year)) for year in years]

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from concerto import plugins
 from concerto.assimilation import constraints
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.stream_error import StreamError, Whitener, stream_filter
@@ -71,10 +70,9 @@ class Problem:
     _whitener: Whitener = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._operators = [plugins.load("operators", stream.name) for stream in self.streams]
-        self._outputs = tuple(
-            dict.fromkeys(name for operator in self._operators for name in operator.OUTPUTS)
-        )
+        for stream in self.streams:
+            self.model.check_observable(stream.name)
+        self._outputs = tuple(stream.name for stream in self.streams)
         self._summed = constraints.needs(self.model) if self.constraint_names else ()
         filters = [
             stream_filter(
@@ -95,8 +93,8 @@ class Problem:
 
     def predict(self, parameters: np.ndarray) -> list[np.ndarray]:
         """Return what each stream would have shown at every step, (member, time) each."""
-        observed = self._observe(self._simulate(parameters))
-        return [from_lanes(series, len(parameters)) for series in observed]
+        runs = self._simulate(parameters)
+        return [runs.series(name) for name in self._outputs]
 
     def residuals(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member, residual): whitened misfits of all streams, then constraints."""
@@ -132,19 +130,12 @@ class Problem:
             parameters, self.forcing.weather, self._outputs, self._summed, dates
         )
 
-    def _observe(self, trajectories: Trajectories) -> list[np.ndarray]:
-        columns = {name: trajectories.record[:, :, k] for k, name in enumerate(trajectories.names)}
-        return [
-            operator.observe(*(columns[name] for name in operator.OUTPUTS))
-            for operator in self._operators
-        ]
-
     def _misfit(self, trajectories: Trajectories) -> np.ndarray:
         """Return observation minus model, (stream, tile, time, lane)."""
         tiles, times, _, lanes = trajectories.record.shape
         misfit = np.empty((len(self.streams), tiles, times, lanes))
-        for k, series in enumerate(self._observe(trajectories)):
-            np.subtract(self._values[k][None, :, None], series, out=misfit[k])
+        for k, values in enumerate(self._values):
+            np.subtract(values[None, :, None], trajectories.record[:, :, k], out=misfit[k])
         return misfit
 
     def _constraints(

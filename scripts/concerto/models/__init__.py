@@ -19,6 +19,7 @@ import numpy as np
 import yaml
 
 from concerto import imports, plugins
+from concerto.errors import ConcertoError
 from concerto.models.kernels.formula import Formula
 from concerto.models.kernels.lanes import (
     LANES,
@@ -29,7 +30,13 @@ from concerto.models.kernels.lanes import (
 )
 from concerto.models.kernels.stages import Stages, split
 
-CALENDAR = {"day_of_year": "d", "year_fraction": "1", "latitude": "degrees_north", "step": "d"}
+CALENDAR = {
+    "day_of_year": "d",
+    "year_fraction": "1",
+    "latitude": "degrees_north",
+    "elevation": "m",
+    "step": "d",
+}
 """What every step knows besides its drivers: day 0.5 is noon of 1 January, a year runs to 1."""
 
 
@@ -110,15 +117,43 @@ class Model:
         """Names of the pools."""
         return tuple(self.code.POOLS)
 
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of everything that a step reports; pools are those at its end."""
-        return tuple(self.code.OUTPUTS)
+    @cached_property
+    def output_units(self) -> dict[str, str]:
+        """Unit of everything that a step reports: fluxes, pools at its end and observables."""
+        return {name: operator.UNIT for name, operator in self.observables.items()} | {
+            **self.code.OUTPUTS
+        }
 
     @property
-    def output_units(self) -> dict[str, str]:
-        """Unit of each output."""
-        return self.code.OUTPUTS
+    def outputs(self) -> tuple[str, ...]:
+        """Names of everything that a step reports."""
+        return tuple(self.output_units)
+
+    @cached_property
+    def observables(self) -> dict[str, ModuleType]:
+        """Operators that find in this model all that they need, by name."""
+        found = {name: plugins.load("operators", name) for name in plugins.available("operators")}
+        return {name: operator for name, operator in found.items() if not self._lacks(operator)}
+
+    def _lacks(self, operator: ModuleType) -> set[str]:
+        """Return the outputs, parameters and drivers that an operator needs and this has not."""
+        known = {*self.code.OUTPUTS, *self.parameter_names, *self.drivers}
+        return {*operator.OUTPUTS, *operator.PARAMETERS, *operator.DRIVERS} - known
+
+    def check_observable(self, name: str) -> None:
+        """Check that the model can show what an operator observes.
+
+        Raises
+        ------
+        ConcertoError
+            If there is no such operator, or it needs what the model has not; says what.
+        """
+        lacking = sorted(self._lacks(plugins.load("operators", name)))
+        if lacking:
+            raise ConcertoError(
+                f"{name}: found no {', '.join(lacking)} in the model {self.name}; "
+                f"expected a stream among {', '.join(sorted(self.observables))}"
+            )
 
     @cached_property
     def drivers(self) -> dict[str, str]:
@@ -138,6 +173,7 @@ class Model:
         days_in_year: np.ndarray,
         step: float | np.ndarray,
         latitude: float,
+        elevation: float,
     ) -> Weather:
         """Compute everything in a step that depends on the weather and the calendar alone.
 
@@ -151,14 +187,15 @@ class Model:
             (time,) 365 or 366: the season is a phase of the calendar year and does not drift.
         step
             Length of the steps, d: one, or (time,).
-        latitude
-            Degrees north.
+        latitude, elevation
+            Degrees north; m above the sea.
         """
         daily = bool(np.all(np.asarray(step) == 1.0))
         calendar = {
             "day_of_year": day_of_year,
             "year_fraction": day_of_year / days_in_year,
             "latitude": latitude,
+            "elevation": elevation,
             "step": step,
         }
         known = {**{name: drivers[name] for name in self.drivers}, **calendar}
@@ -222,9 +259,8 @@ class Model:
             steps.prepare.evaluate(parameters),
             steps.prepare.tangent((0,)).evaluate(parameters, directions),
         )
-        both = [
-            np.concatenate(pair, axis=1) for pair in zip((initial, constants), changes, strict=True)
-        ]
+        pairs = zip((initial, constants), changes, strict=True)
+        both = [np.concatenate(pair, axis=1) for pair in pairs]
         runs = _drive(
             steps.tangent, *map(to_lanes, both), weather, len(parameters),
             tuple(outputs), tuple(summed), tuple(snapshots), False,
@@ -349,7 +385,8 @@ def write_down(model: Model, daily: bool) -> Stages:
         "parameters": tuple(model.parameter_names),
         "drivers": (*model.drivers, *CALENDAR),
     }
-    symbols = {kind: ca.SX.sym(kind, len(items)) for kind, items in names.items()}
+    # lanes hold one slot at least, also for a model without a memory
+    symbols = {kind: ca.SX.sym(kind, max(1, len(items))) for kind, items in names.items()}
     pools, p, w = (
         SimpleNamespace(**{name: symbols[kind][k] for k, name in enumerate(items)})
         for kind, items in names.items()
@@ -358,36 +395,48 @@ def write_down(model: Model, daily: bool) -> Stages:
         w.step = 1.0
     parts = SimpleNamespace(**model.components)
     after, reported = model.code.step(pools, p, w, parts)
+    shown = SimpleNamespace(**reported)
+    reported = {
+        name: operator.observe(shown, p, w) for name, operator in model.observables.items()
+    } | reported
     stages = split(
         Formula(
             tuple(symbols.values()),
             (
-                ca.vertcat(*(after[name] for name in model.pools)),
-                ca.vertcat(*(reported[name] for name in model.outputs)),
+                _column(after, model.pools),
+                _column(reported, model.outputs),
             ),
         )
     )
     start = model.code.start(p)
-    initial = ca.vertcat(*(start[name] for name in model.pools))
+    initial = _column(start, model.pools)
     return replace(
         stages, constants=Formula((symbols["parameters"],), (initial, *stages.constants.outputs))
     )
 
 
+def _column(values: Mapping[str, ca.SX], names: Sequence[str]) -> ca.SX:
+    return ca.vertcat(*(values[name] for name in names)) if names else ca.SX(0)
+
+
 def load_model(files: Sequence[Path]) -> Model:
-    """Return the model that files of ``config/models`` describe: its own, then its components'.
+    """Return the model that files describe: its own, its components' and its operators'.
+
+    They are in ``config/models``, ``config/models/components`` and ``config/operators``; what
+    operators observe with is estimated with the rest.
 
     Raises
     ------
     ConcertoError
         If no module of :mod:`concerto.models` or of its components has the name of a file.
     """
-    name, *parts = (file.stem for file in files)
+    name = files[0].stem
     code = plugins.load("models", name)
     described = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
     parameters = [Parameter(**item) for part in described for item in part["parameters"]]
     components = {
-        part["role"]: plugins.load("models.components", stem)
-        for stem, part in zip(parts, described[1:], strict=True)
+        part["role"]: plugins.load("models.components", file.stem)
+        for file, part in zip(files, described, strict=True)
+        if "role" in part
     }
     return Model(name, tuple(parameters), code, components)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 OUTPUTS = ("lai",)
+PARAMETERS = ()
+DRIVERS = ()
 UNIT = "1"
 
 
-def observe(lai: np.ndarray) -> np.ndarray:
+def observe(o, p, w):
     """Return the model's leaf area index as it is."""
-    return lai
+    return o.lai

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 OUTPUTS = ("reco",)
+PARAMETERS = ()
+DRIVERS = ()
 UNIT = "gC m-2 d-1"
 
 
-def observe(reco: np.ndarray) -> np.ndarray:
+def observe(o, p, w):
     """Return the model's flux as it is: model and record hold the same quantity."""
-    return reco
+    return o.reco

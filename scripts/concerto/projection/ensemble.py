@@ -12,29 +12,23 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from concerto import plugins
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Forcing, Stream
 from concerto.assimilation.stream_error import stream_filter
+from concerto.domain import STREAMS
 from concerto.models import Model
 
 _BATCH = 128  # members simulated at once: bounds the memory
 
-_OBSERVABLES = ("gpp", "nee", "reco", "lai", "fapar")
-
 
 def process_ensemble(model: Model, drive: Forcing, parameters: np.ndarray) -> dict[str, np.ndarray]:
     """Return observables and pools, (member, time) each, of every row of ``parameters``."""
-    operators = {name: plugins.load("operators", name) for name in _OBSERVABLES}
-    needed = dict.fromkeys([o for op in operators.values() for o in op.OUTPUTS] + [*model.pools])
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in (*operators, *model.pools)}
+    names = tuple(name for name in STREAMS if name in model.outputs) + model.pools
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for start in range(0, len(parameters), _BATCH):
-        batch = parameters[start : start + _BATCH]
-        runs = model.simulate(batch, drive.weather, tuple(needed))
-        for name, operator in operators.items():
-            parts[name].append(operator.observe(*(runs.series(o) for o in operator.OUTPUTS)))
-        for pool in model.pools:
-            parts[pool].append(runs.series(pool))
+        runs = model.simulate(parameters[start : start + _BATCH], drive.weather, names)
+        for name in names:
+            parts[name].append(runs.series(name))
     return {name: np.concatenate(series).astype(np.float32) for name, series in parts.items()}
 
 
