@@ -165,10 +165,10 @@ def change_file(root: Path, file: str, path: list, value: object) -> None:
     ],
 )
 def test_fault_of_a_prior_is_named(config, root, path, value, message):
-    change_file(root, "config/models/dalec2.yaml", ["parameters", 1, *path], value)
+    change_file(root, "config/models/components/six_pools.yaml", ["parameters", 1, *path], value)
     found = faults_of(config, root)
     assert re.search(message, found)
-    assert "dalec2.yaml" in found
+    assert "six_pools.yaml" in found
 
 
 @pytest.mark.parametrize(
@@ -305,3 +305,33 @@ def test_target_of_an_unknown_site_names_the_nearest(config, target):
         checks.check_targets(["results/default/report/BE-Vie.html", target], config)
     expected = f"{target}: unknown site 'BE-Vi'; nearest valid: BE-Vie (of BE-Vie, CH-Dav)"
     assert str(fault.value) == expected
+
+
+def test_files_of_a_model(config, root):
+    components = ("six_pools", "acm", "pulses", "exponential")
+    parts = [f"config/models/components/{name}.yaml" for name in components]
+    assert checks.model_files(config, root) == ["config/models/dalec2.yaml", *parts]
+
+
+@pytest.mark.parametrize(
+    ("components", "message"),
+    [
+        ({"photosyntesis": "acm"}, r"components\.photosyntesis: .*nearest valid: photosynthesis"),
+        ({"photosynthesis": "acn"}, r"nearest valid: acm"),
+        (
+            {"photosynthesis": "pulses"},
+            r"components\.photosynthesis: found pulses, which is for phenology; expected a",
+        ),
+    ],
+)
+def test_component_that_cannot_play_a_role(config, root, components, message):
+    with pytest.raises(ConcertoError, match=message):
+        checks.validate_config(config | {"components": components}, root)
+
+
+def test_parameter_of_two_components(config, root):
+    item = {"name": "leaf_mass", "unit": "1", "min": 1, "max": 2, "prior": "uniform"}
+    item |= {"description": "one more", "source": "made up"}
+    change_file(root, "config/models/components/acm.yaml", ["parameters", 0], item)
+    with pytest.raises(ConcertoError, match="'leaf_mass', which six_pools has already"):
+        checks.model_files(config, root)

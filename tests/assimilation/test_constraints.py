@@ -36,7 +36,7 @@ def run(model, values=None, inflow=1.0, means=None, sizes=None, finals=None):
     members = len(HOW_FAR)
     needed = constraints.needs(model)
     totals = {name: np.full(members, 100.0 * STEPS) for name in ("c_leaf", "c_root")}
-    for names in model.code.INFLOWS.values():
+    for names in model.inflows.values():
         totals |= {name: inflow * np.ones(members) * STEPS / len(names) for name in names}
     totals |= {name: value * np.ones(members) * STEPS for name, value in (means or {}).items()}
     snapshots = np.full((members, YEARS, len(model.pools)), 100.0)
@@ -186,5 +186,5 @@ def test_needed_outputs_are_those_that_fill_pools(dalec2):
     needed = constraints.needs(dalec2)
     assert len(set(needed)) == len(needed)
     assert set(needed) <= set(dalec2.outputs)
-    for names in dalec2.code.INFLOWS.values():
+    for names in dalec2.inflows.values():
         assert set(names) <= set(needed)

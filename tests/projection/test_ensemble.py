@@ -3,7 +3,6 @@ import pytest
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Stream
 from concerto.assimilation.stream_error import StreamError
-from concerto.models import dalec2 as code
 from concerto.projection.ensemble import (
     error_ensemble,
     observation_factors,
@@ -13,7 +12,7 @@ from concerto.projection.ensemble import (
 from synthetic_dalec import CORRELATION, ERRORS, draw_parameters, make_forcing
 
 DAYS, MEMBERS = 120, 150  # more members than are simulated at once
-OBSERVABLES = ("gpp", "nee", "reco", "lai", "fapar")
+OBSERVABLES = ("gpp", "nee", "nbe", "reco", "fire_emission", "lai", "fapar")
 STATEMENT = ErrorStatement(ERRORS, CORRELATION)
 
 
@@ -39,7 +38,7 @@ def streams(process, sd=0.3, seen=slice(None), names=("nee", "gpp", "lai")):
 
 class TestProcess:
     def test_shapes(self, dalec2, process):
-        assert set(process) == {*OBSERVABLES, *code.POOLS}
+        assert set(process) == {*OBSERVABLES, *dalec2.pools}
         for name, values in process.items():
             assert values.shape == (MEMBERS, DAYS), name
             assert values.dtype == np.float32

@@ -77,7 +77,7 @@ def test_a_key_that_is_there_twice_is_refused(project):
 
 
 def test_a_prior_whose_bounds_are_swapped_is_refused(project):
-    file = "config/models/dalec2.yaml"
+    file = "config/models/components/six_pools.yaml"
     before = (project.root / file).read_bytes()
     project.change(file, lambda model: model["parameters"][1].update(min=0.9, max=0.3))
     try:
@@ -85,7 +85,7 @@ def test_a_prior_whose_bounds_are_swapped_is_refused(project):
     finally:
         (project.root / file).write_bytes(before)
     assert re.search(
-        r"dalec2\.yaml: parameters\[autotrophic_fraction\]\.min: found 0\.9; "
+        r"six_pools\.yaml: parameters\[autotrophic_fraction\]\.min: found 0\.9; "
         r"expected less than max, which is 0\.3",
         shown,
     )

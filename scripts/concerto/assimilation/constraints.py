@@ -84,7 +84,7 @@ class Run:
 @cache
 def _filling(model: Model, summed: tuple[str, ...]) -> np.ndarray:
     """Return (summed output, pool): 1 where the output fills the pool."""
-    inflows = [model.code.INFLOWS[pool] for pool in model.pools]
+    inflows = [model.inflows[pool] for pool in model.pools]
     return np.array([[float(name in names) for names in inflows] for name in summed])
 
 
@@ -164,7 +164,7 @@ NAMES = tuple(CONSTRAINTS)
 
 def needs(model: Model) -> tuple[str, ...]:
     """Return the outputs that have to be summed for the constraints."""
-    inflows = [name for names in model.code.INFLOWS.values() for name in names]
+    inflows = [name for names in model.inflows.values() for name in names]
     return tuple(dict.fromkeys([*inflows, "c_leaf", "c_root"]))
 
 

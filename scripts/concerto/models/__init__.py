@@ -114,15 +114,34 @@ class Model:
 
     @property
     def pools(self) -> tuple[str, ...]:
-        """Names of the pools."""
-        return tuple(self.code.POOLS)
+        """Names of the pools: the model's own, then its components'."""
+        return tuple(self._merged("POOLS"))
+
+    @property
+    def balances(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
+        """For each conserved quantity: the pools that hold it, what flows in, what flows out."""
+        return self._merged("BALANCES")
+
+    @property
+    def inflows(self) -> dict[str, tuple[str, ...]]:
+        """For each pool that has them, the outputs that fill it."""
+        return self._merged("INFLOWS")
+
+    @property
+    def _reported(self) -> dict[str, str]:
+        """Fluxes and pools with their units."""
+        return self._merged("OUTPUTS") | self._merged("POOLS")
+
+    def _merged(self, table: str) -> dict:
+        """Return a table of the model's module with those of its components, where they have it."""
+        tables = [getattr(part, table, {}) for part in (self.code, *self.components.values())]
+        return {name: entry for entries in tables for name, entry in entries.items()}
 
     @cached_property
     def output_units(self) -> dict[str, str]:
         """Unit of everything that a step reports: fluxes, pools at its end and observables."""
-        return {name: operator.UNIT for name, operator in self.observables.items()} | {
-            **self.code.OUTPUTS
-        }
+        observed = {name: operator.UNIT for name, operator in self.observables.items()}
+        return observed | self._reported
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -137,7 +156,7 @@ class Model:
 
     def _lacks(self, operator: ModuleType) -> set[str]:
         """Return the outputs, parameters and drivers that an operator needs and this has not."""
-        known = {*self.code.OUTPUTS, *self.parameter_names, *self.drivers}
+        known = {*self._reported, *self.parameter_names, *self.drivers}
         return {*operator.OUTPUTS, *operator.PARAMETERS, *operator.DRIVERS} - known
 
     def check_observable(self, name: str) -> None:
@@ -148,7 +167,8 @@ class Model:
         ConcertoError
             If there is no such operator, or it needs what the model has not; says what.
         """
-        lacking = sorted(self._lacks(plugins.load("operators", name)))
+        operator = plugins.load("operators", name)
+        lacking = [] if name in self.outputs else sorted(self._lacks(operator))
         if lacking:
             raise ConcertoError(
                 f"{name}: found no {', '.join(lacking)} in the model {self.name}; "
@@ -158,8 +178,7 @@ class Model:
     @cached_property
     def drivers(self) -> dict[str, str]:
         """Drivers that the model needs, with the unit it needs them in."""
-        needed = [self.code.DRIVERS, *(part.DRIVERS for part in self.components.values())]
-        return {name: unit for drivers in needed for name, unit in drivers.items()}
+        return self._merged("DRIVERS")
 
     @cached_property
     def parameter_names(self) -> list[str]:
@@ -354,7 +373,9 @@ def _steps(model: Model, daily: bool, outputs: tuple[str, ...], summed: tuple[st
     pools, reported = stages.step.outputs
     chosen = [[model.outputs.index(name) for name in names] for names in (outputs, summed)]
     step = Formula(stages.step.inputs, (pools, *(reported[k] if k else _NONE for k in chosen)))
-    asked = hashlib.sha256(repr((outputs, summed)).encode()).hexdigest()[:12]
+    # what operators observe with is among the constants, also where they are not asked for
+    asked = repr((outputs, summed, model.parameter_names))
+    asked = hashlib.sha256(asked.encode()).hexdigest()[:12]
     parts = [part.__name__.rpartition(".")[2] for part in model.components.values()]
     digest = imports.digest(Path(model.code.__file__))
     key = "_".join([model.name, *parts, "daily" if daily else "steps", digest, asked])
@@ -408,7 +429,9 @@ def write_down(model: Model, daily: bool) -> Stages:
             ),
         )
     )
-    start = model.code.start(p)
+    start: dict[str, ca.SX] = {}
+    for part in (model.code, *model.components.values()):
+        start |= part.start(p) if hasattr(part, "start") else {}
     initial = _column(start, model.pools)
     return replace(
         stages, constants=Formula((symbols["parameters"],), (initial, *stages.constants.outputs))
@@ -423,7 +446,7 @@ def load_model(files: Sequence[Path]) -> Model:
     """Return the model that files describe: its own, its components' and its operators'.
 
     They are in ``config/models``, ``config/models/components`` and ``config/operators``; what
-    operators observe with is estimated with the rest.
+    operators observe with is estimated with the rest, unless the model shows the observable itself.
 
     Raises
     ------
@@ -433,10 +456,16 @@ def load_model(files: Sequence[Path]) -> Model:
     name = files[0].stem
     code = plugins.load("models", name)
     described = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
-    parameters = [Parameter(**item) for part in described for item in part["parameters"]]
     components = {
         part["role"]: plugins.load("models.components", file.stem)
         for file, part in zip(files, described, strict=True)
         if "role" in part
     }
+    shown = Model(name, (), code, components).outputs
+    parameters = (
+        Parameter(**item)
+        for file, part in zip(files, described, strict=True)
+        if file.parent.name != "operators" or file.stem not in shown
+        for item in part["parameters"]
+    )
     return Model(name, tuple(parameters), code, components)

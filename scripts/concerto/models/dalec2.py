@@ -7,21 +7,7 @@ gC m-2, fluxes in gC m-2 d-1, NEE and NBE positive to the atmosphere.
 
 from __future__ import annotations
 
-from concerto.models.components import _carbon as carbon
-
-POOLS = carbon.POOLS
-OUTPUTS = carbon.FLUXES | {"lai": "1"} | POOLS
-DRIVERS = carbon.DISTURBANCE
-INFLOWS = carbon.INFLOWS
-BALANCES = {
-    "carbon": (tuple(POOLS), ("gpp",), ("reco", "fire_emission", "harvest")),
-}
-"""For each conserved quantity: the pools that hold it, what flows in and what flows out."""
-
-
-def start(p):
-    """Return the pools at the start."""
-    return {name: getattr(p, name.replace("c_", "initial_")) for name in POOLS}
+OUTPUTS = {"lai": "1"}
 
 
 def step(pools, p, w, parts):
@@ -30,10 +16,9 @@ def step(pools, p, w, parts):
     Parameters
     ----------
     pools, p, w
-        Pools, parameters (``config/models/dalec2.yaml``, ``components/*.yaml``) and drivers, as
-        attributes.
+        Pools, parameters and drivers, as attributes.
     parts
-        The component in each role: ``photosynthesis``, ``phenology``, ``decay``.
+        The component in each role: ``carbon``, ``photosynthesis``, ``phenology``, ``decay``.
 
     Returns
     -------
@@ -42,14 +27,7 @@ def step(pools, p, w, parts):
     """
     lai = pools.c_leaf / p.leaf_mass
     gpp = parts.photosynthesis.gpp(lai, p, w)
-    autotrophic = p.autotrophic_fraction * gpp
-    fluxes = carbon.allocate(gpp - autotrophic, p)
-    fluxes |= carbon.turn_over(pools, *parts.phenology.rates(p, w), parts.decay.warmth(p, w), p, w)
-    pools, fire = carbon.burn(carbon.move(pools, fluxes, w), w)
-    pools, harvest = carbon.cut(pools, w)
-    reco = autotrophic + fluxes["litter_respiration"] + fluxes["soil_respiration"]
-    return pools, fluxes | pools | {
-        "gpp": gpp, "autotrophic_respiration": autotrophic, "lai": lai,
-        "reco": reco, "nee": reco - gpp, "nbe": reco - gpp + fire,
-        "fire_emission": fire, "harvest": harvest,
-    }  # fmt: skip
+    after, fluxes = parts.carbon.advance(
+        pools, gpp, parts.phenology.rates(p, w), parts.decay.warmth(p, w), p, w
+    )
+    return after, fluxes | {"lai": lai}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from casadi import exp, log
 
 POOLS = dict.fromkeys(("c_labile", "c_leaf", "c_root", "c_wood", "c_litter", "c_soil"), "gC m-2")
-FLUXES = dict.fromkeys(
+OUTPUTS = dict.fromkeys(
     (
         "gpp", "reco", "nee", "nbe",
         "autotrophic_respiration", "litter_respiration", "soil_respiration",
@@ -28,11 +28,49 @@ INFLOWS = {
     "c_soil": ("litter_decomposition", "wood_turnover"),
 }
 """Fluxes that fill each pool; what empties it is the remainder of its balance."""
-DISTURBANCE = {"burned_area_fraction": "d-1", "harvested_area_fraction": "d-1"}
+BALANCES = {"carbon": (tuple(POOLS), ("gpp",), ("reco", "fire_emission", "harvest"))}
+"""For each conserved quantity: the pools that hold it, what flows in and what flows out."""
+DRIVERS = {"burned_area_fraction": "d-1", "harvested_area_fraction": "d-1"}
 
 # share of a burned pool that is combusted; of the rest, half survives (Bloom et al. 2016)
 COMBUSTED = dict(zip(POOLS, (0.1, 0.9, 0.1, 0.1, 0.5, 0.01), strict=True))
 RESILIENCE = 0.5
+
+
+def start(p):
+    """Return the pools at the start."""
+    return {name: getattr(p, name.replace("c_", "initial_")) for name in POOLS}
+
+
+def advance(pools, gpp, rates, warmth, p, w):
+    """Advance the pools by one step.
+
+    Parameters
+    ----------
+    pools
+        Pools at the start.
+    gpp
+        Gross primary production, gC m-2 d-1.
+    rates
+        Daily rates (d-1) of labile release and of leaf fall.
+    warmth
+        Factor of the decay of litter and soil.
+
+    Returns
+    -------
+    pools, fluxes
+        The pools at the end; the values of ``OUTPUTS`` and the pools once more.
+    """
+    autotrophic = p.autotrophic_fraction * gpp
+    fluxes = allocate(gpp - autotrophic, p) | turn_over(pools, *rates, warmth, p, w)
+    burned, fire = burn(move(pools, fluxes, w), w)
+    after, harvest = cut(burned, w)
+    reco = autotrophic + fluxes["litter_respiration"] + fluxes["soil_respiration"]
+    return after, fluxes | after | {
+        "gpp": gpp, "autotrophic_respiration": autotrophic,
+        "reco": reco, "nee": reco - gpp, "nbe": reco - gpp + fire,
+        "fire_emission": fire, "harvest": harvest,
+    }  # fmt: skip
 
 
 def lost(rate, w):
