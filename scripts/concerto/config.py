@@ -117,6 +117,17 @@ def read_component(name: str, root: Path = ROOT) -> dict[str, Any]:
     return _read("component", root / "config/models/components", name, root)
 
 
+def read_operator(name: str, root: Path = ROOT) -> dict[str, Any]:
+    """Read and check the file of an operator's own parameters, config/operators/NAME.yaml.
+
+    Raises
+    ------
+    ConcertoError
+        If the operator has no such file; or naming every fault of it.
+    """
+    return _read("operator", root / "config/operators", name, root)
+
+
 def model_files(config: Mapping[str, Any], root: Path = ROOT) -> list[str]:
     """Return the files that say what a run's model is: its own, then those of its components.
 
@@ -126,7 +137,7 @@ def model_files(config: Mapping[str, Any], root: Path = ROOT) -> list[str]:
     ------
     ConcertoError
         If a component is named for a role that the model does not have or the component does not
-        play, or brings a parameter that another one has; or if a file is at fault.
+        play; if two files have a parameter of the same name; or if a file is at fault.
     """
     name = config["model"]
     model = read_model(name, root)
@@ -137,7 +148,8 @@ def model_files(config: Mapping[str, Any], root: Path = ROOT) -> list[str]:
                 f"components.{role}: {name} has no such role; {suggestion(role, roles)}"
             )
     chosen = {**roles, **named}
-    seen = {item["name"]: name for item in model["parameters"]}
+    owners: dict[str, str] = {}
+    _own(name, model, owners, f"config/models/{name}.yaml")
     for role, part in chosen.items():
         component = read_component(part, root)
         if component["role"] != role:
@@ -145,18 +157,25 @@ def model_files(config: Mapping[str, Any], root: Path = ROOT) -> list[str]:
                 f"components.{role}: found {part}, which is for {component['role']}; "
                 f"expected a component for {role}"
             )
-        for item in component["parameters"]:
-            if item["name"] in seen:
-                raise ConcertoError(
-                    f"components.{role}: {part} has a parameter {item['name']!r}, which "
-                    f"{seen[item['name']]} has already; expected each name once"
-                )
-            seen[item["name"]] = part
-    components = (f"config/models/components/{part}.yaml" for part in chosen.values())
-    streams = sorted({name for site in config["sites"].values() for name in site["streams"]})
-    operators = (f"config/operators/{stream}.yaml" for stream in streams)
-    own = (file for file in operators if (root / file).exists())
-    return [f"config/models/{name}.yaml", *components, *own]
+        _own(part, component, owners, f"components.{role}")
+    files = [f"config/models/components/{part}.yaml" for part in chosen.values()]
+    for stream in sorted({item for site in config["sites"].values() for item in site["streams"]}):
+        file = f"config/operators/{stream}.yaml"
+        if (root / file).exists():
+            _own(stream, read_operator(stream, root), owners, file)
+            files.append(file)
+    return [f"config/models/{name}.yaml", *files]
+
+
+def _own(part: str, content: Mapping[str, Any], owners: dict[str, str], where: str) -> None:
+    """Add a file's parameters to those that have an owner; each name may have one."""
+    for name in (item["name"] for item in content["parameters"]):
+        if name in owners:
+            raise ConcertoError(
+                f"{where}: {part} has a parameter {name!r}, which {owners[name]} has already; "
+                "expected each name once"
+            )
+        owners[name] = part
 
 
 def load_yaml(file: Path) -> Any:

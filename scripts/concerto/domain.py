@@ -69,12 +69,18 @@ STREAMS = {
         "net ecosystem exchange, as carbon",
         comment="positive to the atmosphere",
     ),
+    "nbe": Quantity(
+        CARBON_FLUX,
+        "net biome exchange, as carbon",
+        comment="net ecosystem exchange and fire, positive to the atmosphere",
+    ),
     "gpp": Quantity(
         CARBON_FLUX,
         "gross primary production, as carbon",
         "gross_primary_productivity_of_biomass_expressed_as_carbon",
     ),
     "reco": Quantity(CARBON_FLUX, "ecosystem respiration, as carbon"),
+    "fire_emission": Quantity(CARBON_FLUX, "emission by fires, as carbon"),
     "le": Quantity("W m-2", "latent heat flux", "surface_upward_latent_heat_flux"),
     "et": Quantity("mm d-1", "evapotranspiration"),
     "lai": Quantity("1", "leaf area index", "leaf_area_index"),
@@ -83,11 +89,36 @@ STREAMS = {
         "absorbed fraction of photosynthetically active radiation",
         "fraction_of_surface_downwelling_photosynthetic_radiative_flux_absorbed_by_vegetation",
     ),
+    "sif": Quantity(
+        "mW m-2 nm-1 sr-1",
+        "solar-induced chlorophyll fluorescence",
+        "toa_outgoing_radiance_per_unit_wavelength_due_to_solar_induced_fluorescence",
+    ),
+    "vod": Quantity("1", "vegetation optical depth"),
+    "biomass": Quantity(
+        "kg m-2",
+        "above-ground biomass, as carbon",
+        comment="dry matter times its carbon fraction, 0.47 where it is not known",
+    ),
+    "surface_soil_moisture": Quantity(
+        "m3 m-3",
+        "water content of the surface soil",
+        "volume_fraction_of_condensed_water_in_soil",
+    ),
+    "root_zone_soil_moisture": Quantity(
+        "m3 m-3", "water content of the root zone", "volume_fraction_of_condensed_water_in_soil"
+    ),
+    "lst": Quantity("degC", "land surface temperature", "surface_temperature"),
+    "tws": Quantity(
+        "mm",
+        "anomaly of terrestrial water storage",
+        comment="difference from the mean of the product's reference years",
+    ),
 }
 QUANTITIES = DRIVERS | STREAMS
-CARBON_STREAMS = ("nee", "gpp", "reco")
+CARBON_STREAMS = ("nee", "nbe", "gpp", "reco", "fire_emission")
 FLUX_STREAMS = (*CARBON_STREAMS, "le", "et")
-STATE_STREAMS = ("lai", "fapar")
+STATE_STREAMS = tuple(name for name in STREAMS if name not in FLUX_STREAMS)
 REQUIRED_DRIVERS = ("tas", "tasmin", "tasmax", "rsds", "co2")
 
 IGBP = {

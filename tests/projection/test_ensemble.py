@@ -52,7 +52,9 @@ class TestProcess:
                 np.testing.assert_array_equal(values, process[name][chosen])
 
     def test_observables_are_operators_on_the_run(self, process):
-        np.testing.assert_allclose(process["fapar"], -np.expm1(-0.5 * process["lai"]), atol=1e-6)
+        np.testing.assert_array_equal(process["nbe"], process["nee"])  # nothing burns
+        assert (process["fapar"] >= 0.0).all()
+        assert (process["fapar"] <= 1.0).all()
         scale = np.abs(process["gpp"]) + np.abs(process["reco"])
         error = np.abs(process["reco"] - process["gpp"] - process["nee"])
         assert (error <= 1e-6 * scale).all()
@@ -137,7 +139,7 @@ class TestTotals:
         )
         totals = with_totals(process, errors)
         assert set(totals) == set(process) | {
-            "nee_total", "gpp_total", "lai_total", "reco_total",
+            "nee_total", "nbe_total", "gpp_total", "lai_total", "reco_total",
         }  # fmt: skip
         gpp, nee, reco = (totals[f"{name}_total"] for name in ("gpp", "nee", "reco"))
         assert reco.dtype == np.float32
@@ -158,7 +160,13 @@ class TestTotals:
             process,
             np.random.default_rng(8),
         )
-        assert set(with_totals(process, errors)) == {*process, "nee_total"}
+        totals = with_totals(process, errors)
+        assert set(totals) == {*process, "nee_total", "nbe_total"}
+
+    def test_nbe_is_nee_and_fire(self, process):
+        burning = process | {"nbe": process["nee"] + 0.5}
+        totals = with_totals(burning, {"nee": np.full_like(process["nee"], 0.25)})
+        np.testing.assert_allclose(totals["nbe_total"] - totals["nee_total"], 0.5, atol=1e-5)
 
 
 class TestFactors:

@@ -33,7 +33,9 @@ class Quantity:
 
 def plain_unit(unit: str) -> str:
     """Return a unit with typographic exponents, such as ``gC m⁻² d⁻¹``."""
-    return unit.replace("-1", "⁻¹").replace("-2", "⁻²").replace("m2", "m²")
+    for plain, raised in (("-1", "⁻¹"), ("-2", "⁻²"), ("-3", "⁻³"), ("m2", "m²"), ("m3", "m³")):
+        unit = unit.replace(plain, raised)
+    return unit
 
 
 def _stream(name: str, shown: str, unit: str) -> Quantity:
@@ -55,6 +57,15 @@ OTHER_STREAMS = {
     "fapar": _stream("fapar", "fAPAR", "fraction"),
     "le": _stream("le", "LE", "W m-2"),
     "et": _stream("et", "ET", "mm d-1"),
+    "nbe": _stream("nbe", "NBE", "gC m-2 d-1"),
+    "fire_emission": _stream("fire_emission", "Fire emission", "gC m-2 d-1"),
+    "sif": _stream("sif", "SIF", "mW m-2 nm-1 sr-1"),
+    "vod": _stream("vod", "VOD", "optical depth"),
+    "biomass": _stream("biomass", "Biomass", "kgC m-2"),
+    "surface_soil_moisture": _stream("surface_soil_moisture", "Surface soil moisture", "m3 m-3"),
+    "root_zone_soil_moisture": _stream("root_zone_soil_moisture", "Root-zone moisture", "m3 m-3"),
+    "lst": _stream("lst", "LST", "°C"),
+    "tws": _stream("tws", "Water storage anomaly", "mm"),
 }
 POOLS = {
     "c_labile": _pool("Labile C", "carbon in the labile pool"),

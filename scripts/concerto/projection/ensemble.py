@@ -82,10 +82,15 @@ def error_ensemble(
 def with_totals(
     process: Mapping[str, np.ndarray], errors: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Return the process ensemble with, for each stream with an error, its ``_total``."""
+    """Return the process ensemble with, for each stream with an error, its ``_total``.
+
+    RECO and NBE take theirs from GPP and NEE.
+    """
     totals = {name: process[name] + error for name, error in errors.items()}
     if {"gpp", "nee"} <= totals.keys():
         totals["reco"] = totals["gpp"] + totals["nee"]
+    if "nee" in totals and "nbe" in process:  # fire has no model error of its own
+        totals.setdefault("nbe", totals["nee"] + (process["nbe"] - process["nee"]))
     return dict(process) | {
         f"{name}_total": values.astype(np.float32) for name, values in totals.items()
     }
