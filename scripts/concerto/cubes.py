@@ -15,7 +15,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from concerto.domain import DISTURBANCES, DRIVERS, REQUIRED_DRIVERS, STREAMS
+from concerto.domain import (
+    DISTURBANCES,
+    DRIVERS,
+    REQUIRED_DRIVERS,
+    STREAMS,
+    SUBDAILY_DRIVERS,
+    SUBDAILY_STREAMS,
+)
 from concerto.errors import InputError
 
 CONVENTIONS = "CF-1.11"
@@ -66,9 +73,10 @@ class Schema:
 
 
 def _halfhourly() -> Schema:
-    fields = {name: Field(DRIVERS[name].units, required=False) for name in DRIVERS}
+    drivers = DRIVERS | SUBDAILY_DRIVERS
+    fields = {name: Field(quantity.units, required=False) for name, quantity in drivers.items()}
     fields |= {"tas": Field("degC"), "rsds": Field("W m-2")}
-    for name, quantity in STREAMS.items():
+    for name, quantity in (STREAMS | SUBDAILY_STREAMS).items():
         fields[name] = Field(quantity.units, required=False)
         for part in ("random", "ustar_low", "ustar_high"):
             fields[f"{name}_{part}"] = Field(quantity.units, required=False)

@@ -115,7 +115,20 @@ STREAMS = {
         comment="difference from the mean of the product's reference years",
     ),
 }
-QUANTITIES = DRIVERS | STREAMS
+SUBDAILY_DRIVERS = {
+    "rlds": Quantity(
+        "W m-2", "incoming longwave radiation", "surface_downwelling_longwave_flux_in_air"
+    ),
+    "ps": Quantity("Pa", "air pressure", "surface_air_pressure"),
+    "wind": Quantity("m s-1", "wind speed", "wind_speed"),
+}
+"""What models of the day's course need besides; daily cubes do without."""
+SUBDAILY_STREAMS = {
+    "h": Quantity("W m-2", "sensible heat flux", "surface_upward_sensible_heat_flux"),
+    "rn": Quantity("W m-2", "net radiation", "surface_net_downward_radiative_flux"),
+}
+"""What models of the day's course are compared with besides."""
+QUANTITIES = DRIVERS | SUBDAILY_DRIVERS | STREAMS | SUBDAILY_STREAMS
 CARBON_STREAMS = ("nee", "nbe", "gpp", "reco", "fire_emission")
 FLUX_STREAMS = (*CARBON_STREAMS, "le", "et")
 STATE_STREAMS = tuple(name for name in STREAMS if name not in FLUX_STREAMS)

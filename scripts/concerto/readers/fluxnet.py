@@ -32,6 +32,10 @@ METEOROLOGY = {
     "vpd": ("VPD_F", "hPa"),
     "pr": ("P_F", "mm"),
     "co2": ("CO2_F_MDS", "ppm"),
+    "rlds": ("LW_IN_F", "W m-2"),
+    "ps": ("PA_F", "kPa"),
+    "wind": ("WS_F", "m s-1"),
+    "rn": ("NETRAD", "W m-2"),
 }
 REQUIRED = ("tas", "rsds")
 # Reference fluxes by preference: variable u* threshold, constant one, none in the name.
@@ -40,6 +44,7 @@ REFERENCES = {
     "gpp": ("GPP_NT_VUT_REF", "GPP_NT_CUT_REF", "GPP_NT"),
     "reco": ("RECO_NT_VUT_REF", "RECO_NT_CUT_REF", "RECO_NT"),
     "le": ("LE_F_MDS",),
+    "h": ("H_F_MDS",),
 }
 # Percentiles of the flux over u* thresholds, widest first, and what half of their distance is in
 # standard deviations of a normal distribution. SUBSET files have only quartiles.
@@ -191,7 +196,7 @@ def _quality_column(name: str, column: str, fluxes: Mapping[str, str]) -> str:
 
 
 def _random_column(name: str, column: str) -> str:
-    return "LE_RANDUNC" if name == "le" else f"{column}_RANDUNC"
+    return f"{column}_RANDUNC" if name in CARBON_STREAMS else f"{name.upper()}_RANDUNC"
 
 
 def _flux_columns(name: str, column: str, fluxes: Mapping[str, str]) -> list[str]:
@@ -270,6 +275,6 @@ def _threshold_bounds(
                     ("low", "high"), (centre - half, centre + half), columns, strict=True
                 )
             }
-    if name != "le":
+    if name in CARBON_STREAMS:
         log.warning("%s: no u* percentiles of %s: systematic uncertainty 0", path.name, column)
     return {}
