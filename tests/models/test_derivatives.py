@@ -6,7 +6,7 @@ from concerto.models import Trajectories, write_down
 from real_drivers import repeated
 from synthetic_dalec import MONTH, draw_parameters, model_named
 
-MODELS = ("dalec2", "dalec_water")
+MODELS = ("dalec2", "dalec_water", "dalec_cn")
 CASES = {"daily": (1.0, 400), "monthly": (MONTH, 36)}
 FIELDS = ("record", "totals", "snapshots", "pools")
 MEMBERS = 20

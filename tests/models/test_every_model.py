@@ -5,7 +5,7 @@ import pytest
 from real_drivers import repeated
 from synthetic_dalec import MONTH, draw_parameters, model_named
 
-MODELS = ("dalec2", "dalec_water")
+MODELS = ("dalec2", "dalec_water", "dalec_cn")
 STEPS = {"daily": 1.0, "monthly": MONTH}
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from casadi import exp, fmax, fmin, sqrt
 
 from concerto.models.components import _air as air
-from concerto.models.components.six_pools import lost
+from concerto.models.components._stores import lost, taken
 
 DRIVERS = {
     "tasmin": "degC",
@@ -55,7 +55,6 @@ _PRIESTLEY_TAYLOR = 1.26
 _SNOW_COVER = 10.0  # mm of snow that cover half of the ground
 _SNOW_RANGE = 1.0  # K over which rain turns into snow
 _MOLAR_MASS = 12.011  # gC mol-1
-_EMPTY = 1e-6  # mm: keeps what is taken from an empty store at 0
 _NIL = 1e-30
 
 
@@ -107,9 +106,9 @@ def advance(pools, lai, gpp, p, w):
 
     snow = pools.w_snow + snowfall * w.step
     snowy = snow / (snow + _SNOW_COVER)
-    sublimed = _taken(snow, ground * snowy * heat / (heat + air.FUSION), w)
+    sublimed = taken(snow, ground * snowy * heat / (heat + air.FUSION), w)
     snow = snow - sublimed * w.step
-    melt = _taken(snow, p.melt_rate * fmax(0.0, temperature), w)
+    melt = taken(snow, p.melt_rate * fmax(0.0, temperature), w)
     snow = snow - melt * w.step
 
     arriving = rain - intercepted + melt
@@ -117,13 +116,13 @@ def advance(pools, lai, gpp, p, w):
     overland = arriving * (wetness * wetness)
     surface = pools.w_surface + (arriving - overland) * w.step
     dampness = fmin(1.0, pools.w_surface / p.surface_capacity)
-    evaporated = _taken(surface, ground * (1.0 - snowy) * dampness, w)
+    evaporated = taken(surface, ground * (1.0 - snowy) * dampness, w)
     surface = surface - evaporated * w.step
     leak = _drained(surface, p.surface_drainage, p.surface_capacity, w)
     surface = surface - leak * w.step
 
     root = pools.w_root + leak * w.step
-    transpired = _taken(root, wanted, w)
+    transpired = taken(root, wanted, w)
     root = root - transpired * w.step
     drainage = _drained(root, p.root_drainage, p.root_capacity, w)
     root = root - drainage * w.step
@@ -197,14 +196,6 @@ def _ground_evaporation(net, temperature, p, w):
     gamma = air.psychrometric(air.pressure(w.elevation), temperature)
     equilibrium = slope / (slope + gamma) * (air.SECONDS / air.vaporisation(temperature))
     return p.ground_evaporation_share * _PRIESTLEY_TAYLOR * equilibrium * fmax(0.0, net)
-
-
-def _taken(store, wanted, w):
-    """Return what (mm d-1) a store gives of what is wanted: nearly all, or what there is.
-
-    A store that is asked in proportion to what it still holds never runs below zero.
-    """
-    return store * (1.0 - exp(-wanted * w.step / (store + _EMPTY))) / w.step
 
 
 def _drained(store, scale, capacity, w):

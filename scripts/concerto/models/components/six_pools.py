@@ -6,7 +6,7 @@ Bloom & Williams (2015, Biogeosciences 12, 1299), appendix A; fire of Bloom et a
 
 from __future__ import annotations
 
-from casadi import exp, log
+from concerto.models.components._stores import lost, lost_together
 
 POOLS = dict.fromkeys(("c_labile", "c_leaf", "c_root", "c_wood", "c_litter", "c_soil"), "gC m-2")
 OUTPUTS = dict.fromkeys(
@@ -42,7 +42,7 @@ def start(p):
     return {name: getattr(p, name.replace("c_", "initial_")) for name in POOLS}
 
 
-def advance(pools, gpp, rates, warmth, p, w):
+def advance(pools, gpp, rates, warmth, p, w, growth_share=1.0):
     """Advance the pools by one step.
 
     Parameters
@@ -55,14 +55,19 @@ def advance(pools, gpp, rates, warmth, p, w):
         Daily rates (d-1) of labile release and of leaf fall.
     warmth
         Factor of the decay of litter and soil.
+    growth_share
+        Share of the growth that carbon allows which takes place. What is not grown from
+        photosynthesis is respired, what is not released stays labile.
 
     Returns
     -------
     pools, fluxes
         The pools at the end; the values of ``OUTPUTS`` and the pools once more.
     """
-    autotrophic = p.autotrophic_fraction * gpp
-    fluxes = allocate(gpp - autotrophic, p) | turn_over(pools, *rates, warmth, p, w)
+    growth = growth_share * (gpp - p.autotrophic_fraction * gpp)
+    autotrophic = gpp - growth
+    fluxes = allocate(growth, p) | turn_over(pools, *rates, warmth, p, w)
+    fluxes["labile_release"] = growth_share * fluxes["labile_release"]
     burned, fire = burn(move(pools, fluxes, w), w)
     after, harvest = cut(burned, w)
     reco = autotrophic + fluxes["litter_respiration"] + fluxes["soil_respiration"]
@@ -71,31 +76,6 @@ def advance(pools, gpp, rates, warmth, p, w):
         "reco": reco, "nee": reco - gpp, "nbe": reco - gpp + fire,
         "fire_emission": fire, "harvest": harvest,
     }  # fmt: skip
-
-
-def lost(rate, w):
-    """Return the mean loss (d-1) over a step of a pool that loses ``rate`` every day."""
-    if _daily(w):
-        return rate
-    return (1.0 - exp(w.step * log(1.0 - rate))) / w.step
-
-
-def lost_together(first, second, w):
-    """Return the mean losses (d-1) over a step of a pool that loses two rates every day.
-
-    The reference takes each loss as if the other were not there, which over a warm month can empty
-    litter below zero; here they share what is lost in proportion.
-    """
-    if _daily(w):
-        return first, second
-    together = first + second
-    share = lost(together, w) / together
-    return first * share, second * share
-
-
-def _daily(w) -> bool:
-    # a number where steps are days, a symbol where they are not
-    return isinstance(w.step, float)
 
 
 def allocate(growth, p):
