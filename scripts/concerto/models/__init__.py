@@ -18,8 +18,9 @@ import casadi as ca
 import numpy as np
 import yaml
 
-from concerto import imports, plugins
+from concerto import plugins
 from concerto.errors import ConcertoError
+from concerto.models.kernels import elementary
 from concerto.models.kernels.formula import Formula
 from concerto.models.kernels.lanes import (
     LANES,
@@ -284,7 +285,7 @@ class Model:
             steps.tangent, *map(to_lanes, both), weather, len(parameters),
             tuple(outputs), tuple(summed), tuple(snapshots), False,
         )  # fmt: skip
-        n = len(self.pools)
+        n = initial.shape[1]  # one slot at least, also without pools
         return replace(runs, pools=runs.pools[:, n:], snapshots=runs.snapshots[:, :, n:])
 
     def pull_back(
@@ -373,12 +374,10 @@ def _steps(model: Model, daily: bool, outputs: tuple[str, ...], summed: tuple[st
     pools, reported = stages.step.outputs
     chosen = [[model.outputs.index(name) for name in names] for names in (outputs, summed)]
     step = Formula(stages.step.inputs, (pools, *(reported[k] if k else _NONE for k in chosen)))
-    # what operators observe with is among the constants, also where they are not asked for
-    asked = repr((outputs, summed, model.parameter_names))
-    asked = hashlib.sha256(asked.encode()).hexdigest()[:12]
-    parts = [part.__name__.rpartition(".")[2] for part in model.components.values()]
-    digest = imports.digest(Path(model.code.__file__))
-    key = "_".join([model.name, *parts, "daily" if daily else "steps", digest, asked])
+    # components and operators may change while the model's own file does not
+    written = step.source("step").encode() + Path(elementary.__file__).read_bytes()
+    digest = hashlib.sha256(written).hexdigest()[:12]
+    key = f"{model.name}_{'daily' if daily else 'steps'}_{digest}"
     return _Steps(stages.constants, step, key)
 
 
