@@ -58,6 +58,10 @@ def bucket_model(code=BUCKET) -> Model:
     return Model(f"bucket_{SOURCE}", parameters, code, {})
 
 
+def showing(**added: str) -> SimpleNamespace:
+    return SimpleNamespace(**vars(BUCKET) | {"OUTPUTS": BUCKET.OUTPUTS | added})
+
+
 def carbon_model(*streams: str) -> Model:
     config = {"model": "dalec2", "sites": {"X": {"streams": streams}}}
     return load_model([ROOT / file for file in model_files(config)])
@@ -116,8 +120,8 @@ def test_what_a_model_shows_itself_is_its_own():
         after, outputs = bucket_step(pools, p, w, parts)
         return after, outputs | {"tws": 7.0 + 0.0 * pools.w_root}
 
-    own = bucket_model(SimpleNamespace(**vars(BUCKET) | {"step": step}))
-    own.code.OUTPUTS = BUCKET.OUTPUTS | {"tws": "mm"}
+    own = bucket_model(showing(tws="mm"))
+    own.code.step = step
     own = replace(own, name=f"{own.name}_own", parameters=own.parameters[:-1])
     own.check_observable("tws")  # without the parameter of the operator
     assert (run(own, draw_parameters(own, 2, seed=7), ("tws",)) == 7.0).all()
@@ -136,6 +140,11 @@ def test_file_of_an_operator_that_the_model_does_without(monkeypatch):
         (carbon_model(), "lst", "lst: found no skin_temperature in the model dalec2; expected a"),
         (carbon_model(), "sif", "sif: found no sif_slope in the model dalec2; expected a stream"),
         (bucket_model(), "vod", "vod: found no c_wood, lai, leaf_opacity, wood_opacity in the"),
+        (
+            bucket_model(showing(lai="1")),
+            "fapar",
+            f"fapar: found no rsds in MJ m-2 d-1 in the model bucket_{SOURCE}; expected",
+        ),
         (bucket_model(), "sfi", "operators: unknown plug-in 'sfi'; nearest valid: sif"),
     ],
 )
@@ -147,5 +156,6 @@ def test_what_a_model_lacks_is_named(model, stream, message):
 
 def test_observables_that_are_there():
     assert set(bucket_model().observables) == set(WATER)
+    assert {*WATER, "fapar"} - {"tws"} <= set(model_named("dalec_water").observables)
     assert {"fapar", "lai", "nbe"} <= set(carbon_model().observables)
     assert not {"sif", "vod", "biomass"} & set(carbon_model().outputs)

@@ -9,9 +9,9 @@ from concerto import plugins
 from concerto.config import model_files, read_operator
 from concerto.domain import STREAMS
 from concerto.models import load_model
-from concerto.operators import fapar
 from concerto.units import convert
 from scipy.integrate import quad
+from scipy.special import expn
 from synthetic_dalec import ROOT
 
 NAMES = plugins.available("operators")
@@ -90,16 +90,18 @@ def test_files_of_all_operators_go_together():
 def test_what_the_model_has_is_seen_as_it_is(name):
     operator = plugins.load("operators", name)
     assert list(operator.OUTPUTS) == [AS_IT_IS[name]]
-    assert operator.PARAMETERS == operator.DRIVERS == ()
+    assert not operator.PARAMETERS
+    assert not operator.DRIVERS
     assert observe(name, **{AS_IT_IS[name]: -1.5}) == -1.5
 
 
 class TestFapar:
-    """Against the integral over all hours of the day."""
+    """Against the integral over all hours of the day and all of the sky."""
 
     @staticmethod
-    def seen(lai, day, latitude):
-        return observe("fapar", weather={"day_of_year": day, "latitude": latitude}, lai=lai)
+    def seen(lai, day, latitude, rsds=10.0):
+        weather = {"day_of_year": day, "latitude": latitude, "rsds": rsds}
+        return observe("fapar", weather=weather, lai=lai)
 
     @staticmethod
     def path_of_the_sun(day, latitude):
@@ -110,16 +112,20 @@ class TestFapar:
         swing = math.cos(phi) * math.cos(declination)
         return level, swing, math.acos(max(-1.0, min(1.0, -level / swing)))
 
-    def integrated(self, lai, day, latitude):
+    def under_the_sun(self, lai, day, latitude):
         level, swing, half_day = self.path_of_the_sun(day, latitude)
 
         def cosine(hour):
             return max(0.05, level + swing * math.cos(hour))
 
         def passed(hour):
-            return cosine(hour) * math.exp(-0.5 * 0.7 * lai / cosine(hour))
+            return cosine(hour) * math.exp(-0.35 * lai / cosine(hour))
 
         return 1.0 - quad(passed, 0.0, half_day)[0] / quad(cosine, 0.0, half_day)[0]
+
+    @staticmethod
+    def under_the_sky(lai):
+        return 1.0 - 2.0 * expn(3, 0.35 * lai)
 
     @pytest.mark.parametrize("latitude", LATITUDES)
     def test_is_the_mean_over_the_day(self, latitude):
@@ -127,16 +133,30 @@ class TestFapar:
             if self.path_of_the_sun(day, latitude)[2] < 0.3:
                 continue  # the sun hardly rises
             for lai in LEAVES:
-                expected = self.integrated(lai, day, latitude)
-                assert self.seen(lai, day, latitude) == pytest.approx(expected, abs=0.01)
+                sun, sky = self.under_the_sun(lai, day, latitude), self.under_the_sky(lai)
+                bright, dull = (self.seen(lai, day, latitude, rsds) for rsds in (100.0, 0.0))
+                assert bright == pytest.approx(0.77 * sun + 0.23 * sky, abs=0.01)
+                assert dull == pytest.approx(sky, abs=0.01)
+
+    @pytest.mark.parametrize(
+        ("clearness", "share"), [(0.05, 1.0), (0.2, 0.96113), (0.5, 0.6), (0.7, 0.308), (0.8, 0.23)]
+    )
+    def test_clouds_spread_the_light(self, clearness, share):
+        """At the equator in March, where 37.9 MJ m-2 d-1 reach the air."""
+        lai, day = 2.0, 80.5
+        sky, bright = (self.seen(lai, day, 0.0, rsds) for rsds in (0.0, 100.0))
+        sun = (bright - 0.23 * sky) / 0.77
+        seen = self.seen(lai, day, 0.0, 37.9 * clearness)
+        assert (seen - sun) / (sky - sun) == pytest.approx(share, abs=0.01)
 
     @pytest.mark.parametrize("latitude", [-35.0, 0.0, 23.0, 45.0])
-    def test_few_leaves_are_seen_along_the_mean_sun(self, latitude):
+    def test_few_leaves_are_seen_along_the_mean_light(self, latitude):
+        """Light from the sky takes twice the way that light from the zenith takes."""
         for day in DAYS:
             level, swing, half_day = self.path_of_the_sun(day, latitude)
             mean_cosine = level + swing * math.sin(half_day) / half_day
-            slope = self.seen(1e-6, day, latitude) / 1e-6
-            assert slope == pytest.approx(0.35 / mean_cosine, rel=0.01)
+            slope = self.seen(1e-6, day, latitude, rsds=100.0) / 1e-6
+            assert slope == pytest.approx(0.35 * (0.77 / mean_cosine + 0.23 * 2.0), rel=0.01)
 
     def test_rises_with_leaves_from_none_to_all(self):
         for latitude in (*LATITUDES, -90.0, 90.0):
@@ -148,12 +168,13 @@ class TestFapar:
                 assert self.seen(np.inf, day, latitude) == 1.0
 
     def test_a_low_sun_sees_more_leaves(self):
-        assert self.seen(2.0, 355.5, 50.0) > self.seen(2.0, 172.5, 50.0) > self.seen(2.0, 80.5, 0.0)
-        assert self.seen(2.0, 80.5, 0.0) > 1.0 - math.exp(-0.35 * 2.0)  # the sun overhead
+        winter, summer = (self.seen(2.0, day, 50.0, rsds=100.0) for day in (355.5, 172.5))
+        tropics = self.seen(2.0, 80.5, 0.0, rsds=100.0)
+        assert winter > summer > tropics > 1.0 - math.exp(-0.35 * 2.0)  # the sun overhead
 
-    def test_polar_night_is_a_sun_at_the_horizon(self):
-        expected = 1.0 - math.exp(-fapar.PROJECTION * fapar.CLUMPING * 0.1 / fapar.LOWEST)
-        assert self.seen(0.1, 355.5, 80.0) == pytest.approx(expected, rel=1e-12)
+    def test_polar_night_has_the_light_of_the_sky(self):
+        seen = self.seen(1.0, 355.5, 80.0, rsds=0.0)
+        assert seen == pytest.approx(self.under_the_sky(1.0), abs=0.01)
 
 
 def test_fluorescence_is_proportional_to_photosynthesis():

@@ -157,8 +157,10 @@ class Model:
 
     def _lacks(self, operator: ModuleType) -> set[str]:
         """Return the outputs, parameters and drivers that an operator needs and this has not."""
-        known = {*self._reported, *self.parameter_names, *self.drivers}
-        return {*operator.OUTPUTS, *operator.PARAMETERS, *operator.DRIVERS} - known
+        known = {*self._reported, *self.parameter_names}
+        drivers = operator.DRIVERS.items() - self.drivers.items()
+        absent = {f"{name} in {unit}" for name, unit in drivers}
+        return ({*operator.OUTPUTS, *operator.PARAMETERS} - known) | absent
 
     def check_observable(self, name: str) -> None:
         """Check that the model can show what an operator observes.

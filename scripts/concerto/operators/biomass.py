@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OUTPUTS = ("c_leaf", "c_wood")
 PARAMETERS = ("above_ground_share",)
-DRIVERS = ()
+DRIVERS: dict[str, str] = {}
 UNIT = "kgC m-2"
 KILOGRAM = 1000.0  # g
 

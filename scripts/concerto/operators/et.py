@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OUTPUTS = ("et",)
 PARAMETERS = ()
-DRIVERS = ()
+DRIVERS: dict[str, str] = {}
 UNIT = "mm d-1"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OUTPUTS = ("lai",)
 PARAMETERS = ()
-DRIVERS = ()
+DRIVERS: dict[str, str] = {}
 UNIT = "1"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OUTPUTS = ("latent_heat",)
 PARAMETERS = ()
-DRIVERS = ()
+DRIVERS: dict[str, str] = {}
 UNIT = "W m-2"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OUTPUTS = ("skin_temperature",)
 PARAMETERS = ()
-DRIVERS = ()
+DRIVERS: dict[str, str] = {}
 UNIT = "degC"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OUTPUTS = ("nee",)
 PARAMETERS = ()
-DRIVERS = ()
+DRIVERS: dict[str, str] = {}
 UNIT = "gC m-2 d-1"
 
 

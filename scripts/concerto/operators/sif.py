@@ -7,7 +7,7 @@ from __future__ import annotations
 
 OUTPUTS = ("gpp",)
 PARAMETERS = ("sif_slope",)
-DRIVERS = ()
+DRIVERS: dict[str, str] = {}
 UNIT = "mW m-2 nm-1 sr-1"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OUTPUTS = ("soil_moisture_surface",)
 PARAMETERS = ()
-DRIVERS = ()
+DRIVERS: dict[str, str] = {}
 UNIT = "m3 m-3"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OUTPUTS = ("water_storage",)
 PARAMETERS = ("reference_storage",)
-DRIVERS = ()
+DRIVERS: dict[str, str] = {}
 UNIT = "mm"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OUTPUTS = ("lai", "c_wood")
 PARAMETERS = ("leaf_opacity", "wood_opacity")
-DRIVERS = ()
+DRIVERS: dict[str, str] = {}
 UNIT = "1"
 KILOGRAM = 1000.0  # g
 
