@@ -62,6 +62,7 @@ include: "rules/assimilate.smk"
 include: "rules/project.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
+include: "rules/benchmark.smk"
 
 
 rule all:
@@ -73,7 +74,12 @@ rule all:
 
 
 onsuccess:
-    print(f"Done. Report: {REPORT}")
+    asked_speed = "benchmark" in sys.argv
+    print(
+        f"Done. Speed: {RUN}/speed/models.png"
+        if asked_speed
+        else f"Done. Report: {REPORT}"
+    )
 
 
 onerror:

@@ -279,7 +279,7 @@ class Model:
         steps = _steps(self, weather.daily, tuple(outputs), tuple(summed))
         (initial, constants), changes = (
             steps.prepare.evaluate(parameters),
-            steps.prepare.tangent((0,)).evaluate(parameters, directions),
+            steps.prepare_change.evaluate(parameters, directions),
         )
         pairs = zip((initial, constants), changes, strict=True)
         both = [np.concatenate(pair, axis=1) for pair in pairs]
@@ -324,7 +324,7 @@ class Model:
             to_pools, to_constants, weather.values, dates, record, totals, snapshots, runs.path
         )
         weights = (from_lanes(values, len(parameters)) for values in (to_pools, to_constants))
-        (gradient,) = steps.prepare.adjoint((0,)).evaluate(parameters, *weights)
+        (gradient,) = steps.prepare_gradient.evaluate(parameters, *weights)
         return gradient
 
 
@@ -356,6 +356,14 @@ class _Steps:
     prepare: Formula
     step: Formula
     key: str
+
+    @cached_property
+    def prepare_change(self) -> Formula:
+        return self.prepare.tangent((0,))
+
+    @cached_property
+    def prepare_gradient(self) -> Formula:
+        return self.prepare.adjoint((0,))
 
     @cached_property
     def forward(self) -> Callable:
