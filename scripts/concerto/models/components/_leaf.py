@@ -90,7 +90,8 @@ def c3(inside, light, vcmax25, temperature, w, p):
 
     Farquhar et al. (1980, Planta 149, 78) with the kinetics of Bernacchi et al. (2001, Plant Cell
     Environ. 24, 253), and of Bernacchi et al. (2003, Plant Cell Environ. 26, 1419) for electron
-    transport. Export of sugars limits nothing here.
+    transport. Export of sugars limits nothing here. There is no uptake from less CO2 than the
+    compensation point: stomata are shut then, and what leaves release builds up within them.
 
     Parameters
     ----------
@@ -111,7 +112,8 @@ def c3(inside, light, vcmax25, temperature, w, p):
     yielded = 0.25 / (inside + 2.0 * compensation)
     rate = smaller(carboxylation, transport * yielded, _C3_CURVATURE)
     respiration = p.respiration_ratio * vcmax25 * warmed(46390.0)
-    return (inside - compensation) * rate, respiration, rate / (electrons * yielded + _TINY)
+    gross = fmax(0.0, inside - compensation) * rate
+    return gross, respiration, rate / (electrons * yielded + _TINY)
 
 
 def c4(inside, light, vcmax25, temperature, w, p):
