@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from casadi import exp
 from concerto.config import model_files
+from concerto.domain import STREAMS
 from concerto.errors import ConcertoError
 from concerto.models import Model, Parameter, load_model
 from synthetic_dalec import ROOT, daily_calendar, draw_parameters, make_drivers, model_named
@@ -62,9 +63,13 @@ def showing(**added: str) -> SimpleNamespace:
     return SimpleNamespace(**vars(BUCKET) | {"OUTPUTS": BUCKET.OUTPUTS | added})
 
 
-def carbon_model(*streams: str) -> Model:
-    config = {"model": "dalec2", "sites": {"X": {"streams": streams}}}
+def model_observing(name: str, *streams: str) -> Model:
+    config = {"model": name, "sites": {"X": {"streams": streams}}}
     return load_model([ROOT / file for file in model_files(config)])
+
+
+def carbon_model(*streams: str) -> Model:
+    return model_observing("dalec2", *streams)
 
 
 def weather_for(model):
@@ -156,6 +161,6 @@ def test_what_a_model_lacks_is_named(model, stream, message):
 
 def test_observables_that_are_there():
     assert set(bucket_model().observables) == set(WATER)
-    assert {*WATER, "fapar"} - {"tws"} <= set(model_named("dalec_water").observables)
+    assert set(STREAMS) <= set(model_observing("dalec_water", *STREAMS).outputs)
     assert {"fapar", "lai", "nbe"} <= set(carbon_model().observables)
     assert not {"sif", "vod", "biomass"} & set(carbon_model().outputs)

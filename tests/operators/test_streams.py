@@ -11,6 +11,7 @@ import xarray as xr
 from concerto.assimilation.location import observed_streams
 from concerto.cubes import DAY, OBSERVATIONS_DAILY, read_cube, with_bounds, write_cube
 from concerto.domain import FLUX_STREAMS, STREAMS, Location, at_location
+from concerto.evaluation.quantities import QUANTITIES, plain_unit
 from concerto.prepare.daily import MaskCount, daily_observations
 
 PLACE = Location("XX-Tow", 48.0, 8.0, 500.0, "MF", 1.0)
@@ -69,3 +70,9 @@ def test_names_and_units_are_those_of_cf(path):
         check=False,
     )
     assert "All tests passed!" in done.stdout, done.stdout
+
+
+def test_every_stream_has_a_name_for_people():
+    assert set(STREAMS) <= set(QUANTITIES)
+    assert plain_unit(QUANTITIES["surface_soil_moisture"].unit) == "m³ m⁻³"
+    assert plain_unit(QUANTITIES["sif"].unit) == "mW m⁻² nm⁻¹ sr⁻¹"

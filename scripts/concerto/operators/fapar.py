@@ -42,7 +42,7 @@ def observe(o, p, w):
 def _light(w):
     """Return whence the day's light comes: (share, cosine of the zenith angle) of directions.
 
-    Three for the sun and two for the sky give fAPAR within 0.01 of the integral.
+    Three for the sun and two for the sky give fAPAR within about 0.01 of the integral.
     """
     latitude, height = math.pi / 180.0 * w.latitude, declination(w.day_of_year)
     half_day = math.pi / 24.0 * day_length(w.day_of_year, w.latitude)
