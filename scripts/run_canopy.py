@@ -5,7 +5,7 @@ from pathlib import Path
 
 from concerto.cubes import HALFHOURLY, Field, Schema, read_cube, write_cube
 from concerto.models import load_model
-from concerto.projection.canopy import draw_with, run, score_runs, weather_of
+from concerto.projection.canopy import draw_with, run, weather_of
 from concerto.scripting import script_log
 from concerto.seeds import generator
 
@@ -20,9 +20,8 @@ def run_canopy(
     members: int,
     seed: int,
     ensemble: Path,
-    scores: Path,
 ) -> None:
-    """Write the runs of ``members`` draws of the prior, and how they compare with measurements.
+    """Write the runs of ``members`` draws of the prior.
 
     Parameters
     ----------
@@ -34,8 +33,8 @@ def run_canopy(
         The site's record at its own step.
     fixed
         Parameters that are known here, by name, such as the share of C4 leaves.
-    ensemble, scores
-        NetCDF and table to write.
+    ensemble
+        NetCDF to write: every output of every run.
     """
     described = load_model(model)
     cube = read_cube(record, HALFHOURLY)
@@ -54,7 +53,6 @@ def run_canopy(
         source=described.name,
         history="run_canopy: runs with parameters drawn from the prior",
     )
-    score_runs(cube, runs).to_csv(scores, index=False)
 
 
 if "snakemake" in globals():
@@ -68,5 +66,4 @@ if "snakemake" in globals():
             members=snakemake.params.members,  # noqa: F821
             seed=snakemake.params.seed,  # noqa: F821
             ensemble=Path(snakemake.output.ensemble),  # noqa: F821
-            scores=Path(snakemake.output.scores),  # noqa: F821
         )

@@ -1,5 +1,6 @@
 """The canopy through the day, against closed forms, quadrature and an independent leaf."""
 
+import json
 import math
 from types import SimpleNamespace
 
@@ -11,15 +12,19 @@ import xarray as xr
 import yaml
 from concerto.cubes import HALFHOURLY, read_cube
 from concerto.errors import ConcertoError, InputError
+from concerto.evaluation import canopy as evaluation
 from concerto.models import write_down
 from concerto.models.components import _leaf as leaves
 from concerto.models.components import _radiation as radiation
 from concerto.models.kernels.formula import Formula
-from concerto.projection.canopy import draw_with, score_runs, weather_of
+from concerto.plots import canopy as canopy_plot
+from concerto.projection.canopy import draw_with, weather_of
+from plot_canopy import plot_canopy
 from read_tower import read_tower
 from run_canopy import run_canopy
 from scipy.integrate import quad
 from scipy.optimize import brentq
+from score_canopy import score_canopy
 from synthetic_dalec import ROOT, draw_parameters, files_of, model_named
 
 DATA = ROOT / "tests/data"
@@ -508,8 +513,9 @@ def vielsalm(tmp_path_factory):
     read_tower("BE-Vie", site, [folder] * 2, [source] * 2, folder / "halfhourly.nc")
     run_canopy(
         "BE-Vie", site, files_of("canopy"), folder / "halfhourly.nc", fixed={"c4_fraction": 0.0},
-        members=16, seed=1, ensemble=folder / "canopy.nc", scores=folder / "scores.csv",
+        members=16, seed=1, ensemble=folder / "canopy.nc",
     )  # fmt: skip
+    score_canopy(folder / "halfhourly.nc", folder / "canopy.nc", folder / "scores.csv")
     return folder
 
 
@@ -551,5 +557,22 @@ def test_faults_of_the_record_are_named(vielsalm, model):
         weather_of(gap, model, 493.0, "file.nc")
     with pytest.raises(ConcertoError, match="canopy: has no parameter c4"):
         draw_with(model, {"c4": 0.0}, 2, np.random.default_rng(1))
-    runs = xr.load_dataset(vielsalm / "canopy.nc")
-    assert list(score_runs(record[["h", "h_measured"]], runs)["stream"]) == ["h"]
+
+
+def test_figure_of_vielsalm(vielsalm, tmp_path):
+    plot_canopy(
+        "BE-Vie", record=vielsalm / "halfhourly.nc", ensemble=vielsalm / "canopy.nc",
+        scores=vielsalm / "scores.csv", figure=tmp_path / "canopy.png",
+    )  # fmt: skip
+    assert 50_000 < (tmp_path / "canopy.png").stat().st_size < 400_000
+    words = json.loads((tmp_path / "canopy.json").read_text(encoding="utf-8"))
+    assert all(words.values())
+    record = read_cube(vielsalm / "halfhourly.nc", HALFHOURLY)
+    runs, scores = xr.load_dataset(vielsalm / "canopy.nc"), pd.read_csv(vielsalm / "scores.csv")
+    figure = canopy_plot.draw(site="BE-Vie", record=record, runs=runs, scores=scores).figure
+    assert len(figure.axes) == 5 * 3, "spring, summer and the scatter plots"
+    shown = {round(float(line.get_ydata().max()), 6) for line in figure.axes[0].get_lines()}
+    gpp, times = evaluation.measured(record, "gpp"), record.indexes["time"]
+    spring = pd.Series(gpp, times)[times.month == 5].dropna()
+    daily = spring.groupby(spring.index.strftime("%H:%M")).agg(["mean", "count"])
+    assert round(float(daily["mean"][daily["count"] >= canopy_plot.LEAST].max()), 6) in shown

@@ -1,9 +1,8 @@
-"""The canopy model at a tower: its weather from the tower's record, its runs, their scores."""
+"""The canopy model at a tower: its weather from the tower's record, and its runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -12,14 +11,7 @@ import xarray as xr
 from concerto import units
 from concerto.assimilation.prior import Prior
 from concerto.errors import ConcertoError, InputError
-from concerto.evaluation.scores import score
 from concerto.models import Model, Weather
-
-OBSERVED = MappingProxyType(
-    {"gpp": "gpp", "nee": "nee", "le": "le", "h": "h", "rn": "net_radiation"}
-)
-"""The output of the model that each stream of a record is compared with."""
-COLUMNS = ("stream", "units", "n", "bias", "rmse", "r2", "nse", "crps", "coverage50", "coverage90")
 
 
 def weather_of(record: xr.Dataset, model: Model, elevation: float, file: str) -> Weather:
@@ -86,30 +78,3 @@ def run(model: Model, weather: Weather, parameters: np.ndarray, record: xr.Datas
     return xr.Dataset(variables, coords={**coords, "member": np.arange(len(parameters))}).assign(
         time_bnds=record["time_bnds"]
     )
-
-
-def measured(record: xr.Dataset, stream: str) -> np.ndarray:
-    """Return a stream's values (time), NaN where it was not measured but filled."""
-    values = record[stream].isel(location=0).to_numpy().astype(float)
-    flag = f"{stream}_measured"
-    seen = record[flag].isel(location=0).to_numpy() == 1 if flag in record else True
-    return np.where(seen, values, np.nan)
-
-
-def score_runs(record: xr.Dataset, runs: xr.Dataset) -> pd.DataFrame:
-    """Score the mean of the runs, and the runs as an ensemble, on measured steps.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each stream of ``OBSERVED`` that the record has, with ``COLUMNS``.
-    """
-    rows = []
-    for stream, output in OBSERVED.items():
-        if stream in record:
-            observed = measured(record, stream)
-            seen = np.isfinite(observed)
-            members = runs[output].isel(location=0).to_numpy()[:, seen]
-            found = score(observed[seen], members.mean(axis=0), members)
-            rows.append({"stream": stream, "units": record[stream].attrs["units"], **found})
-    return pd.DataFrame(rows, columns=list(COLUMNS))
