@@ -194,7 +194,7 @@ TRAITS = {"jmax_ratio": 1.7, "respiration_ratio": 0.015, "g1": 4.0,
 def records(values):
     """A leaf, the air and traits from one mapping."""
     humidity = {
-        "vapour": values["humidity"],
+        "vapour_pressure": values["humidity"],
         "vaporisation": 0.018015 * (2.501e6 - 2361.0 * values["tas"]),
     }
     return (

@@ -138,7 +138,7 @@ def _conditions(w):
     return SimpleNamespace(
         tas=w.tas, ps=w.ps, co2=w.co2, lai=fmax(_LEAST_LAI, w.lai), step=w.step, sine=sine,
         beam=(1.0 - diffuse) * w.rsds, diffuse=diffuse * w.rsds, rlds=w.rlds,
-        vapour=fmax(0.0, air.saturation(w.tas) - w.vpd),
+        vapour_pressure=fmax(0.0, air.saturation(w.tas) - w.vpd),
         vaporisation=vaporisation,
         wind=_wind(w),
         molar_density=w.ps / (air.GAS_CONSTANT * (w.tas + air.CELSIUS)),
@@ -191,7 +191,7 @@ def _classes(cover, scene, warmth, now, p):
         size * layer * above / (size * layer + above) for size in (_HEAT_LAYER, _VAPOUR_LAYER)
     )
     sunlit = radiation.within(decline + cover.beam, now.lai)
-    areas = (cover.sunfleck, now.lai - cover.sunfleck)
+    areas = (cover.sunlit, now.lai - cover.sunlit)
     capacities = (sunlit, radiation.within(decline, now.lai) - sunlit)
     return [
         leaves.Leaf(
@@ -223,7 +223,7 @@ def _soil(temperature, warmth, scene, emitted, now, p):
         share * (light - warmth) for share, light in zip(scene.soil, emitted, strict=True)
     )
     sensible = sensible_slope * (temperature - now.tas)
-    latent = latent_scale * (air.saturation(temperature) - now.vapour)
+    latent = latent_scale * (air.saturation(temperature) - now.vapour_pressure)
     storage = p.soil_heat_capacity / (now.step * air.SECONDS)
     change = (net_radiation - sensible - latent) / (storage + sensible_slope + latent_slope)
     return SimpleNamespace(

@@ -42,7 +42,7 @@ def draw(*, site: str, record: xr.Dataset, runs: xr.Dataset, scores: pd.DataFram
     seasons = {name: m for name, m in SEASONS.items() if np.isin(times.month, m).any()}
     rows = _rows(record, runs)
     scores = scores.set_index("stream")
-    figure = style.new_figure(1.8 * len(rows) + 0.9, width=2.05 * len(seasons) + 2.5)
+    figure = style.new_figure(1.75 * len(rows) + 0.9, width=2.05 * len(seasons) + 2.5)
     grid = figure.subplots(len(rows), len(seasons) + 1, squeeze=False)
     for axes, (name, row) in zip(grid, rows.items(), strict=True):
         for panel, months in zip(axes, seasons.values(), strict=False):
@@ -157,7 +157,7 @@ def _points(axes: Axes, x: np.ndarray, y: np.ndarray, limits: np.ndarray) -> Non
     """
     low, high = limits
     axes.hexbin(
-        x, y, extent=(low[0], high[0], low[1], high[1]), gridsize=(28, 16), mincnt=1, bins="log",
+        x, y, extent=(low[0], high[0], low[1], high[1]), gridsize=(26, 15), mincnt=1, bins="log",
         cmap=_SHADES, linewidths=0.1,
     )  # fmt: skip
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))

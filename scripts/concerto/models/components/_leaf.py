@@ -141,7 +141,7 @@ def gas_exchange(leaf, temperature, w, p):
     through the cuticle. The deficit D is that between leaf and air, and CO2 around leaves is that
     of the air: boundary layers are small resistances beside stomata.
     """
-    deficit = fmax(_LEAST_DEFICIT, air.saturation(temperature) - w.vapour)
+    deficit = fmax(_LEAST_DEFICIT, air.saturation(temperature) - w.vapour_pressure)
     dryness = sqrt(deficit / 1000.0)
     inside = w.co2 * 1e-6 * w.ps * p.g1 / (p.g1 + dryness)
     parts = zip(
@@ -167,7 +167,7 @@ def heat_exchange(leaf, vapour, temperature, w):
     vapour
         Conductance for vapour from within the leaves to the air.
     """
-    gradient = air.saturation(temperature) - w.vapour
+    gradient = air.saturation(temperature) - w.vapour_pressure
     return SimpleNamespace(
         net_radiation=leaf.absorbed - leaf.seen * radiated(temperature),
         sensible=MOLAR_HEAT_CAPACITY * leaf.heat * (temperature - w.tas),

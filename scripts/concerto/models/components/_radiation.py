@@ -75,19 +75,26 @@ def _from_both_sides(first, second, depth):
 
 @dataclass(frozen=True)
 class Canopy:
-    """Leaves below a sun: leaf area, and the extinction of a beam and of diffuse light by it."""
+    """Leaves below a sun.
+
+    Parameters
+    ----------
+    lai, sunlit
+        Area of all leaves, and of those that the beam meets.
+    beam, diffuse
+        Extinction of the beam and of diffuse light by a unit of leaf area.
+    """
 
     lai: Any
+    sunlit: Any
     beam: Any
     diffuse: Any
-    sunfleck: Any
-    """Integral over the leaves of the sunlit share: the sunlit leaf area."""
 
 
 def canopy(lai, sine, clumping):
     """Return the canopy under a sun whose elevation has this sine."""
     beam = clumping * (_BEAM / fmax(_LOWEST_SINE, sine))
-    return Canopy(lai, beam, clumping * _DIFFUSE, within(beam, lai))
+    return Canopy(lai, within(beam, lai), beam, clumping * _DIFFUSE)
 
 
 def absorb(leaves, beam, diffuse, scattering, soil_reflectance, clumping):
@@ -127,7 +134,7 @@ def absorb(leaves, beam, diffuse, scattering, soil_reflectance, clumping):
         soil += kept * passed
         sunlit += kept * k * within(k + leaves.beam, leaves.lai)
     # in the beam itself sunlit leaves absorb it unscattered, on top of what was scattered to them
-    first = leaves.sunfleck - within(2.0 * leaves.beam, leaves.lai)
+    first = leaves.sunlit - within(2.0 * leaves.beam, leaves.lai)
     sunlit += beam * (1.0 - scattering) * leaves.beam * first
     sunlit = fmin(sunlit, total)  # the scattered part can be below zero under a low sun
     return sunlit, total - sunlit, soil
