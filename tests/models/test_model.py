@@ -64,11 +64,12 @@ def test_unknown_model_is_named_with_the_nearest(tmp_path):
 
 
 def test_parameters_come_from_the_file(tmp_path):
-    own, *components = files_of("dalec2")
-    described = yaml.safe_load(own.read_text())
+    own, carbon, *others = files_of("dalec2")
+    described = yaml.safe_load(carbon.read_text())
     described["parameters"][0]["max"] = 0.5
-    (tmp_path / "dalec2.yaml").write_text(yaml.safe_dump(described))
-    assert load_model([tmp_path / "dalec2.yaml", *components]).parameters[0].max == 0.5
+    changed = tmp_path / carbon.name
+    changed.write_text(yaml.safe_dump(described))
+    assert load_model([own, changed, *others]).parameters[0].max == 0.5
 
 
 @pytest.mark.parametrize("members", [1, 15, 16, 17, 50])

@@ -30,6 +30,7 @@ from concerto.models.kernels.lanes import (
     to_lanes,
 )
 from concerto.models.kernels.stages import Stages, split
+from concerto.models.kernels.steady import SteadyState, solve
 
 CALENDAR = {
     "day_of_year": "d",
@@ -326,6 +327,47 @@ class Model:
         weights = (from_lanes(values, len(parameters)) for values in (to_pools, to_constants))
         (gradient,) = steps.prepare_gradient.evaluate(parameters, *weights)
         return gradient
+
+    def steady_state(
+        self,
+        parameters: np.ndarray,
+        weather: Weather,
+        tolerance: float = 1e-8,
+        most_cycles: int = 2000,
+    ) -> SteadyState:
+        """Return the pools that a cycle of weather, such as a few whole years, brings back.
+
+        Parameters
+        ----------
+        parameters
+            (member, parameter); the initial pools among them are where the search starts.
+        weather
+            The cycle.
+        tolerance
+            Largest relative change of a pool over a cycle.
+        most_cycles
+            After how many cycles to give up; members that are not ``found`` say so.
+        """
+        steps = _steps(self, weather.daily, self.outputs[:1], ())
+        initial, constants = steps.prepare.evaluate(parameters)
+        n = initial.shape[1]
+
+        def run(drive: Callable, pools: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+            given = to_lanes(pools), to_lanes(fixed), weather, len(pools)
+            runs = _drive(drive, *given, self.outputs[:1], (), (), False)
+            return from_lanes(runs.pools, len(pools))
+
+        def derivative(pools: np.ndarray) -> np.ndarray:
+            directions = np.tile(np.eye(n), (len(pools), 1))
+            state = np.concatenate([np.repeat(pools, n, axis=0), directions], axis=1)
+            fixed = np.repeat(np.concatenate([constants, 0.0 * constants], axis=1), n, axis=0)
+            changes = run(steps.tangent, state, fixed)[:, n:]
+            return changes.reshape(len(pools), n, n).transpose(0, 2, 1)
+
+        return solve(
+            lambda pools: run(steps.forward, pools, constants), derivative, initial,
+            tolerance, most_cycles,
+        )  # fmt: skip
 
 
 def _drive(

@@ -1,8 +1,9 @@
 """Nitrogen in plants and soil, which growth needs and decay sets free.
 
 Nitrogen moves with carbon: each loss of a carbon pool takes the same share of its nitrogen along.
-Plants keep a store, filled by uptake from mineral nitrogen, by fixation and by what leaves give
-back before they fall. Growth takes from it: at fixed ratios of carbon to nitrogen in roots and
+Plants keep a store, filled by uptake from mineral nitrogen and by fixation, the less the fuller it
+is, and by what leaves give back before they fall; what is not used dies with the fine roots. Growth
+takes from it: at fixed ratios of carbon to nitrogen in roots and
 wood, at one that widens as the store empties in leaves. Microbes hold fresh soil carbon to their
 own ratio, with mineral nitrogen. After the aims of Thomas et al. (2013, Biogeosciences 10, 3869)
 and Meyerholt & Zaehle (2015, New Phytol. 208, 1042). Pools in gN m-2, fluxes in gN m-2 d-1.
@@ -42,7 +43,7 @@ BALANCES = {
 _LIKE = dict(
     zip(("n_store", "n_leaf", "n_root", "n_wood", "n_litter", "n_soil"), carbon.POOLS, strict=True)
 )
-_NIL = 1e-12
+_NIL = 1e-100
 
 
 def start(p):
@@ -107,12 +108,15 @@ def advance(pools, f, warmth, p, w):
     mineral = mineral - uptake * w.step
     leached = mineral * lost(p.nitrogen_loss_rate, w)
 
+    fixed = p.nitrogen_fixation_rate * (1.0 - _fullness(pools, p))
+    stale = (pools.n_store - built * w.step) * lost(p.root_turnover, w)
+
     changes = {
-        "n_store": uptake + p.nitrogen_fixation_rate + resorbed - built,
+        "n_store": uptake + fixed + resorbed - built - stale,
         "n_leaf": grown["leaf"] - fallen,
         "n_root": grown["root"] - dead_root,
         "n_wood": grown["wood"] - dead_wood,
-        "n_litter": fallen - resorbed + dead_root - decomposed - freed_litter,
+        "n_litter": fallen - resorbed + dead_root + stale - decomposed - freed_litter,
         "n_soil": decomposed + dead_wood + immobilised - freed_soil,
     }
     moved = {_LIKE[name]: getattr(pools, name) + d * w.step for name, d in changes.items()}
@@ -121,7 +125,7 @@ def advance(pools, f, warmth, p, w):
     after = {name: cut[like] for name, like in _LIKE.items()}
     after["n_mineral"] = mineral - leached * w.step
     return after, {
-        "nitrogen_uptake": uptake, "nitrogen_fixation": p.nitrogen_fixation_rate,
+        "nitrogen_uptake": uptake, "nitrogen_fixation": fixed,
         "nitrogen_deposition": p.nitrogen_deposition, "nitrogen_mineralisation": freed,
         "nitrogen_immobilisation": immobilised, "nitrogen_resorption": resorbed,
         "nitrogen_loss": leached, "nitrogen_growth": built,
