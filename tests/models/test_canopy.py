@@ -353,6 +353,22 @@ def test_co2_saturates_c4_before_c3():
     assert c4_low > low
 
 
+@pytest.mark.parametrize(("t", "light", "co2"), [(25, 900, 400), (38, 2000, 400), (12, 300, 60)])
+def test_c4_leaf_is_the_published_one(t, light, co2):
+    """Oleson et al. (2013, chapter 8), with the roots found by search."""
+
+    def curve(a, b, theta):
+        return brentq(lambda x: theta * x * x - (a + b) * x + a * b, 0.0, min(a, b), xtol=1e-14)
+
+    q10 = 2.0 ** ((t - 25.0) / 10.0)
+    vcmax = 60.0 * q10 / (1.0 + math.exp(0.3 * (t - 40.0))) / (1.0 + math.exp(0.2 * (15.0 - t)))
+    deficit = (610.94 * math.exp(17.625 * t / (t + 243.04)) - 800.0) / 1000.0
+    inside = co2 * 4.0 / (4.0 + math.sqrt(deficit))  # ppm
+    wanted = curve(curve(vcmax, 0.05 * light, 0.8), 20000e-6 * 60.0 * q10 * inside, 0.95)
+    found = at(t, light=light, co2=co2, humidity=800.0, c4_fraction=1.0)
+    np.testing.assert_allclose(found[:2, 0], (wanted, 0.015 * 60.0 * q10), rtol=1e-6)
+
+
 def test_share_of_c4_is_linear_at_a_temperature():
     c3, mixed, c4 = (at(28.0, c4_fraction=share) for share in (0.0, 0.3, 1.0))
     np.testing.assert_allclose(mixed, 0.7 * c3 + 0.3 * c4, rtol=1e-12)
@@ -437,12 +453,12 @@ def test_no_weather_is_too_harsh(model, harsh):
     np.testing.assert_allclose(out["nee"], out["reco"] - out["gpp"], rtol=0, atol=1e-12)
 
 
-def test_energy_balance_closes(harsh):
+def test_energy_balance_closes(model, harsh):
     drivers, parameters, out, before = harsh
     parts = [out[name] for name in ("net_radiation", "le", "h", "ground_heat")]
     rest = parts[0] - sum(parts[1:])
     assert np.abs(rest / sum(np.abs(part) for part in parts)).max() < 1e-9
-    capacity = parameters[:, [11]]
+    capacity = parameters[:, [model.parameter_names.index("soil_heat_capacity")]]
     stored = capacity * (out["soil_temperature"] - before) / 1800.0
     np.testing.assert_allclose(out["ground_heat"], stored, rtol=1e-6, atol=1e-6)
     dark = drivers["rsds"] == 0.0

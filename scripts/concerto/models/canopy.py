@@ -56,7 +56,7 @@ _GRAMS = MOLAR_MASS_CARBON * 1e-6 * air.SECONDS  # gC m-2 d-1 in a umol m-2 s-1
 _PHOTONS = 4.57  # umol J-1 of sunlight from 400 to 700 nm (McCree 1972)
 _PAR_SHARE = 0.45  # of shortwave radiation (Meek et al. 1984)
 _PAR_SCATTERING = 0.15  # de Pury & Farquhar (1997), table 2
-_SOIL_REFLECTANCE = 0.10, 0.20  # PAR, NIR of moist soil (Oleson et al. 2013, table 3.3)
+_SOIL_REFLECTANCE = 0.10, 0.20  # PAR, NIR, of moist soil (Oleson et al. 2013)
 _LEAST_LAI = 0.01  # below, the canopy is as if it had so much
 _LEAST_GUST = 0.5  # m s-1
 _MIXED_LAYER = 1000.0  # m (Beljaars 1995)
@@ -179,9 +179,9 @@ def _illuminate(cover, now, p):
 def _classes(cover, scene, warmth, now, p):
     """Return the sunlit and the shaded leaves.
 
-    Capacity falls with depth as in Lloyd et al. (2010, Biogeosciences 7, 1833), fig. 10. The wind
-    among leaves is the friction velocity; boundary layers of both sides for heat and of one for
-    vapour are those of Campbell & Norman (1998), eqs 7.30 and 7.33, in turbulent air.
+    Capacity falls with depth as in Lloyd et al. (2010, Biogeosciences 7, 1833). The wind among
+    leaves is the friction velocity; boundary layers of both sides for heat and of one for vapour
+    are those of Campbell & Norman (1998, chapter 7) in turbulent air.
     """
     decline = exp(0.00963 * p.vcmax25 - 2.43)
     friction = p.friction_ratio * now.wind

@@ -75,7 +75,7 @@ def radiated_slope(temperature):
 
 
 def smaller(first, second, curvature):
-    """Return the smaller of two rates, rounded off where they meet (Collatz et al. 1991, eq. A1).
+    """Return the smaller of two rates, rounded off where they meet (Collatz et al. 1991).
 
     It is the smaller root x of curvature x2 - (first + second) x + first second = 0.
     """
@@ -120,7 +120,7 @@ def c4(inside, light, vcmax25, temperature, w, p):
     """Return the same of C4 leaves.
 
     Collatz et al. (1992, Aust. J. Plant Physiol. 19, 519) with the coefficients of Oleson et al.
-    (2013, Technical Note NCAR/TN-503), eqs 8.9-8.17.
+    (2013, Technical Note NCAR/TN-503, chapter 8).
     """
     warmed = exp((log(2.0) / 10.0) * (temperature - 25.0))
     inhibited = (1.0 + exp(0.3 * (temperature - 40.0))) * (1.0 + exp(0.2 * (15.0 - temperature)))

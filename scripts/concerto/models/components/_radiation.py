@@ -49,8 +49,8 @@ def sine_of_elevation(day_of_year, latitude, solar_offset):
 def diffuse_fraction(shortwave, sine, day_of_year):
     """Return the share of shortwave radiation that comes from the whole sky.
 
-    Erbs et al. (1982, Solar Energy 28, 293), eq. 1, from the clearness of the air. What is more
-    than the sun could send from where it stands, as at dawn, is diffuse.
+    Erbs et al. (1982, Solar Energy 28, 293), from the clearness of the air. What is more than the
+    sun could send from where it stands, as at dawn, is diffuse.
     """
     above = SOLAR_CONSTANT * (1.0 + 0.033 * cos(2.0 * math.pi * day_of_year / 365.0))
     clearness = shortwave / (above * fmax(_DAWN, sine))
@@ -100,9 +100,9 @@ def canopy(lai, sine, clumping):
 def absorb(leaves, beam, diffuse, scattering, soil_reflectance, clumping):
     """Return what sunlit leaves, shaded leaves and soil absorb of one band of the spectrum.
 
-    De Pury & Farquhar (1997), eqs A20-A26, with the reflectance of canopy and soil of Wang &
-    Leuning (1998), eq. B6. That of the canopy under diffuse light is the integral of theirs for a
-    beam over a sky of even brightness. What is not absorbed is reflected.
+    De Pury & Farquhar (1997), with the reflectance of canopy and soil together of Wang & Leuning
+    (1998, appendix B). That of the canopy under diffuse light is the integral of theirs for a beam
+    over a sky of even brightness. What is not absorbed is reflected.
 
     Parameters
     ----------
@@ -143,8 +143,8 @@ def absorb(leaves, beam, diffuse, scattering, soil_reflectance, clumping):
 def views(leaves):
     """Return the shares of sky and of soil that sunlit and shaded leaves see, and the gap.
 
-    Leaves and soil are black to longwave radiation (Wang & Leuning 1998, eqs B8-B9, without what
-    leaves of the two classes exchange with each other).
+    As in Wang & Leuning (1998, appendix B), but leaves and soil are black to longwave radiation.
+    What leaves of the two classes radiate to each other is left out.
 
     Returns
     -------
