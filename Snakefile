@@ -62,6 +62,7 @@ include: "rules/assimilate.smk"
 include: "rules/project.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
+include: "rules/canopy.smk"
 include: "rules/benchmark.smk"
 
 
@@ -74,12 +75,12 @@ rule all:
 
 
 onsuccess:
-    asked_speed = "benchmark" in sys.argv
-    print(
-        f"Done. Speed: {RUN}/speed/models.png"
-        if asked_speed
-        else f"Done. Report: {REPORT}"
-    )
+    others = {
+        "benchmark": f"Speed: {RUN}/speed",
+        "canopy": f"Canopy: {RUN}/figures",
+    }
+    asked = [made for target, made in others.items() if target in sys.argv]
+    print("Done.", ", ".join(asked) or f"Report: {REPORT}")
 
 
 onerror:

@@ -6,7 +6,12 @@ from concerto.models import Trajectories, write_down
 from real_drivers import repeated
 from synthetic_dalec import MONTH, draw_parameters, model_named
 
-MODELS = ("dalec2", "dalec_water", "dalec_cn")
+MODELS = {
+    "dalec2": {},
+    "dalec_water": {},
+    "dalec_cn": {},
+    "light_use": {"photosynthesis": "light_use"},
+}
 CASES = {"daily": (1.0, 400), "monthly": (MONTH, 36)}
 FIELDS = ("record", "totals", "snapshots", "pools")
 MEMBERS = 20
@@ -16,7 +21,8 @@ class Linearised:
     """A model at random parameters under real weather, with all that its runs report."""
 
     def __init__(self, name: str, case: str) -> None:
-        self.model = model_named(name)
+        own = MODELS[name]
+        self.model = model_named("dalec_water" if own else name, **own)
         step, n = CASES[case]
         self.weather = repeated(self.model, n, step)
         self.parameters = draw_parameters(self.model, MEMBERS, seed=9)
