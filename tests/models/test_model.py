@@ -1,5 +1,8 @@
 """The record of a model, its file of parameters, and running many members at once."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import yaml
@@ -100,3 +103,10 @@ def test_snapshots_are_pools_before_a_step(dalec2, weather):
         np.testing.assert_array_equal(lanes[:, 1], runs.series(pool)[:, 30])
         final = runs.pools[:, k].reshape(-1)[:20]
         np.testing.assert_array_equal(final, runs.series(pool)[:, -1])
+
+
+def test_parts_that_want_a_driver_in_two_units_are_refused(dalec2):
+    odd = SimpleNamespace(DRIVERS={"co2": "Pa"})
+    model = replace(dalec2, components=dalec2.components | {"odd": odd})
+    with pytest.raises(ConcertoError, match="photosynthesis wants co2 in ppm; expected Pa"):
+        _ = model.drivers

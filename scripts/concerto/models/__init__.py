@@ -181,8 +181,22 @@ class Model:
 
     @cached_property
     def drivers(self) -> dict[str, str]:
-        """Drivers that the model needs, with the unit it needs them in."""
-        return self._merged("DRIVERS")
+        """Drivers that the model needs, with the unit it needs them in.
+
+        Raises
+        ------
+        ConcertoError
+            If two of its parts want a driver in different units.
+        """
+        wanted = self._merged("DRIVERS")
+        for role, part in self.components.items():
+            for name, unit in part.DRIVERS.items():
+                if unit != wanted[name]:
+                    raise ConcertoError(
+                        f"{self.name}: {role} wants {name} in {unit}; "
+                        f"expected {wanted[name]}, as another part wants it"
+                    )
+        return wanted
 
     @cached_property
     def parameter_names(self) -> list[str]:
