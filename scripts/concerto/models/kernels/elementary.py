@@ -125,7 +125,9 @@ def maximum(x: float, y: float) -> float:
 @njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")
 def sign(x: float) -> float:
     """Return -1, 0 or 1; NaN for NaN."""
-    return x if math.isnan(x) else float(x > 0.0) - float(x < 0.0)
+    above = 1.0 if x > 0.0 else 0.0
+    below = 1.0 if x < 0.0 else 0.0
+    return x if math.isnan(x) else above - below
 
 
 @njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")

@@ -1,0 +1,108 @@
+"""Formulas against CasADi's own evaluation of them, operation by operation and as whole steps."""
+
+import math
+
+import casadi as ca
+import numpy as np
+import pytest
+from concerto.models.kernels.elementary import OPERATIONS, maximum, minimum, sign
+from concerto.models.kernels.formula import ARRAYS, Formula
+from concerto.models.kernels.stages import split
+from numba import njit
+
+X, Y = ca.SX.sym("x"), ca.SX.sym("y")
+EXPRESSIONS = {
+    "arithmetic": (X + Y) * (X - Y) / (1.0 + X * X) - 2.0 * Y + 1.0 / X - (-X),
+    "exp": ca.exp(X) * ca.exp(-Y),
+    "log": ca.log(X) - ca.log(1.0 + Y),
+    "sqrt": ca.sqrt(X * Y),
+    "absolute": ca.fabs(X - Y) + ca.sign(X - Y),
+    "extremes": ca.fmin(X, Y) - 3.0 * ca.fmax(X, 2.0 * Y),
+    "choice": ca.if_else(X < Y, ca.exp(X), ca.log(Y)),
+    "logic": ca.if_else(ca.logic_and(X < Y, ca.logic_not(X <= 1.0)), X, Y)
+    + ca.if_else(ca.logic_or(X < 0.5, Y < 0.5), X * Y, 0.0),
+}
+ON_ARRAYS = EXPRESSIONS | {
+    "power": X**Y + X**1.7,
+    "trigonometry": ca.sin(X) * ca.cos(Y) + ca.tan(X) + ca.acos(X / 3.0) + ca.asin(Y / 3.0),
+}
+POINTS = np.random.default_rng(1).uniform(0.05, 2.9, (200, 2))
+
+
+def expected(expression):
+    function = ca.Function("f", [X, Y], [expression])
+    return np.array([float(function(x, y)) for x, y in POINTS])
+
+
+@pytest.mark.parametrize("name", ON_ARRAYS)
+def test_on_arrays(name):
+    formula = Formula((ca.vertcat(X, Y),), (ON_ARRAYS[name],))
+    (found,) = formula.evaluate(POINTS)
+    np.testing.assert_allclose(found[:, 0], expected(ON_ARRAYS[name]), rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_in_kernels(name):
+    formula = Formula((ca.vertcat(X, Y),), (EXPRESSIONS[name],))
+    kernel = njit(formula.function("kernel", OPERATIONS))
+    found = [kernel((x, y))[0][0] for x, y in POINTS]
+    np.testing.assert_allclose(found, expected(EXPRESSIONS[name]), rtol=1e-13, atol=1e-14)
+
+
+def test_what_kernels_have_arrays_have_too():
+    assert set(OPERATIONS) <= set(ARRAYS)
+
+
+def test_an_operation_without_a_kernel_is_named():
+    with pytest.raises(NotImplementedError, match=r"odd: operation .* has no kernel"):
+        Formula((X,), (ca.erf(X),)).source("odd")
+
+
+@pytest.mark.parametrize("pair", [(math.nan, 1.0), (1.0, math.nan), (math.nan, math.nan)])
+def test_extremes_pass_nan_on(pair):
+    assert math.isnan(minimum(*pair))
+    assert math.isnan(maximum(*pair))
+
+
+def test_extremes_and_sign():
+    assert (minimum(1.0, 2.0), minimum(2.0, -math.inf)) == (1.0, -math.inf)
+    assert (maximum(1.0, 2.0), maximum(2.0, -math.inf)) == (2.0, 2.0)
+    assert [sign(x) for x in (-3.0, 0.0, 2.0)] == [-1.0, 0.0, 1.0]
+    assert math.isnan(sign(math.nan))
+
+
+def step():
+    """A step with work of every kind: of parameters, of drivers, of both, and of pools."""
+    pools, p, w = (ca.SX.sym(name, 2) for name in "spw")
+    rate = ca.exp(p[0]) * ca.log(1.0 + p[1] * p[1])
+    season = ca.sin(w[0]) + w[1] ** 1.5
+    flow = pools[0] * rate * season / (1.0 + p[1] * p[1]) + ca.exp(p[0] * w[1])
+    after = ca.vertcat(pools[0] - flow, pools[1] + flow / w[1])
+    return Formula((pools, p, w), (after, ca.vertcat(flow, rate, season, 2.0 * p[0])))
+
+
+def test_stages_together_are_the_step():
+    whole, parts = step(), split(step())
+    rng = np.random.default_rng(2)
+    pools, parameters, drivers = rng.uniform(0.5, 2.0, (3, 50, 2))
+    (constants,) = parts.constants.evaluate(parameters)
+    (weather,) = parts.weather.evaluate(drivers)
+    found = parts.step.evaluate(pools, constants, weather)
+    for mine, theirs in zip(found, whole.evaluate(pools, parameters, drivers), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-13)
+
+
+def test_nothing_is_left_in_the_step_that_can_be_done_before():
+    operations = [operation for operation, *_ in split(step()).step.instructions()]
+    assert operations.count(ca.OP_EXP) == 1  # the one of a parameter times a driver
+    for dear in (ca.OP_LOG, ca.OP_SIN, ca.OP_POW, ca.OP_CONSTPOW, ca.OP_DIV, ca.OP_SQRT):
+        assert dear not in operations
+
+
+def test_derivatives_of_a_formula():
+    formula = Formula((ca.vertcat(X, Y),), (ca.vertcat(X * Y, ca.exp(X)),))
+    point = np.array([[0.7, 1.3]])
+    (change,) = formula.tangent((0,)).evaluate(point, np.array([[1.0, 2.0]]))
+    np.testing.assert_allclose(change, [[1.3 + 2.0 * 0.7, math.exp(0.7)]])
+    (gradient,) = formula.adjoint((0,)).evaluate(point, np.array([[3.0, 5.0]]))
+    np.testing.assert_allclose(gradient, [[3.0 * 1.3 + 5.0 * math.exp(0.7), 3.0 * 0.7]])
