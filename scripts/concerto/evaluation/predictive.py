@@ -136,6 +136,18 @@ def read_stream(observations: xr.Dataset, flags: xr.Dataset, variable: str) -> S
     )
 
 
+def withheld_streams(
+    observations: xr.Dataset, projection: xr.Dataset
+) -> tuple[list[str], list[str]]:
+    """Return the predicted variables with withheld values, and those without."""
+    with_some, without = [], []
+    for name in observed_variables(observations):
+        if f"{name}_total" in projection:
+            withheld = read_stream(observations, projection, name).withheld
+            (with_some if withheld.any() else without).append(name)
+    return with_some, without
+
+
 def total_ensemble(projection: xr.Dataset, variable: str) -> np.ndarray | None:
     """Return the ensemble (member, time) with process and model error; None if there is none."""
     name = f"{variable}{TOTAL}"

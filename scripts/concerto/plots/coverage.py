@@ -6,10 +6,10 @@ import numpy as np
 import xarray as xr
 
 from concerto.evaluation.predictive import (
-    observed_variables,
     one_location,
     predictions,
     read_stream,
+    withheld_streams,
 )
 from concerto.evaluation.quantities import QUANTITIES, predictor_label
 from concerto.evaluation.reliability import coverage, probability_transform
@@ -34,7 +34,7 @@ def draw(
     ``projections`` and ``seed`` as for the scores, so that both show the same ensembles.
     """
     flags = next(iter(projections.values()))
-    variables = [v for v in observed_variables(observations) if f"{v}_total" in flags]
+    variables, without = withheld_streams(observations, flags)
     baselines = one_location(baselines)
     figure = style.new_figure(5.9, width=max(2.7 * len(variables), 6.4))
     grid = figure.subplots(2, len(variables), squeeze=False, sharey="row")
@@ -44,7 +44,7 @@ def draw(
         found, _ = predictions(stream, projections, baselines, seed)
         column[0].plot([0, 100], [0, 100], "--", color="#555555", linewidth=0.9, label="ideal")
         column[1].axhline(1, linestyle="--", color="#555555", linewidth=0.9)
-        for name, prediction in found.items() if days.any() else ():
+        for name, prediction in found.items():
             observed, members = stream.value[days], prediction.members[:, days]
             empirical = [coverage(observed, members, nominal) for nominal in NOMINAL]
             column[0].plot(
@@ -73,7 +73,9 @@ def draw(
     return style.Drawing(
         figure,
         title,
-        caption + style.warning_text(converged),
+        caption
+        + style.left_out_text([QUANTITIES[v].label for v in without])
+        + style.warning_text(converged),
         f"Reliability curves and histograms of the probability transform for "
         f"{', '.join(QUANTITIES[v].label for v in variables)} at {site}.",
     )

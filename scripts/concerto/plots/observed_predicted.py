@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from concerto.evaluation.grouping import group_days
-from concerto.evaluation.predictive import observed_variables, read_stream, total_ensemble
+from concerto.evaluation.predictive import read_stream, total_ensemble, withheld_streams
 from concerto.evaluation.quantities import QUANTITIES, predictor_label
 from concerto.plots import style
 
@@ -25,7 +25,7 @@ def draw(
     converged: bool,
 ) -> style.Drawing:
     """Draw the ensemble mean against each withheld value, with the scores written in."""
-    variables = [v for v in observed_variables(observations) if f"{v}_total" in projection]
+    variables, without = withheld_streams(observations, projection)
     figure = style.new_figure(6.0, width=max(2.6 * len(variables), 6.4) + 0.4)
     grid = figure.subplots(2, len(variables), squeeze=False)
     for column, variable in zip(grid.T, variables, strict=True):
@@ -49,7 +49,9 @@ def draw(
     return style.Drawing(
         figure,
         title,
-        caption + style.warning_text(converged),
+        caption
+        + style.left_out_text([QUANTITIES[v].label for v in without])
+        + style.warning_text(converged),
         f"Scatter of predicted against observed {', '.join(QUANTITIES[v].label for v in variables)}"
         f" at {site} around the line of equality.",
     )

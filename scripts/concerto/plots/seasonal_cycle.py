@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from concerto.evaluation.grouping import Grouping, group_calendar_months
+from concerto.evaluation.grouping import group_calendar_months
 from concerto.evaluation.predictive import (
     members_of,
     observed_variables,
@@ -52,21 +52,22 @@ def draw(
         axes.remove()
     for axes, variable in zip(panels, variables, strict=False):
         stream, months = streams[variable], seasons[variable]
+        x = months.labels.to_numpy()
         for name, text, members in (
             ("prior", "before calibration", members_of(prior, variable)),
             (method, predictor_label(method), total_ensemble(projection, variable)),
         ):
-            _band(axes, _gapped(months, months.mean(members)), style.colour(name), text)
+            _band(axes, x, months.mean(members), style.colour(name), text)
         for baseline in BASELINES:
             if f"{variable}_{baseline}" not in baselines:
                 continue
             values = one_location(baselines)[f"{variable}_{baseline}"].mean("member").to_numpy()
             axes.plot(
-                range(1, 13), _gapped(months, months.mean(values)), "--", linewidth=1.2,
+                x, months.mean(values), "o--", markersize=3, linewidth=1.2,
                 color=style.colour(baseline), label=predictor_label(baseline),
             )  # fmt: skip
         axes.plot(
-            range(1, 13), _gapped(months, months.mean(stream.value)), "o-", markersize=3.5,
+            x, months.mean(stream.value), "o-", markersize=3.5,
             color=style.OBSERVED, linewidth=1.0, label="observed",
         )  # fmt: skip
         axes.set_xticks(range(1, 13), MONTHS)
@@ -79,28 +80,20 @@ def draw(
     style.shared_legend(figure, panels[0])
     caption = (
         "Mean of each month of the year over withheld days with an observation, the same days for "
-        f"all lines. Shaded: the central 90 % of that mean under {predictor_label(method)}, with "
+        "all lines; months without a marker have too few. Shaded: the central 90 % of "
+        f"that mean under {predictor_label(method)}, with "
         "model error and without error of measurement, and under the prior, parameters alone."
     )
-    if left_out:
-        caption += f" Not shown for want of withheld days in any month: {', '.join(left_out)}."
     return style.Drawing(
         figure,
         title,
-        caption + style.warning_text(converged),
+        caption + style.left_out_text(left_out) + style.warning_text(converged),
         f"Monthly means of {', '.join(QUANTITIES[v].label for v in variables)} at {site}: "
         "observed, before and after calibration, and two baselines.",
     )
 
 
-def _gapped(months: Grouping, values: np.ndarray) -> np.ndarray:
-    """Spread values over twelve months, with NaN where a month has too few days."""
-    full = np.full((*values.shape[:-1], 12), np.nan)
-    full[..., months.labels.to_numpy() - 1] = values
-    return full
-
-
-def _band(axes: Axes, members: np.ndarray, tint: str, text: str) -> None:
+def _band(axes: Axes, x: np.ndarray, members: np.ndarray, tint: str, text: str) -> None:
     low, high = np.quantile(members, [0.05, 0.95], axis=0)
-    axes.fill_between(range(1, 13), low, high, color=tint, alpha=0.22, linewidth=0)
-    axes.plot(range(1, 13), members.mean(axis=0), color=tint, linewidth=1.6, label=text)
+    axes.fill_between(x, low, high, color=tint, alpha=0.22, linewidth=0)
+    axes.plot(x, members.mean(axis=0), "o-", markersize=3, color=tint, linewidth=1.6, label=text)

@@ -113,6 +113,11 @@ def warning_text(converged: bool) -> str:
     return "" if converged else " The assimilation has not converged: take this as indicative only."
 
 
+def left_out_text(names: list[str]) -> str:
+    """Return the sentence that a caption names variables with that it does not show."""
+    return f" Not shown for want of withheld values: {', '.join(names)}." if names else ""
+
+
 def bands(axes: Axes, x: np.ndarray, members: np.ndarray, tint: str, line: str = "median") -> None:
     """Draw the central 90 % and 50 % of an ensemble (member, x) and its median or mean."""
     low, first, middle, third, high = np.quantile(members, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
