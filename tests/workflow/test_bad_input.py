@@ -136,7 +136,7 @@ def described(source: dict, units: str) -> None:
 STAMP = "2014-05-02 02:00:00"
 FAULTS = {
     "NoColumn": Fault(
-        rf"raw/nocolumn/{RECORD}: SW_IN_F: found no such column; expected one; nearest .*: SW_IN_",
+        rf"raw/nocolumn/{RECORD}: SW_IN_F: found no such column; expected one; nearest .*: LW_IN_",
         lambda record: record.drop(columns="SW_IN_F"),
     ),
     "Twice": Fault(
