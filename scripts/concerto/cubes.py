@@ -276,6 +276,18 @@ def check_times(
         )
 
 
+def calendar(times: pd.DatetimeIndex) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return the step (d), and of each step's middle the day and the length of its year (time,).
+
+    The day of year is 0.5 at the noon of 1 January.
+    """
+    step = float((times[1] - times[0]) / DAY)
+    middle = times + pd.Timedelta(days=step / 2)
+    into_day = (middle - middle.normalize()) / DAY
+    day_of_year = (middle.dayofyear - 1 + into_day).to_numpy()
+    return step, day_of_year, np.where(middle.is_leap_year, 366, 365)
+
+
 def span(times: pd.DatetimeIndex) -> str:
     """Return in words how many times there are, from which day to which: for messages."""
     return f"{len(times)} times from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"

@@ -113,12 +113,17 @@ def _weather(model: Model, step: float, n: int, rng: np.random.Generator) -> Wea
     return model.prepare_weather(drivers, day, np.full(n, 365.0), step, 50.0, 300.0)
 
 
-def _scalar(model: Model, parameters: np.ndarray, weather: Weather) -> float:
-    """Return nanoseconds of one run of the same step, one number at a time."""
+def _formulas(model: Model, weather: Weather) -> tuple[Formula, Formula]:
+    """Return what prepares the parameters, and the step that reports ``REPORTED``."""
     stages = write_down(model, weather.daily)
     pools, outputs = stages.step.outputs
     kept = [model.outputs.index(name) for name in REPORTED]
-    step = Formula(stages.step.inputs, (pools, outputs[kept]))
+    return stages.constants, Formula(stages.step.inputs, (pools, outputs[kept]))
+
+
+def _scalar(model: Model, parameters: np.ndarray, weather: Weather) -> float:
+    """Return nanoseconds of one run of the same step, one number at a time."""
+    prepare, step = _formulas(model, weather)
     kernel = njit(error_model="numpy")(step.function("kernel", LIBM))
 
     @njit(error_model="numpy")
@@ -128,7 +133,7 @@ def _scalar(model: Model, parameters: np.ndarray, weather: Weather) -> float:
             for k in range(len(reported)):
                 record[t, k] = reported[k]
 
-    initial, constants = stages.constants.evaluate(parameters[:1])
+    initial, constants = prepare.evaluate(parameters[:1])
     first = tuple(initial[0])
     record = np.empty((STEPS, len(REPORTED)))
     return _shortest(lambda: drive(first, constants[0], weather.values, record))
@@ -136,11 +141,9 @@ def _scalar(model: Model, parameters: np.ndarray, weather: Weather) -> float:
 
 def _arrays(model: Model, prior: Prior, weather: Weather, rng: np.random.Generator) -> float:
     """Return nanoseconds for each step and member of the same step on arrays of members."""
-    stages = write_down(model, weather.daily)
+    prepare, step = _formulas(model, weather)
     parameters = prior.parameters_of(prior.draw(_ARRAY_MEMBERS, rng))
-    initial, constants = stages.constants.evaluate(parameters)
-    kept = [model.outputs.index(name) for name in REPORTED]
-    step = Formula(stages.step.inputs, (stages.step.outputs[0], stages.step.outputs[1][kept]))
+    initial, constants = prepare.evaluate(parameters)
 
     def run() -> None:
         pools = initial
@@ -155,9 +158,7 @@ def _operations(model: Model, weather: Weather) -> float:
 
     An exponential counts as 27, a logarithm as 34: the operations of their polynomials.
     """
-    stages = write_down(model, weather.daily)
-    kept = [model.outputs.index(name) for name in REPORTED]
-    step = Formula(stages.step.inputs, (stages.step.outputs[0], stages.step.outputs[1][kept]))
+    _, step = _formulas(model, weather)
     lines = step.source("step").splitlines()
     computed = [line for line in lines if " = " in line and "= i" not in line]
     dear = {"exp(": 27, "log(": 34}

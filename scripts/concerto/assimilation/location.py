@@ -16,7 +16,7 @@ from concerto.assimilation.mode import descend
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
 from concerto.assimilation.stream_error import StreamError, fit_stream_error
-from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, read_cube, span
+from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, calendar, read_cube, span
 from concerto.errors import ConcertoError, InputError
 from concerto.models import Model, load_model
 from concerto.splits import training_times
@@ -112,11 +112,7 @@ def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> F
             values, drivers[name].attrs["units"], unit, file=file, field=name
         )
     time = drivers.indexes["time"]
-    step = float((time[1] - time[0]) / pd.Timedelta(days=1))
-    middle = time + pd.Timedelta(days=step / 2)
-    into_day = (middle - middle.normalize()) / pd.Timedelta(days=1)
-    day_of_year = (middle.dayofyear - 1 + into_day).to_numpy()
-    days_in_year = np.where(middle.is_leap_year, 366, 365)
+    step, day_of_year, days_in_year = calendar(time)
     weather = model.prepare_weather(
         columns, day_of_year, days_in_year, step, float(drivers["lat"].item()), elevation
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from concerto import units
 from concerto.assimilation.prior import Prior
+from concerto.cubes import calendar
 from concerto.errors import ConcertoError, InputError
 from concerto.models import Model, Weather
 
@@ -23,15 +23,11 @@ def weather_of(record: xr.Dataset, model: Model, elevation: float, file: str) ->
         If a driver is missing, has gaps, or a unit that does not convert to the model's.
     """
     times = record.indexes["time"]
-    step = float((times[1] - times[0]) / pd.Timedelta(days=1))
-    middle = times + pd.Timedelta(days=step / 2)
-    midnight = middle.normalize()
-    day_of_year = (middle.dayofyear - 1 + (middle - midnight) / pd.Timedelta(days=1)).to_numpy()
+    step, day_of_year, days_in_year = calendar(times)
     offset = float(record["lon"].item()) / 15.0 - float(record.attrs["utc_offset_hours"])
     drivers = {"solar_offset": np.full(len(times), offset)}
     for name in model.drivers.keys() - drivers:
         drivers[name] = _complete(record, name, model.drivers[name], file)
-    days_in_year = np.where(middle.is_leap_year, 366, 365)
     latitude = float(record["lat"].item())
     return model.prepare_weather(drivers, day_of_year, days_in_year, step, latitude, elevation)
 
