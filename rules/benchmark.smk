@@ -1,6 +1,12 @@
 # How fast the models run: `snakemake benchmark`. Ratios within one run are what is worth quoting.
 
-TIMED = ["dalec2", "dalec_water", "dalec_cn"]
+TIMED = {
+    "dalec2": ["day", "month"],
+    "dalec_water": ["day", "month"],
+    "dalec_cn": ["day", "month"],
+    "pmodel": ["day"],
+    "canopy": ["half-hour"],
+}
 TIMED_FILES = {name: model_files({"model": name, "sites": {}}) for name in TIMED}
 
 
@@ -8,13 +14,16 @@ rule benchmark:
     input:
         f"{RUN}/speed/models.csv",
         f"{RUN}/speed/models.png",
+        f"{RUN}/speed/cells.csv",
+        f"{RUN}/speed/cells.png",
 
 
 rule measure_speed:
     input:
         models=sorted({file for files in TIMED_FILES.values() for file in files}),
     output:
-        table=f"{RUN}/speed/models.csv",
+        models=f"{RUN}/speed/models.csv",
+        cells=f"{RUN}/speed/cells.csv",
     log:
         f"{RUN}/logs/measure_speed.log",
     benchmark:
@@ -29,6 +38,8 @@ rule measure_speed:
     params:
         library=library("measure_speed"),
         models=TIMED_FILES,
+        steps=TIMED,
+        in_cells=["dalec2", "dalec_water"],
         seed=config["seed"],
     message:
         "Measure how fast the models run"
@@ -38,10 +49,13 @@ rule measure_speed:
 
 rule plot_speed:
     input:
-        table=f"{RUN}/speed/models.csv",
+        models=f"{RUN}/speed/models.csv",
+        cells=f"{RUN}/speed/cells.csv",
     output:
-        figure=f"{RUN}/speed/models.png",
-        words=f"{RUN}/speed/models.json",
+        models=f"{RUN}/speed/models.png",
+        models_words=f"{RUN}/speed/models.json",
+        cells=f"{RUN}/speed/cells.png",
+        cells_words=f"{RUN}/speed/cells.json",
     log:
         f"{RUN}/logs/plot_speed.log",
     benchmark:

@@ -8,7 +8,7 @@ import yaml
 from concerto.assimilation import constraints
 from concerto.assimilation.constraints import NAMES, Run
 from concerto.models import Trajectories
-from concerto.models.kernels.lanes import to_lanes
+from concerto.models.kernels.lanes import Placement
 
 STEPS, STEP, YEARS = 730, 1.0, 2
 TERM = ["run", "return"]  # a constraint is a function of a run alone
@@ -34,6 +34,7 @@ def parameters(model, **values):
 def run(model, values=None, inflow=1.0, means=None, sizes=None, finals=None):
     """A run in steady state of pools of 100 gC m-2 that gain and lose 1 gC m-2 d-1."""
     members = len(HOW_FAR)
+    place = Placement(members)
     needed = constraints.needs(model)
     totals = {name: np.full(members, 100.0 * STEPS) for name in ("c_leaf", "c_root")}
     for names in model.inflows.values():
@@ -45,16 +46,16 @@ def run(model, values=None, inflow=1.0, means=None, sizes=None, finals=None):
     final = np.full((members, len(model.pools)), 100.0)
     if finals is not None:
         final[:] = np.reshape(finals, (-1, 1))
-    lanes = [to_lanes(snapshots[:, year]) for year in range(YEARS)]
+    lanes = [place.lay_out(snapshots[:, year]) for year in range(YEARS)]
     trajectories = Trajectories(
-        members=members,
+        placement=place,
         names=(),
         summed=needed,
         dates=tuple(range(len(lanes))),
         record=np.empty((1, STEPS, 0, 16)),
-        totals=to_lanes(np.stack([totals[name] for name in needed], axis=1)),
+        totals=place.lay_out(np.stack([totals[name] for name in needed], axis=1)),
         snapshots=np.stack(lanes, axis=1),
-        pools=to_lanes(final),
+        pools=place.lay_out(final),
         path=np.empty((1, 0, len(model.pools), 16)),
     )
     given = parameters(model, **(values or {}))

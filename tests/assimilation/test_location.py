@@ -109,6 +109,15 @@ class TestForcing:
         assert "hPa" in caught.value.found
         assert "degC" in caught.value.expected
 
+    @pytest.mark.parametrize("fraction", [1.5, -0.1])
+    def test_disturbance_beyond_the_whole_area(self, drivers, dalec2, fraction):
+        drivers["burned_area_fraction"][0, 7] = fraction
+        with pytest.raises(InputError) as caught:
+            forcing(drivers, dalec2, "a/drivers.nc", 300.0)
+        assert (caught.value.file, caught.value.field) == ("a/drivers.nc", "burned_area_fraction")
+        assert caught.value.found == f"{fraction} of the area in a step of 1 days"
+        assert caught.value.expected == "between none and all of it"
+
     def test_unit_that_converts(self, drivers, dalec2):
         expected = forcing(drivers, dalec2, "drivers.nc", 300.0).weather.values
         drivers["tasmax"] = drivers["tasmax"].astype(float) + 273.15

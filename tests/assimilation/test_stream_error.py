@@ -10,7 +10,7 @@ from concerto.assimilation.stream_error import (
     fit_stream_error,
     stream_filter,
 )
-from concerto.models.kernels.lanes import LANES, from_lanes, to_lanes
+from concerto.models.kernels.lanes import LANES, Placement
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
@@ -81,9 +81,10 @@ def test_whitening_is_triangular_and_turns_the_covariance_into_the_identity():
     dense = model_covariance(ERROR, season, 1.0)[np.ix_(seen, seen)]
     dense += np.diag((ERROR.observation_factor * sd[seen]) ** 2)
     filtered = stream_filter(ERROR, sd, season, 1.0)
-    unit_vectors = to_lanes(np.eye(N)[seen])[None]
+    place = Placement(seen.sum())
+    unit_vectors = place.lay_out(np.eye(N)[seen])[None]
     white = Whitener([filtered], np.eye(1)).apply(unit_vectors)
-    operator = from_lanes(white, seen.sum()).T
+    operator = place.collect(white).T
     assert operator.shape == (seen.sum(), seen.sum())
     np.testing.assert_allclose(np.triu(operator, 1), 0.0, atol=1e-14)
     np.testing.assert_allclose(operator @ dense @ operator.T, np.eye(seen.sum()), atol=1e-10)

@@ -423,7 +423,7 @@ def run_on_arrays(model, parameters, weather):
     stages = write_down(model, weather.daily)
     pools, constants = stages.constants.evaluate(parameters)
     before, rows = [], []
-    for now in weather.values:
+    for now in weather.values[0]:
         before.append(pools[:, 0])
         pools, outputs = stages.step.evaluate(pools, constants, now[None])
         rows.append(outputs)
@@ -500,7 +500,7 @@ def test_derivatives_are_exact(model):
     weather = model.prepare_weather(drivers, day, np.full(20, 365.0), STEP, 50.0, 300.0)
     stages = write_down(model, False)
     pools, constants = stages.constants.evaluate(draw_parameters(model, 20, seed=7))
-    x, c, w = (np.asarray(part, np.longdouble) for part in (pools, constants, weather.values))
+    x, c, w = (np.asarray(part, np.longdouble) for part in (pools, constants, weather.values[0]))
     rng = np.random.default_rng(8)
     dx, dc = 0.01 * rng.normal(size=x.shape), 1e-3 * c * rng.normal(size=c.shape)
     change = np.hstack(stages.step.tangent((0, 1)).evaluate(x, c, w, dx, dc))

@@ -32,7 +32,8 @@ class Linearised:
         return self.model.simulate(parameters, self.weather, *self.asked, **options)
 
     def change(self, directions: np.ndarray) -> Trajectories:
-        return self.model.push_forward(self.parameters, directions, self.weather, *self.asked)
+        one_each = directions[:, None]
+        return self.model.push_forward(self.parameters, one_each, self.weather, *self.asked)
 
     def directions(self, seed: int) -> np.ndarray:
         """Random directions, each parameter's part in proportion to its size."""
@@ -50,13 +51,14 @@ def test_adjoint_is_the_transpose_of_the_tangent(linearised):
     directions = linearised.directions(1)
     changes = linearised.change(directions)
     rng = np.random.default_rng(2)
-    weights, products = {}, 0.0
+    weights, products, scale = {}, 0.0, 0.0
     for field in FIELDS:
-        change = getattr(changes, field)
-        weights[field] = rng.normal(size=change.shape)
-        lanes = np.moveaxis(weights[field] * change, -1, 1)
-        products += lanes.reshape(*lanes.shape[:2], -1).sum(axis=2).reshape(-1)[:MEMBERS]
-        scale = np.abs(lanes).max()
+        change = changes.placement.collect(getattr(changes, field)).reshape(MEMBERS, -1)
+        weight = rng.normal(size=change.shape)
+        products = products + (weight * change).sum(axis=1)
+        scale = max(scale, np.abs(weight * change).max())
+        in_lanes = runs.placement.lay_out(weight)
+        weights[field] = in_lanes.reshape(getattr(runs, field).shape)
     gradient = linearised.model.pull_back(
         linearised.parameters, linearised.weather, runs, **weights
     )
@@ -69,7 +71,7 @@ def test_adjoint_is_the_transpose_of_the_tangent(linearised):
 def test_taylor_remainder_falls_with_the_square_of_the_step(linearised):
     """Over six decades, for which the runs to compare with have 64 bits of mantissa."""
     directions = linearised.directions(3)
-    change = tangent_outputs(linearised, linearised.parameters, directions)
+    change = tangent_outputs(linearised, linearised.parameters, directions[:, None])
     start = precise_run(linearised, linearised.parameters)
     steps = np.longdouble(10.0) ** -np.arange(2, 9)
     remainders = []
@@ -86,9 +88,10 @@ def test_taylor_remainder_falls_with_the_square_of_the_step(linearised):
 
 def test_each_parameter_against_central_differences(linearised):
     n = len(linearised.model.parameters)
-    every = np.repeat(linearised.parameters[:4], n, axis=0)
+    some = linearised.parameters[:4]
+    every = np.repeat(some, n, axis=0)
     directions = every * np.tile(np.eye(n), (4, 1))
-    tangent = tangent_outputs(linearised, every, directions)
+    tangent = tangent_outputs(linearised, some, directions.reshape(4, n, n))
     step = np.longdouble(1e-6)
     forward, backward = (
         precise_run(linearised, every + sign * step * directions) for sign in (1.0, -1.0)
@@ -101,7 +104,7 @@ def test_each_parameter_against_central_differences(linearised):
 
 
 def tangent_outputs(linearised, parameters, directions):
-    """Changes of all outputs (member, time, output), from lanes."""
+    """Changes of all outputs (member and direction, time, output), from lanes."""
     model = linearised.model
     changes = model.push_forward(parameters, directions, linearised.weather, model.outputs)
     return np.stack([changes.series(name) for name in model.outputs], axis=2)
@@ -112,7 +115,7 @@ def precise_run(linearised, parameters):
     stages = write_down(linearised.model, linearised.weather.daily)
     pools, constants = stages.constants.evaluate(np.asarray(parameters, np.longdouble))
     series = []
-    for now in linearised.weather.values:
+    for now in linearised.weather.values[0]:
         pools, outputs = stages.step.evaluate(pools, constants, now[None])
         series.append(outputs)
     return np.stack(series, axis=1)

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from concerto.models.components._air import pressure
 from concerto.models.components.light_use import PHOTONS
-from concerto.models.kernels.lanes import from_lanes
 from concerto.units import MOLAR_MASS_CARBON, SECONDS_PER_DAY
 from synthetic_dalec import ROOT, daily_calendar, draw_parameters, model_named
 
@@ -92,14 +91,16 @@ def test_derivatives_are_those_of_a_proportion(model):
     """GPP is proportional to the parameter; forwards and backwards, also without pools."""
     weather, parameters = prepare(model, any_weather(4)), draw_parameters(model, 20, seed=3)
     runs = model.simulate(parameters, weather, ["gpp"], ["gpp"], keep_path=True)
-    change = model.push_forward(parameters, parameters, weather, ["gpp"], ["gpp"])
-    np.testing.assert_allclose(change.record, runs.record, rtol=1e-13)
-    weights = [np.zeros_like(part) for part in (change.record, change.totals)]
+    change = model.push_forward(parameters, parameters[:, None], weather, ["gpp"], ["gpp"])
+    np.testing.assert_allclose(change.series("gpp"), runs.series("gpp"), rtol=1e-13)
+    weights = [np.zeros_like(part) for part in (runs.record, runs.totals)]
     weights[1][:] = 1.0
     gradient = model.pull_back(
-        parameters, weather, runs, *weights, change.snapshots, 0.0 * change.pools
+        parameters, weather, runs, *weights, runs.snapshots, 0.0 * runs.pools
     )
-    np.testing.assert_allclose(gradient * parameters, from_lanes(runs.totals, 20), rtol=1e-13)
+    np.testing.assert_allclose(
+        gradient * parameters, runs.placement.collect(runs.totals), rtol=1e-13
+    )
 
 
 def test_parameter_is_that_of_the_component(model):

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from concerto.models.kernels.lanes import from_lanes
 from concerto.models.kernels.steady import solve
 from real_drivers import vielsalm
 from synthetic_dalec import MONTH, draw_parameters, model_named
@@ -64,8 +63,8 @@ def test_long_stepping_ends_there(case):
     years = replace(year, values=np.tile(year.values, (5000, 1)))
     dates = (len(years) - len(year),)
     runs = model.simulate(parameters, years, model.outputs[:1], (), dates)
-    before = from_lanes(runs.snapshots, len(parameters))[:, 0]
-    after = from_lanes(runs.pools, len(parameters))
+    before = runs.placement.collect(runs.snapshots)[:, 0]
+    after = runs.placement.collect(runs.pools)
     at_rest = (np.abs(after - before) <= 1e-8 * after + 1e-12).all(axis=1) & state.found
     assert at_rest.sum() >= 10
     same = np.isclose(state.pools[at_rest], after[at_rest], rtol=1e-4, atol=1e-6).all(axis=1)

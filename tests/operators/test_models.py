@@ -92,7 +92,7 @@ def test_tangent_is_the_finite_difference(model, names):
     start = draw_parameters(model, 1, seed=4)[0]
     directions = np.diag(start)
     every = np.repeat(start[None], len(start), axis=0)
-    changes = model.push_forward(every, directions, weather_for(model), names)
+    changes = model.push_forward(start[None], directions[None], weather_for(model), names)
     ahead, behind = (run(model, every + h * directions, names) for h in (1e-5, -1e-5))
     for k, name in enumerate(names):
         change = changes.series(name)

@@ -17,7 +17,6 @@ from functools import cache, cached_property
 import numpy as np
 
 from concerto.models import Model, Trajectories
-from concerto.models.kernels.lanes import from_lanes
 
 _TOLERANCE = math.log(1.1)
 _PER_YEAR = 1.0 / 365.25
@@ -43,11 +42,11 @@ class Run:
 
     @cached_property
     def _means(self) -> np.ndarray:
-        return from_lanes(self.trajectories.totals, self.trajectories.members) / self.n_steps
+        return self.trajectories.placement.collect(self.trajectories.totals) / self.n_steps
 
     @cached_property
     def _snapshots(self) -> np.ndarray:
-        return from_lanes(self.trajectories.snapshots, self.trajectories.members)
+        return self.trajectories.placement.collect(self.trajectories.snapshots)
 
     def parameter(self, name: str) -> np.ndarray:
         """Return (member,) values of a parameter."""
@@ -60,7 +59,7 @@ class Run:
     @cached_property
     def final(self) -> np.ndarray:
         """Return (member, pool) sizes at the end."""
-        return from_lanes(self.trajectories.pools, self.trajectories.members)
+        return self.trajectories.placement.collect(self.trajectories.pools)
 
     @cached_property
     def drift(self) -> np.ndarray:

@@ -17,6 +17,7 @@ from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
 from concerto.assimilation.stream_error import StreamError, fit_stream_error
 from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, calendar, read_cube, span
+from concerto.domain import DISTURBANCES
 from concerto.errors import ConcertoError, InputError
 from concerto.models import Model, load_model
 from concerto.splits import training_times
@@ -95,8 +96,11 @@ def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> F
     Raises
     ------
     InputError
-        If a driver is missing, has gaps, or a unit that does not convert to the model's.
+        If a driver is missing, has gaps, or a unit that does not convert to the model's, or a
+        disturbance takes more than the whole area in a step.
     """
+    time = drivers.indexes["time"]
+    step, day_of_year, days_in_year = calendar(time)
     columns = {}
     for name, unit in model.drivers.items():
         if name not in drivers:
@@ -111,8 +115,14 @@ def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> F
         columns[name] = units.convert(
             values, drivers[name].attrs["units"], unit, file=file, field=name
         )
-    time = drivers.indexes["time"]
-    step, day_of_year, days_in_year = calendar(time)
+    for name in columns.keys() & set(DISTURBANCES):
+        area = columns[name] * step
+        if area.min() < 0.0 or area.max() > 1.0:
+            worst = float(area.min() if area.min() < 0.0 else area.max())
+            raise InputError(
+                file, name, f"{worst:g} of the area in a step of {step:g} days",
+                "between none and all of it",
+            )  # fmt: skip
     weather = model.prepare_weather(
         columns, day_of_year, days_in_year, step, float(drivers["lat"].item()), elevation
     )

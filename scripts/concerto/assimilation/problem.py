@@ -17,7 +17,6 @@ from concerto.assimilation.prior import Prior
 from concerto.assimilation.stream_error import StreamError, Whitener, stream_filter
 from concerto.errors import ConcertoError
 from concerto.models import Model, Trajectories, Weather
-from concerto.models.kernels.lanes import from_lanes
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Problem:
     def residuals(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member, residual): whitened misfits of all streams, then constraints."""
         trajectories = self._simulate(parameters)
-        misfits = from_lanes(self._whitener.apply(self._misfit(trajectories)), len(parameters))
+        misfits = trajectories.placement.collect(self._whitener.apply(self._misfit(trajectories)))
         terms = self._constraints(parameters, trajectories, self.constraint_names)
         return np.concatenate([misfits, terms], axis=1)
 
@@ -120,7 +119,7 @@ class Problem:
         trajectories = self._simulate(parameters)
         terms = self._constraints(parameters, trajectories, self.constraint_names)
         squares = self._whitener.sum_of_squares(self._misfit(trajectories))
-        total = squares.reshape(-1)[: len(parameters)] + np.einsum("mk,mk->m", terms, terms)
+        total = trajectories.placement.collect(squares) + np.einsum("mk,mk->m", terms, terms)
         return np.where(np.isfinite(total), -0.5 * total, -np.inf)
 
     def _simulate(self, parameters: np.ndarray) -> Trajectories:

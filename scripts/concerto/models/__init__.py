@@ -7,8 +7,7 @@ are :mod:`concerto.models.components`.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,14 +19,14 @@ import yaml
 
 from concerto import plugins
 from concerto.errors import ConcertoError
-from concerto.models.kernels import elementary
 from concerto.models.kernels.formula import Formula
 from concerto.models.kernels.lanes import (
     LANES,
+    Loop,
+    Placement,
     adjoint_driver,
     forward_driver,
-    from_lanes,
-    to_lanes,
+    tangent_driver,
 )
 from concerto.models.kernels.stages import Stages, split
 from concerto.models.kernels.steady import SteadyState, solve
@@ -62,22 +61,37 @@ class Parameter:
     origin: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Weather:
-    """What a model's steps need of drivers and calendar: ``values`` (time, variable).
+    """What a model's steps need of drivers and calendar: ``values`` (cell, time, variable).
 
-    ``daily`` says that every step is a day, which makes losses over a step simple rates.
+    A cell is a place with weather of its own. ``daily`` says that every step is a day, which makes
+    losses over a step simple rates.
     """
 
     values: np.ndarray
     daily: bool
 
     def __len__(self) -> int:
-        return len(self.values)
+        return self.values.shape[1]
 
     def until(self, end: int) -> Weather:
         """Return the first ``end`` steps."""
-        return replace(self, values=self.values[:end])
+        return replace(self, values=np.ascontiguousarray(self.values[:, :end]))
+
+    def for_lanes(self, place: Placement) -> np.ndarray:
+        """Return the values as a time loop takes them; remembered where they are laid out anew."""
+        if not place.mixed:
+            return self.values
+        known = self.__dict__.setdefault("_laid_out", {})
+        if place not in known:
+            known[place] = place.lay_out_weather(self.values)
+        return known[place]
+
+
+def side_by_side(cells: Sequence[Weather]) -> Weather:
+    """Return the weather of several cells, over the same steps, as one."""
+    return Weather(np.concatenate([cell.values for cell in cells]), cells[0].daily)
 
 
 @dataclass(frozen=True)
@@ -90,7 +104,7 @@ class Trajectories:
     (tile, time, pool, lane) holds the pools before every step if it was asked for.
     """
 
-    members: int
+    placement: Placement
     names: tuple[str, ...]
     summed: tuple[str, ...]
     dates: tuple[int, ...]
@@ -102,7 +116,7 @@ class Trajectories:
 
     def series(self, name: str) -> np.ndarray:
         """Return the output ``name`` as (member, time)."""
-        return from_lanes(self.record[:, :, self.names.index(name)], self.members)
+        return self.placement.collect(self.record[:, :, self.names.index(name)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +252,7 @@ class Model:
         known = {**{name: drivers[name] for name in self.drivers}, **calendar}
         columns = np.stack(np.broadcast_arrays(*known.values()), axis=1).astype(float)
         (values,) = write_down(self, daily).weather.evaluate(columns)
-        return Weather(values, daily)
+        return Weather(values[None], daily)
 
     def simulate(
         self,
@@ -249,13 +263,15 @@ class Model:
         snapshots: Sequence[int] = (),
         *,
         keep_path: bool = False,
+        threads: int = 1,
     ) -> Trajectories:
         """Run the model once for each row of parameters.
 
         Parameters
         ----------
         parameters
-            (member, parameter) in the units of the model's file.
+            (member, parameter) in the units of the model's file; with several cells of weather, the
+            members of the first cell come first, as many as in every other.
         weather
             What :meth:`prepare_weather` made.
         outputs, summed
@@ -265,13 +281,13 @@ class Model:
         keep_path
             Whether to keep the pools of every step, 8 bytes for each pool, step and lane: what
             :meth:`pull_back` starts from.
+        threads
+            Among how many to share the work; the results are the same to the last bit.
         """
         steps = _steps(self, weather.daily, tuple(outputs), tuple(summed))
         initial, constants = steps.prepare.evaluate(parameters)
-        return _drive(
-            steps.forward, to_lanes(initial), to_lanes(constants), weather, len(parameters),
-            tuple(outputs), tuple(summed), tuple(snapshots), keep_path,
-        )  # fmt: skip
+        batch = _Batch(weather, tuple(outputs), tuple(summed), tuple(snapshots), threads)
+        return batch.run(steps.forward, initial, constants, keep_path=keep_path)
 
     def push_forward(
         self,
@@ -281,29 +297,29 @@ class Model:
         outputs: Sequence[str],
         summed: Sequence[str] = (),
         snapshots: Sequence[int] = (),
+        *,
+        threads: int = 1,
     ) -> Trajectories:
-        """Run the tangent-linear model: how all results change along a direction.
+        """Run the tangent-linear model: how all results change along directions.
+
+        What the directions of one member have in common is computed once.
 
         Parameters
         ----------
-        parameters, directions
-            (member, parameter) where to start and in which direction to go.
-        weather, outputs, summed, snapshots
-            As in :meth:`simulate`; the result has changes in place of values.
+        parameters
+            (member, parameter) where to start.
+        directions
+            (member, direction, parameter) in which directions to go from there.
+        weather, outputs, summed, snapshots, threads
+            As in :meth:`simulate`; the result has changes in place of values, for every direction
+            of the first member, then of the second, and so on.
         """
         steps = _steps(self, weather.daily, tuple(outputs), tuple(summed))
-        (initial, constants), changes = (
-            steps.prepare.evaluate(parameters),
-            steps.prepare_change.evaluate(parameters, directions),
-        )
-        pairs = zip((initial, constants), changes, strict=True)
-        both = [np.concatenate(pair, axis=1) for pair in pairs]
-        runs = _drive(
-            steps.tangent, *map(to_lanes, both), weather, len(parameters),
-            tuple(outputs), tuple(summed), tuple(snapshots), False,
-        )  # fmt: skip
-        n = initial.shape[1]  # one slot at least, also without pools
-        return replace(runs, pools=runs.pools[:, n:], snapshots=runs.snapshots[:, :, n:])
+        every = directions.reshape(-1, directions.shape[2])
+        start = np.repeat(parameters, directions.shape[1], axis=0)
+        changes = steps.prepare_change.evaluate(start, every)
+        batch = _Batch(weather, tuple(outputs), tuple(summed), tuple(snapshots), threads)
+        return batch.run_along(steps.tangent, *steps.prepare.evaluate(parameters), *changes)
 
     def pull_back(
         self,
@@ -314,13 +330,15 @@ class Model:
         totals: np.ndarray,
         snapshots: np.ndarray,
         pools: np.ndarray,
+        *,
+        threads: int = 1,
     ) -> np.ndarray:
         """Run the adjoint model: the gradient of a number that depends on runs.
 
         Parameters
         ----------
-        parameters, weather
-            What the runs were made from.
+        parameters, weather, threads
+            What the runs were made from; among how many threads to share the work.
         runs
             The runs, with their path.
         record, totals, snapshots, pools
@@ -333,12 +351,11 @@ class Model:
         """
         steps = _steps(self, weather.daily, runs.names, runs.summed)
         _, constants = steps.prepare.evaluate(parameters)
-        to_pools, to_constants = pools.copy(), to_lanes(constants)
-        dates = np.array(runs.dates, dtype=np.int64)
-        steps.backward(
-            to_pools, to_constants, weather.values, dates, record, totals, snapshots, runs.path
-        )
-        weights = (from_lanes(values, len(parameters)) for values in (to_pools, to_constants))
+        to_pools, to_constants = pools.copy(), runs.placement.lay_out(constants)
+        tiles = (to_pools, to_constants, record, totals, snapshots, runs.path)
+        forcing = weather.for_lanes(runs.placement)
+        steps.backward.run(forcing, runs.placement.cells, runs.dates, tiles, threads)
+        weights = (runs.placement.collect(values) for values in (to_pools, to_constants))
         (gradient,) = steps.prepare_gradient.evaluate(parameters, *weights)
         return gradient
 
@@ -364,54 +381,86 @@ class Model:
         """
         steps = _steps(self, weather.daily, self.outputs[:1], ())
         initial, constants = steps.prepare.evaluate(parameters)
-        n = initial.shape[1]
+        members, n = initial.shape
 
-        def run(drive: Callable, pools: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-            given = to_lanes(pools), to_lanes(fixed), weather, len(pools)
-            runs = _drive(drive, *given, self.outputs[:1], (), (), False)
-            return from_lanes(runs.pools, len(pools))
+        def cycle(pools: np.ndarray) -> np.ndarray:
+            runs = _Batch(weather, self.outputs[:1]).run(steps.forward, pools, constants)
+            return runs.placement.collect(runs.pools)
 
         def derivative(pools: np.ndarray) -> np.ndarray:
-            directions = np.tile(np.eye(n), (len(pools), 1))
-            state = np.concatenate([np.repeat(pools, n, axis=0), directions], axis=1)
-            fixed = np.repeat(np.concatenate([constants, 0.0 * constants], axis=1), n, axis=0)
-            changes = run(steps.tangent, state, fixed)[:, n:]
-            return changes.reshape(len(pools), n, n).transpose(0, 2, 1)
+            directions = np.tile(np.eye(n), (members, 1))
+            fixed = np.zeros((len(directions), constants.shape[1]))
+            batch = _Batch(weather, self.outputs[:1])
+            runs = batch.run_along(steps.tangent, pools, constants, directions, fixed)
+            changes = runs.placement.collect(runs.pools)
+            return changes.reshape(members, n, n).transpose(0, 2, 1)
 
-        return solve(
-            lambda pools: run(steps.forward, pools, constants), derivative, initial,
-            tolerance, most_cycles,
-        )  # fmt: skip
-
-
-def _drive(
-    drive: Callable,
-    pools: np.ndarray,
-    constants: np.ndarray,
-    weather: Weather,
-    members: int,
-    outputs: tuple[str, ...],
-    summed: tuple[str, ...],
-    dates: tuple[int, ...],
-    keep_path: bool,
-) -> Trajectories:
-    tiles, n_pools, _ = pools.shape
-    record = np.empty((tiles, len(weather), len(outputs), LANES))
-    totals = np.empty((tiles, len(summed), LANES))
-    kept = np.empty((tiles, len(dates), n_pools, LANES))
-    path = np.empty((tiles, len(weather) if keep_path else 0, n_pools, LANES))
-    steps = np.array(dates, dtype=np.int64)
-    drive(pools, constants, weather.values, steps, record, totals, kept, path)
-    return Trajectories(members, outputs, summed, dates, record, totals, kept, pools, path)
+        return solve(cycle, derivative, initial, tolerance, most_cycles)
 
 
 @dataclass(frozen=True)
+class _Batch:
+    """Runs under one weather that leave the same things behind."""
+
+    weather: Weather
+    outputs: tuple[str, ...]
+    summed: tuple[str, ...] = ()
+    dates: tuple[int, ...] = ()
+    threads: int = 1
+
+    def run(
+        self, loop: Loop, pools: np.ndarray, constants: np.ndarray, *, keep_path: bool = False
+    ) -> Trajectories:
+        """Run forwards from ``pools`` with ``constants``, both (member, slot)."""
+        place = _place(len(pools), len(self.weather.values))
+        runs = self._blank(place, pools, keep_path)
+        tiles = (
+            runs.pools, place.lay_out(constants), runs.record, runs.totals, runs.snapshots,
+            runs.path,
+        )  # fmt: skip
+        loop.run(self.weather.for_lanes(place), place.cells, self.dates, tiles, self.threads)
+        return runs
+
+    def run_along(
+        self,
+        loop: Loop,
+        pools: np.ndarray,
+        constants: np.ndarray,
+        pool_changes: np.ndarray,
+        constant_changes: np.ndarray,
+    ) -> Trajectories:
+        """Run forwards with directions, both (member and direction, slot)."""
+        members = len(pools)
+        place = _place(len(pool_changes), members, mixed=False)
+        runs = self._blank(place, pool_changes, keep_path=False)
+        cells = _place(members, len(self.weather.values)).cell[place.cells]
+        tiles = (
+            pools[place.cells], constants[place.cells], runs.pools,
+            place.lay_out(constant_changes), runs.record, runs.totals, runs.snapshots,
+        )  # fmt: skip
+        loop.run(self.weather.values, cells, self.dates, tiles, self.threads)
+        return runs
+
+    def _blank(self, place: Placement, pools: np.ndarray, keep_path: bool) -> Trajectories:
+        """Return room for what runs leave, at their start."""
+        tiles, n_pools, steps = place.tiles, pools.shape[1], len(self.weather)
+        return Trajectories(
+            place, self.outputs, self.summed, self.dates,
+            record=np.empty((tiles, steps, len(self.outputs), LANES)),
+            totals=np.empty((tiles, len(self.summed), LANES)),
+            snapshots=np.empty((tiles, len(self.dates), n_pools, LANES)),
+            pools=place.lay_out(pools),
+            path=np.empty((tiles, steps if keep_path else 0, n_pools, LANES)),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
 class _Steps:
     """The compiled forms of a step that reports what was asked for; each made when first used."""
 
     prepare: Formula
     step: Formula
-    key: str
+    name: str
 
     @cached_property
     def prepare_change(self) -> Formula:
@@ -422,16 +471,16 @@ class _Steps:
         return self.prepare.adjoint((0,))
 
     @cached_property
-    def forward(self) -> Callable:
-        return forward_driver(self.step, f"forward_{self.key}")
+    def forward(self) -> Loop:
+        return Loop(forward_driver, self.step, f"forward_{self.name}")
 
     @cached_property
-    def tangent(self) -> Callable:
-        return forward_driver(_with_tangent(self.step), f"tangent_{self.key}")
+    def backward(self) -> Loop:
+        return Loop(adjoint_driver, self.step, f"backward_{self.name}")
 
     @cached_property
-    def backward(self) -> Callable:
-        return adjoint_driver(self.step, f"backward_{self.key}")
+    def tangent(self) -> Loop:
+        return Loop(tangent_driver, self.step, f"tangent_{self.name}")
 
 
 @cache
@@ -440,24 +489,11 @@ def _steps(model: Model, daily: bool, outputs: tuple[str, ...], summed: tuple[st
     pools, reported = stages.step.outputs
     chosen = [[model.outputs.index(name) for name in names] for names in (outputs, summed)]
     step = Formula(stages.step.inputs, (pools, *(reported[k] if k else _NONE for k in chosen)))
-    # components and operators may change while the model's own file does not
-    written = step.source("step").encode() + Path(elementary.__file__).read_bytes()
-    digest = hashlib.sha256(written).hexdigest()[:12]
-    key = f"{model.name}_{'daily' if daily else 'steps'}_{digest}"
-    return _Steps(stages.constants, step, key)
+    return _Steps(stages.constants, step, f"{model.name}_{'daily' if daily else 'steps'}")
 
 
+_place = cache(Placement)
 _NONE = ca.SX(0, 1)
-
-
-def _with_tangent(step: Formula) -> Formula:
-    """Return a step of pools and constants with their changes, that reports changes."""
-    pools, constants, weather = step.inputs
-    tangent = step.tangent((0, 1))
-    *_, d_pools, d_constants = tangent.inputs
-    new, recorded, summed = tangent.outputs
-    inputs = (ca.vertcat(pools, d_pools), ca.vertcat(constants, d_constants), weather)
-    return Formula(inputs, (ca.vertcat(step.outputs[0], new), recorded, summed))
 
 
 @cache

@@ -47,7 +47,7 @@ def draw(table: pd.DataFrame) -> style.Drawing:
         (jacobian, "s", "#CC79A7", "all derivatives, in single runs"),
     ):
         ratios.plot(values, place, marker, color=colour, label=label, markersize=6)
-        for y, value in zip(place, values, strict=True):
+        for y, value in zip(place[values.notna()], values.dropna(), strict=True):
             ratios.annotate(f"  {value:.1f}", (value, y), va="center", fontsize=7.5)
     ratios.set_xlim(0, 1.2 * max(adjoint.max(), jacobian.max()))
     ratios.set_title("Derivatives")
@@ -56,16 +56,61 @@ def draw(table: pd.DataFrame) -> style.Drawing:
     style.head(figure, _TITLE)
     for axes, columns in ((times, 3), (ratios, 1)):
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=columns, fontsize=7.5)
+    derived = adjoint.notna()
+    without = "" if derived.all() else f"Not of {', '.join(table['model'][~derived])}: too large. "
     share = table["flops"] / table["peak_flops"]
     return style.Drawing(
         figure,
         _TITLE,
         "Shortest of many repetitions on the machine of this run. Left: nanoseconds for one step "
-        "of one member, for steps of a day and of a month. Right: what a gradient by the adjoint "
-        "costs in runs of the model, and all derivatives of one run in single runs. In lanes the "
+        "of one member. Right: what a gradient by the adjoint costs in runs of the model, and all "
+        f"derivatives of one run in single runs. {without}In lanes the "
         f"models reach {100 * share.min():.0f} to {100 * share.max():.0f} % of the core's peak.",
         "; ".join(
             f"{label}: {row.lanes:.1f} ns in lanes, {row.scalar:.0f} ns one at a time"
             for label, row in zip(labels, table.itertuples(), strict=True)
+        ),
+    )
+
+
+@style.styled
+def draw_cells(table: pd.DataFrame) -> style.Drawing:
+    """Draw what many cells take on one thread and on two.
+
+    Parameters
+    ----------
+    table
+        One row for each model, length of steps and number of members, with the columns of
+        :func:`concerto.speed.measure_cells`.
+    """
+    labels = [f"{row.model}, {row.step}, {row.members} a cell" for row in table.itertuples()]
+    place = np.arange(len(table))[::-1]
+    figure = style.new_figure(1.0 + 0.5 * len(table))
+    axes = figure.subplots()
+    for column, label, colour, shift in (
+        ("one_thread", "one thread", "#E69F00", 0.2),
+        ("two_threads", "two threads", "#0072B2", -0.2),
+    ):
+        axes.barh(place + shift, table[column], height=0.36, color=colour, label=label)
+    gain = table["one_thread"] / table["two_threads"]
+    for y, value, times in zip(place, table["two_threads"], gain, strict=True):
+        axes.annotate(f" {times:.2f} times as fast", (value, y - 0.2), va="center", fontsize=7.5)
+    axes.set(yticks=place, yticklabels=labels)
+    axes.set_xlabel("Time for a step of one member (ns)")
+    axes.grid(axis="y", visible=False)
+    cells = table["cells"].iloc[0]
+    title = f"{cells:,} cells on one thread and on two"
+    style.head(figure, title)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=7.5)
+    growth = (table["memory"] / table["memory_of_a_fifth"]).max()
+    return style.Drawing(
+        figure,
+        title,
+        "Cells with weather of their own, some of them in memory at once. With one parameter set "
+        "in a cell the weather has to be read from memory for each run, which two threads share. "
+        f"All cells held at most {growth:.2f} times the memory that a fifth of them did.",
+        "; ".join(
+            f"{label}: {times:.2f} times as fast on two threads"
+            for label, times in zip(labels, gain, strict=True)
         ),
     )

@@ -199,5 +199,5 @@ def test_no_parameters_make_dalec2_fail_in_any_weather():
     for name in ("gpp", *model.pools):
         assert runs.series(name).min() >= 0.0
     assert np.quantile(runs.series("gpp"), 0.75) > 0.1
-    changes = model.push_forward(parameters, parameters, weather, ["gpp"])
+    changes = model.push_forward(parameters, parameters[:, None], weather, ["gpp"])
     assert np.isfinite(changes.record).all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from concerto.models.kernels.elementary import OPERATIONS, maximum, minimum, sign
 from concerto.models.kernels.formula import ARRAYS, Formula
-from concerto.models.kernels.stages import split
+from concerto.models.kernels.stages import linearise, split
 from numba import njit
 
 X, Y = ca.SX.sym("x"), ca.SX.sym("y")
@@ -90,6 +90,51 @@ def test_stages_together_are_the_step():
     found = parts.step.evaluate(pools, constants, weather)
     for mine, theirs in zip(found, whole.evaluate(pools, parameters, drivers), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-13)
+
+
+def dividing(terms):
+    """A step that divides by many different values of parameters and of drivers."""
+    pools, p, w = (ca.SX.sym(name, 2) for name in "spw")
+    total = pools[1]
+    for k in range(terms):
+        total = total + pools[0] / (1.0 + k * p[0] * p[1]) + pools[1] / ca.exp(0.01 * k * w[0])
+    return Formula((pools, p, w), (ca.vertcat(pools[0], total), total))
+
+
+@pytest.mark.parametrize("terms", [1, 30, 300])
+def test_each_divisor_is_taken_by_its_own_value(terms):
+    whole, parts = dividing(terms), split(dividing(terms))
+    point = np.random.default_rng(3).uniform(0.5, 2.0, (3, 5, 2))
+    (constants,) = parts.constants.evaluate(point[1])
+    (weather,) = parts.weather.evaluate(point[2])
+    expected = whole.evaluate(*point)[1]
+    np.testing.assert_allclose(parts.step.evaluate(point[0], constants, weather)[1], expected)
+
+
+def test_splitting_is_the_same_each_time():
+    sources = {split(dividing(100)).step.source("step") for _ in range(5)}
+    assert len(sources) == 1
+
+
+def test_slopes_and_change_are_the_tangent():
+    base, change = linearise(step())
+    point = np.random.default_rng(4).uniform(0.5, 2.0, (3, 20, 2))
+    pools, constants = np.random.default_rng(5).normal(size=(2, 20, 2))
+    after, slopes = base.evaluate(*point)
+    np.testing.assert_allclose(after, step().evaluate(*point)[0])
+    expected = step().tangent((0, 1)).evaluate(*point, pools, constants)
+    found = change.evaluate(pools, constants, slopes)
+    for mine, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+
+
+def test_a_change_needs_products_and_sums_alone():
+    _, change = linearise(step())
+    cheap = {
+        ca.OP_INPUT, ca.OP_OUTPUT, ca.OP_CONST, ca.OP_ADD, ca.OP_SUB, ca.OP_MUL, ca.OP_NEG,
+        ca.OP_TWICE,
+    }  # fmt: skip
+    assert {operation for operation, *_ in change.instructions()} <= cheap
 
 
 def test_nothing_is_left_in_the_step_that_can_be_done_before():

@@ -6,7 +6,7 @@ import llvmlite.binding
 import numpy as np
 import pytest
 from concerto.models.kernels.formula import Formula
-from concerto.models.kernels.lanes import LANES, forward_driver, from_lanes, to_lanes
+from concerto.models.kernels.lanes import LANES, Loop, Placement, forward_driver
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ def toy_in_python(pools, constants, weather):
     return (first, second), (loss, first + second, first, second)
 
 
-drive = forward_driver(toy(), None)
+loop = Loop(forward_driver, toy(), None)
 
 
 def inputs(members, seed=3):
@@ -44,41 +44,96 @@ def inputs(members, seed=3):
     return pools, constants, weather
 
 
-def run(pools, constants, weather):
-    """Return final pools, record, totals and snapshots, each with members first."""
-    members = len(pools)
-    state = to_lanes(pools)
+def run(pools, constants, weather, threads=1):
+    """Return final pools, record, totals and snapshots, each with members first.
+
+    ``weather`` is that of all members, or (cell, time, weather).
+    """
+    cells = weather if weather.ndim == 3 else weather[None]
+    place = Placement(len(pools), len(cells))
+    state = place.lay_out(pools)
     tiles = len(state)
-    record = np.empty((tiles, len(weather), len(RECORDED), LANES))
+    record = np.empty((tiles, TIMES, len(RECORDED), LANES))
     totals = np.empty((tiles, len(SUMMED), LANES))
     snaps = np.empty((tiles, len(SNAPSHOTS), POOLS, LANES))
     path = np.empty((tiles, 0, POOLS, LANES))
-    drive(state, to_lanes(constants), weather, np.array(SNAPSHOTS), record, totals, snaps, path)
-    return [from_lanes(values, members) for values in (state, record, totals, snaps)]
+    arrays = (state, place.lay_out(constants), record, totals, snaps, path)
+    forcing = place.lay_out_weather(cells) if place.mixed else cells
+    loop.run(forcing, place.cells, SNAPSHOTS, arrays, threads)
+    return [place.collect(values) for values in (state, record, totals, snaps)]
 
 
-@given(st.integers(1, 70), st.integers(1, 5))
-def test_lanes_round_trip(members, slots):
-    values = np.arange(members * slots, dtype=float).reshape(members, slots)
-    lanes = to_lanes(values)
-    assert lanes.shape == (-(-members // LANES), slots, LANES)
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 5))
+def test_members_come_back_from_their_lanes(each, cells, slots):
+    values = np.arange(cells * each * slots, dtype=float).reshape(cells * each, slots)
+    place = Placement(cells * each, cells)
+    lanes = place.lay_out(values)
+    assert lanes.shape == (place.tiles, slots, LANES)
     assert lanes.flags.c_contiguous
-    np.testing.assert_array_equal(from_lanes(lanes, members), values)
+    np.testing.assert_array_equal(place.collect(lanes), values)
+    assert len(place) == cells * each
+
+
+@given(st.integers(1, 40), st.integers(1, 9))
+def test_every_lane_knows_the_cell_of_its_member(each, cells):
+    place = Placement(cells * each, cells)
+    members = place.lay_out(np.arange(cells * each)[:, None])[:, 0]
+    if place.mixed:
+        of_lane = place.lay_out_weather(np.arange(cells)[:, None, None])[:, 0, 0]
+    else:
+        of_lane = place.cells[:, None]
+    np.testing.assert_array_equal(members // each - of_lane, 0)
+
+
+def test_few_members_of_many_cells_share_tiles_and_many_do_not():
+    assert Placement(10_000, 10_000).tiles == 10_000 // LANES
+    assert Placement(4 * 8, 8).mixed
+    assert Placement(20 * 8, 8).tiles == 16
+    assert not Placement(20 * 8, 8).mixed
+
+
+@pytest.mark.parametrize(("members", "cells"), [(7, 2), (0, 1), (2, 3)])
+def test_members_that_cells_cannot_share_are_refused(members, cells):
+    with pytest.raises(ValueError, match=f"{members} members .* {cells} cells"):
+        Placement(members, cells)
 
 
 @given(st.integers(1, 40))
-def test_padding_repeats_the_last_member(members):
+def test_lanes_left_over_repeat_the_last_member(members):
     values = np.arange(2.0 * members).reshape(members, 2)
-    everyone = from_lanes(to_lanes(values), 10**6)
-    assert len(everyone) % LANES == 0
+    lanes = Placement(members).lay_out(values)
+    everyone = np.moveaxis(lanes, 2, 1).reshape(-1, 2)
     np.testing.assert_array_equal(everyone[members:] - values[-1], 0.0)
 
 
 def test_inner_dimensions_survive():
     values = np.random.default_rng(1).random((3, 5, 2, LANES))
-    back = from_lanes(values, 40)
+    back = Placement(40).collect(values)
     assert back.shape == (40, 5, 2)
     np.testing.assert_array_equal(back[LANES + 4], values[1, :, :, 4])
+
+
+@pytest.mark.parametrize("each", [1, 3, 16, 21])
+def test_cells_have_their_own_weather(each):
+    cells = 7
+    pools, constants, _ = inputs(cells * each)
+    weather = np.random.default_rng(8).uniform(0.1, 2.0, (cells, TIMES, WEATHER))
+    together = run(pools, constants, weather)
+    for cell in range(cells):
+        own = slice(cell * each, (cell + 1) * each)
+        alone = run(pools[own], constants[own], weather[cell])
+        for one, all_of_them in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(all_of_them[own], one)
+
+
+@pytest.mark.parametrize("each", [1, 20])
+@pytest.mark.parametrize("threads", [2, 3, 40])
+def test_number_of_threads_changes_no_bit(each, threads):
+    pools, constants, _ = inputs(9 * each)
+    weather = np.random.default_rng(8).uniform(0.1, 2.0, (9, TIMES, WEATHER))
+    one, many = (run(pools, constants, weather, n) for n in (1, threads))
+    for alone, shared in zip(one, many, strict=True):
+        np.testing.assert_array_equal(shared, alone)
 
 
 def test_results_are_those_of_the_step_alone():
@@ -138,11 +193,13 @@ def test_lanes_do_not_touch_each_other():
         assert np.isnan(with_nan[5]).all()
 
 
-def test_the_inner_loop_is_vector_code():
+@pytest.mark.parametrize("kind", ["alike", "mixed"])
+def test_the_inner_loop_is_vector_code(kind):
     if not any(llvmlite.binding.get_host_cpu_features().get(f) for f in ("avx2", "avx512f")):
         pytest.skip("the processor has no 256-bit registers for float64")
-    run(*inputs(1))
-    assembly = "\n".join(drive.inspect_asm().values())
+    pools, constants, weather = inputs(2)
+    run(pools, constants, weather if kind == "alike" else np.stack([weather, weather]))
+    assembly = "\n".join(getattr(loop, kind).inspect_asm().values())
     products = r"\bv(?:f[n]?m\w+|mul|div){}\b.*%{}"  # the driver itself multiplies no floats
     assert len(re.findall(products.format("pd", "[yz]mm"), assembly)) > 20
     assert not re.findall(products.format("sd", "xmm"), assembly)

@@ -9,7 +9,13 @@ chains, pixels or perturbed copies alike; a tile is ``LANES`` of them.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from llvmlite import ir
@@ -17,9 +23,11 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from concerto.models.kernels import elementary
 from concerto.models.kernels.caching import compile_closure
 from concerto.models.kernels.elementary import FASTMATH, OPERATIONS
 from concerto.models.kernels.formula import Formula
+from concerto.models.kernels.stages import linearise
 
 LANES = 16
 """Trajectories in one tile: two to four vector registers of float64, on today's processors."""
@@ -70,7 +78,13 @@ def _sizes(vectors: Sequence) -> list[int]:
     return [vector.numel() for vector in vectors]
 
 
-def forward_driver(step: Formula, key: str | None) -> Callable:
+@njit(forceinline=True)
+def _copy(target, to, source, start, count):
+    for i in range(count):
+        target[to + i] = source[start + i]
+
+
+def forward_driver(step: Formula, key: str | None, mixed: bool = False) -> Callable:
     """Compile the time loop of a model over tiles of ``LANES`` trajectories.
 
     Parameters
@@ -80,68 +94,155 @@ def forward_driver(step: Formula, key: str | None) -> Callable:
     key
         Names the step, with a digest of its source: what its machine code is kept under.
         None keeps nothing.
+    mixed
+        Whether the lanes of a tile are in different cells, each with weather of its own.
 
     Returns
     -------
     Callable
-        ``drive(pools, constants, weather, snapshots, record, totals, snaps, path)`` with
+        ``drive(weather, cells, snapshots, pools, constants, record, totals, snaps, path)`` with
 
-        - ``pools`` (tile, pool, lane): initial pools, overwritten by the final ones;
-        - ``constants`` (tile, constant, lane); ``weather`` (time, n_weather), shared by all lanes;
-        - ``record`` (tile, time, recorded, lane) and ``totals`` (tile, summed, lane);
+        - ``weather`` (cell, time, n_weather), of which ``cells`` (tile,) says each tile's cell; if
+          ``mixed``, (tile, time, n_weather, lane), and ``cells`` the number of each tile;
         - ``snapshots`` (n_snapshots,) increasing step numbers before which the pools are copied
           to ``snaps`` (tile, n_snapshots, pool, lane);
+        - ``pools`` (tile, pool, lane): initial pools, overwritten by the final ones;
+        - ``constants`` (tile, constant, lane);
+        - ``record`` (tile, time, recorded, lane) and ``totals`` (tile, summed, lane);
         - ``path`` (tile, time, pool, lane): the pools before each step, for the adjoint; not
           written where its second dimension is 0.
     """
     kernel = _kernel(step)
     n_pools, n_constants, n_weather = _sizes(step.inputs)
     _, n_recorded, n_summed = _sizes(step.outputs)
-    constants_at = n_pools * LANES
-    recorded_at = constants_at + n_constants * LANES
-    summed_at = recorded_at + n_recorded * LANES
-    total_at = summed_at + n_summed * LANES
-    size = total_at + n_summed * LANES
+    in_pools, in_constants, in_weather, in_record, in_sum = (
+        n * LANES for n in (n_pools, n_constants, n_weather if mixed else 0, n_recorded, n_summed)
+    )
+    constants_at = in_pools
+    weather_at = constants_at + in_constants
+    recorded_at = weather_at + in_weather
+    summed_at = recorded_at + in_record
+    total_at = summed_at + in_sum
+    size = total_at + in_sum
 
-    def drive(pools, constants, weather, snapshots, record, totals, snaps, path):
+    def drive(weather, cells, snapshots, pools, constants, record, totals, snaps, path):
         buffer = np.empty(size)
-        forcing = weather.ravel()
+        forcing, times = weather.ravel(), weather.shape[1]
         for tile in range(pools.shape[0]):
-            buffer[:constants_at] = pools[tile].ravel()
-            buffer[constants_at:recorded_at] = constants[tile].ravel()
+            _copy(buffer, 0, pools[tile].ravel(), 0, in_pools)
+            _copy(buffer, constants_at, constants[tile].ravel(), 0, in_constants)
             buffer[total_at:] = 0.0
+            kept, series, way = snaps[tile].ravel(), record[tile].ravel(), path[tile].ravel()
             snapshot = 0
-            for t in range(weather.shape[0]):
+            for t in range(times):
                 if snapshot < snapshots.size and snapshots[snapshot] == t:
-                    snaps[tile, snapshot] = buffer[:constants_at].reshape(n_pools, LANES)
+                    _copy(kept, snapshot * in_pools, buffer, 0, in_pools)
                     snapshot += 1
                 if path.shape[1] > 0:
-                    for j in range(n_pools):
-                        for lane in range(LANES):
-                            path[tile, t, j, lane] = buffer[j * LANES + lane]
-                now = _gather(forcing, t * n_weather, 1, n_weather)
+                    _copy(way, t * in_pools, buffer, 0, in_pools)
+                if mixed:
+                    now = (cells[tile] * times + t) * in_weather
+                    _copy(buffer, weather_at, forcing, now, in_weather)
+                    common = _gather(forcing, 0, 0, n_weather)
+                else:
+                    common = _gather(forcing, (cells[tile] * times + t) * n_weather, 1, n_weather)
                 for lane in range(LANES):
                     new_pools, recorded, summed = kernel(
                         _gather(buffer, lane, LANES, n_pools),
                         _gather(buffer, constants_at + lane, LANES, n_constants),
-                        now,
+                        _gather(buffer, weather_at + lane, LANES, n_weather) if mixed else common,
                     )
                     _scatter(buffer, lane, LANES, new_pools)
                     _scatter(buffer, recorded_at + lane, LANES, recorded)
                     _scatter(buffer, summed_at + lane, LANES, summed)
-                for i in range(n_summed * LANES):
+                for i in range(in_sum):
                     buffer[total_at + i] += buffer[summed_at + i]
-                for j in range(n_recorded):
-                    for lane in range(LANES):
-                        record[tile, t, j, lane] = buffer[recorded_at + j * LANES + lane]
-            pools[tile] = buffer[:constants_at].reshape(n_pools, LANES)
-            totals[tile] = buffer[total_at:].reshape(n_summed, LANES)
+                _copy(series, t * in_record, buffer, recorded_at, in_record)
+            _copy(pools[tile].ravel(), 0, buffer, 0, in_pools)
+            _copy(totals[tile].ravel(), 0, buffer, total_at, in_sum)
 
     return compile_closure(drive, key, nogil=True, fastmath=FASTMATH, error_model="numpy")
 
 
-def adjoint_driver(step: Formula, key: str | None) -> Callable:
+def adjoint_driver(step: Formula, key: str | None, mixed: bool = False) -> Callable:
     """Compile the time loop of the adjoint of a model, backwards from the end.
+
+    Parameters
+    ----------
+    step, key, mixed
+        As in :func:`forward_driver`.
+
+    Returns
+    -------
+    Callable
+        ``drive(weather, cells, snapshots, pools, constants, record, totals, snaps, path)`` with
+        weights where the forward driver has results: the sensitivities of one number to the final
+        ``pools``, to ``record``, ``totals`` and ``snaps``. ``path`` is what the forward driver
+        left. It overwrites ``pools`` with the gradient with respect to the initial pools and
+        ``constants`` with that with respect to the constants.
+    """
+    kernel = _kernel(step.adjoint((0, 1)))
+    n_pools, n_constants, n_weather = _sizes(step.inputs)
+    _, n_recorded, n_summed = _sizes(step.outputs)
+    in_pools, in_constants, in_weather, in_record, in_sum = (
+        n * LANES for n in (n_pools, n_constants, n_weather if mixed else 0, n_recorded, n_summed)
+    )
+    constants_at = in_pools
+    weather_at = constants_at + in_constants
+    weights_at = weather_at + in_weather
+    recorded_at = weights_at + in_pools
+    summed_at = recorded_at + in_record
+    change_at = summed_at + in_sum
+    gradient_at = change_at + in_constants
+    size = gradient_at + in_constants
+
+    def drive(weather, cells, snapshots, pools, constants, record, totals, snaps, path):
+        buffer = np.empty(size)
+        forcing, times = weather.ravel(), weather.shape[1]
+        for tile in range(pools.shape[0]):
+            _copy(buffer, constants_at, constants[tile].ravel(), 0, in_constants)
+            _copy(buffer, weights_at, pools[tile].ravel(), 0, in_pools)
+            _copy(buffer, summed_at, totals[tile].ravel(), 0, in_sum)
+            buffer[gradient_at:] = 0.0
+            kept, series, way = snaps[tile].ravel(), record[tile].ravel(), path[tile].ravel()
+            snapshot = snapshots.size - 1
+            for t in range(times - 1, -1, -1):
+                _copy(buffer, 0, way, t * in_pools, in_pools)
+                _copy(buffer, recorded_at, series, t * in_record, in_record)
+                if mixed:
+                    now = (cells[tile] * times + t) * in_weather
+                    _copy(buffer, weather_at, forcing, now, in_weather)
+                    common = _gather(forcing, 0, 0, n_weather)
+                else:
+                    common = _gather(forcing, (cells[tile] * times + t) * n_weather, 1, n_weather)
+                for lane in range(LANES):
+                    to_pools, to_constants = kernel(
+                        _gather(buffer, lane, LANES, n_pools),
+                        _gather(buffer, constants_at + lane, LANES, n_constants),
+                        _gather(buffer, weather_at + lane, LANES, n_weather) if mixed else common,
+                        _gather(buffer, weights_at + lane, LANES, n_pools),
+                        _gather(buffer, recorded_at + lane, LANES, n_recorded),
+                        _gather(buffer, summed_at + lane, LANES, n_summed),
+                    )
+                    _scatter(buffer, weights_at + lane, LANES, to_pools)
+                    _scatter(buffer, change_at + lane, LANES, to_constants)
+                for i in range(in_constants):
+                    buffer[gradient_at + i] += buffer[change_at + i]
+                if snapshot >= 0 and snapshots[snapshot] == t:
+                    for i in range(in_pools):
+                        buffer[weights_at + i] += kept[snapshot * in_pools + i]
+                    snapshot -= 1
+            _copy(pools[tile].ravel(), 0, buffer, weights_at, in_pools)
+            _copy(constants[tile].ravel(), 0, buffer, gradient_at, in_constants)
+
+    return compile_closure(drive, key, nogil=True, fastmath=FASTMATH, error_model="numpy")
+
+
+def tangent_driver(step: Formula, key: str | None) -> Callable:
+    """Compile the time loop of a model and its derivative along the directions of a tile.
+
+    The run itself and the slopes of its step are computed once for each tile, as single numbers;
+    lanes hold directions.
 
     Parameters
     ----------
@@ -151,73 +252,179 @@ def adjoint_driver(step: Formula, key: str | None) -> Callable:
     Returns
     -------
     Callable
-        ``drive(pools, constants, weather, snapshots, record, totals, snaps, path)`` with weights
-        where the forward driver has results: the sensitivities of one number to the final
-        ``pools``, to ``record``, ``totals`` and ``snaps``. ``path`` is what the forward driver
-        left. It overwrites ``pools`` with the gradient with respect to the initial pools and
-        ``constants`` with that with respect to the constants.
+        ``drive(weather, cells, snapshots, state, fixed, pools, constants, record, totals, snaps)``
+        with ``state`` (tile, pool) and ``fixed`` (tile, constant), the initial pools and the
+        constants of the run; the others as in :func:`forward_driver`, for changes.
     """
-    kernel = _kernel(step.adjoint((0, 1)))
+    base, change = (_kernel(part) for part in linearise(step))
     n_pools, n_constants, n_weather = _sizes(step.inputs)
     _, n_recorded, n_summed = _sizes(step.outputs)
-    constants_at = n_pools * LANES
-    weights_at = constants_at + n_constants * LANES
-    recorded_at = weights_at + n_pools * LANES
-    summed_at = recorded_at + n_recorded * LANES
-    change_at = summed_at + n_summed * LANES
-    gradient_at = change_at + n_constants * LANES
-    size = gradient_at + n_constants * LANES
+    in_pools, in_constants, in_record, in_sum = (
+        n * LANES for n in (n_pools, n_constants, n_recorded, n_summed)
+    )
+    constants_at = in_pools
+    recorded_at = constants_at + in_constants
+    summed_at = recorded_at + in_record
+    total_at = summed_at + in_sum
+    size = total_at + in_sum
 
-    def drive(pools, constants, weather, snapshots, record, totals, snaps, path):
-        buffer = np.empty(size)
-        forcing = weather.ravel()
+    def drive(weather, cells, snapshots, state, fixed, pools, constants, record, totals, snaps):
+        buffer, now_at = np.empty(size), np.empty(n_pools)
+        forcing, times = weather.ravel(), weather.shape[1]
         for tile in range(pools.shape[0]):
-            buffer[constants_at:weights_at] = constants[tile].ravel()
-            buffer[weights_at:recorded_at] = pools[tile].ravel()
-            buffer[summed_at:change_at] = totals[tile].ravel()
-            buffer[gradient_at:] = 0.0
-            snapshot = snapshots.size - 1
-            for t in range(weather.shape[0] - 1, -1, -1):
-                for j in range(n_pools):
-                    for lane in range(LANES):
-                        buffer[j * LANES + lane] = path[tile, t, j, lane]
-                for j in range(n_recorded):
-                    for lane in range(LANES):
-                        buffer[recorded_at + j * LANES + lane] = record[tile, t, j, lane]
-                now = _gather(forcing, t * n_weather, 1, n_weather)
+            now_at[:] = state[tile]
+            known = _gather(fixed.ravel(), tile * n_constants, 1, n_constants)
+            _copy(buffer, 0, pools[tile].ravel(), 0, in_pools)
+            _copy(buffer, constants_at, constants[tile].ravel(), 0, in_constants)
+            buffer[total_at:] = 0.0
+            kept, series = snaps[tile].ravel(), record[tile].ravel()
+            snapshot = 0
+            for t in range(times):
+                if snapshot < snapshots.size and snapshots[snapshot] == t:
+                    _copy(kept, snapshot * in_pools, buffer, 0, in_pools)
+                    snapshot += 1
+                after, slopes = base(
+                    _gather(now_at, 0, 1, n_pools),
+                    known,
+                    _gather(forcing, (cells[tile] * times + t) * n_weather, 1, n_weather),
+                )
+                _scatter(now_at, 0, 1, after)
                 for lane in range(LANES):
-                    to_pools, to_constants = kernel(
+                    new_pools, recorded, summed = change(
                         _gather(buffer, lane, LANES, n_pools),
                         _gather(buffer, constants_at + lane, LANES, n_constants),
-                        now,
-                        _gather(buffer, weights_at + lane, LANES, n_pools),
-                        _gather(buffer, recorded_at + lane, LANES, n_recorded),
-                        _gather(buffer, summed_at + lane, LANES, n_summed),
+                        slopes,
                     )
-                    _scatter(buffer, weights_at + lane, LANES, to_pools)
-                    _scatter(buffer, change_at + lane, LANES, to_constants)
-                for i in range(n_constants * LANES):
-                    buffer[gradient_at + i] += buffer[change_at + i]
-                if snapshot >= 0 and snapshots[snapshot] == t:
-                    for j in range(n_pools):
-                        for lane in range(LANES):
-                            buffer[weights_at + j * LANES + lane] += snaps[tile, snapshot, j, lane]
-                    snapshot -= 1
-            pools[tile] = buffer[weights_at:recorded_at].reshape(n_pools, LANES)
-            constants[tile] = buffer[gradient_at:].reshape(n_constants, LANES)
+                    _scatter(buffer, lane, LANES, new_pools)
+                    _scatter(buffer, recorded_at + lane, LANES, recorded)
+                    _scatter(buffer, summed_at + lane, LANES, summed)
+                for i in range(in_sum):
+                    buffer[total_at + i] += buffer[summed_at + i]
+                _copy(series, t * in_record, buffer, recorded_at, in_record)
+            _copy(pools[tile].ravel(), 0, buffer, 0, in_pools)
+            _copy(totals[tile].ravel(), 0, buffer, total_at, in_sum)
 
     return compile_closure(drive, key, nogil=True, fastmath=FASTMATH, error_model="numpy")
 
 
-def to_lanes(values: np.ndarray) -> np.ndarray:
-    """Lay (member, slot) out as (tile, slot, lane); the last tile repeats the last member."""
-    members, slots = values.shape
-    tiles = -(-members // LANES)
-    padded = np.concatenate([values, np.repeat(values[-1:], tiles * LANES - members, axis=0)])
-    return np.ascontiguousarray(padded.reshape(tiles, LANES, slots).transpose(0, 2, 1))
+class Placement:
+    """Which lane holds which member of a batch.
+
+    Members are in the order of the cells, as many in each. Where there are enough of them, every
+    cell has tiles of its own; otherwise the lanes of a tile are ``mixed``. Lanes left over repeat
+    the member before them.
+
+    Parameters
+    ----------
+    members, cells
+        How many there are.
+    mixed
+        Whether cells with few members may share tiles.
+
+    Raises
+    ------
+    ValueError
+        If the members cannot be shared out evenly among the cells.
+    """
+
+    def __init__(self, members: int, cells: int = 1, *, mixed: bool = True) -> None:
+        each, left = divmod(members, cells)
+        if left or not each:
+            raise ValueError(f"{members} members do not share {cells} cells evenly")
+        self.mixed = mixed and cells > 1 and each < LANES
+        groups = np.arange(members).reshape((1, members) if self.mixed else (cells, each))
+        held = groups.shape[1]
+        room = -(-held // LANES) * LANES
+        self._members = groups[:, np.minimum(np.arange(room), held - 1)].reshape(-1, LANES)
+        self._lanes = (room * np.arange(len(groups))[:, None] + np.arange(held)).ravel()
+        self.cell = np.arange(members) // each
+        """Cell of each member."""
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles there are."""
+        return len(self._members)
+
+    @property
+    def cells(self) -> np.ndarray:
+        """Cell of each tile, or its own number where the lanes are mixed."""
+        return np.arange(self.tiles) if self.mixed else self.cell[self._members[:, 0]]
+
+    def lay_out_weather(self, weather: np.ndarray) -> np.ndarray:
+        """Lay (cell, time, variable) out as (tile, time, variable, lane)."""
+        return np.ascontiguousarray(weather[self.cell[self._members]].transpose(0, 2, 3, 1))
+
+    def lay_out(self, values: np.ndarray) -> np.ndarray:
+        """Lay (member, slot) out as (tile, slot, lane)."""
+        return np.ascontiguousarray(values[self._members].transpose(0, 2, 1))
+
+    def collect(self, values: np.ndarray) -> np.ndarray:
+        """Return (tile, ..., lane) as (member, ...)."""
+        moved = np.moveaxis(values, -1, 1)
+        return moved.reshape(-1, *moved.shape[2:])[self._lanes]
 
 
-def from_lanes(values: np.ndarray, members: int) -> np.ndarray:
-    """Return (tile, ..., lane) as (member, ...), without the padding of the last tile."""
-    moved = np.moveaxis(values, -1, 1)
-    return moved.reshape(-1, *moved.shape[2:])[:members]
+@dataclass(frozen=True)
+class Loop:
+    """A time loop over a step, compiled when it is first run.
+
+    ``build`` is the function of this module that makes the driver of ``step``. The machine code is
+    kept on disk under ``name``, which tells people what it is; None keeps nothing.
+    """
+
+    build: Callable
+    step: Formula
+    name: str | None
+
+    @cached_property
+    def alike(self) -> Callable:
+        """The driver for tiles whose lanes are all in one cell."""
+        return self.build(self.step, self._key("alike"))
+
+    @cached_property
+    def mixed(self) -> Callable:
+        """The driver for tiles whose lanes are in several cells."""
+        return self.build(self.step, self._key("mixed"), mixed=True)
+
+    def _key(self, kind: str) -> str | None:
+        if self.name is None:
+            return None
+        written = self.step.source("step").encode() + Path(elementary.__file__).read_bytes()
+        return f"{self.name}_{kind}_{hashlib.sha256(written).hexdigest()[:12]}"
+
+    def run(
+        self,
+        weather: np.ndarray,
+        cells: np.ndarray,
+        dates: Sequence[int],
+        tiles: Sequence[np.ndarray],
+        threads: int = 1,
+    ) -> None:
+        """Run the loop over all tiles.
+
+        Parameters
+        ----------
+        weather, cells
+            As the driver takes them; with four dimensions, of tiles with mixed lanes.
+        dates
+            Increasing step numbers of the snapshots.
+        tiles
+            What the driver takes besides, tiles first; read and overwritten as is said there.
+        threads
+            Among how many to share the tiles; the results are the same to the last bit.
+        """
+        drive = self.mixed if weather.ndim == 4 else self.alike
+        steps = np.array(dates, dtype=np.int64)
+
+        def work(share: slice) -> None:
+            drive(weather, cells[share], steps, *(array[share] for array in tiles))
+
+        if threads == 1:
+            work(slice(None))
+            return
+        ends = np.linspace(0, len(cells), threads + 1).astype(int).tolist()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, (slice(*pair) for pair in pairwise(ends))))

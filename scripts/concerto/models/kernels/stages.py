@@ -2,7 +2,8 @@
 
 A model is written as one step in terms of parameters and drivers. What depends on parameters alone
 is the same at every step; what depends on drivers alone is the same for every member. Both are
-computed beforehand, and the step that is left sees them as constants and as weather.
+computed beforehand, and the step that is left sees them as constants and as weather. In the same
+way a derivative along many directions sees as weather what the run itself computed.
 """
 
 from __future__ import annotations
@@ -29,23 +30,34 @@ class Stages:
     step: Formula
 
 
+_CHEAP = {ca.OP_ADD, ca.OP_SUB, ca.OP_MUL, ca.OP_NEG, ca.OP_SQ, ca.OP_TWICE}
+
+
 @dataclass(eq=False)
 class _Value:
-    """A symbolic value and the kinds of input that it depends on."""
+    """A symbolic value, the kinds of input that it depends on, and how it was made."""
 
     symbol: ca.SX
     kinds: int
+    operation: int | None = None
+    operands: tuple[_Value, ...] = ()
 
 
 def split(step: Formula) -> Stages:
     """Split a step (pools, parameters, drivers) -> (pools, outputs) into its stages."""
     pools, parameters, drivers = step.inputs
     hoisted: dict[int, list[tuple[_Value, ca.SX]]] = {_PARAMETER: [], _DRIVER: []}
-    reciprocals: dict[int, _Value] = {}
+    reciprocals: dict[_Value, _Value] = {}
+    again: dict[_Value, ca.SX] = {}
 
     def seen_by_step(value: _Value) -> ca.SX:
         if value.kinds not in hoisted:
             return value.symbol
+        if value.kinds == _DRIVER and value.operation in _CHEAP:
+            # cheaper to compute, once for all lanes of a place, than to keep for every step
+            if value not in again:
+                again[value] = _apply(value.operation, [seen_by_step(o) for o in value.operands])
+            return again[value]
         kept = hoisted[value.kinds]
         for known, symbol in kept:
             if known is value:
@@ -62,11 +74,11 @@ def split(step: Formula) -> Stages:
         if operation == ca.OP_DIV and not pure and operands[1].kinds in hoisted:
             # a division in the step is dear, one beforehand is not
             divisor = operands[1]
-            inverse = reciprocals.setdefault(id(divisor), apply(ca.OP_INV, [divisor]))
-            operation, operands = ca.OP_MUL, [operands[0], inverse]
+            if divisor not in reciprocals:
+                reciprocals[divisor] = apply(ca.OP_INV, [divisor])
+            operation, operands = ca.OP_MUL, [operands[0], reciprocals[divisor]]
         symbols = [o.symbol if pure else seen_by_step(o) for o in operands]
-        made = ca.SX.unary if len(symbols) == 1 else ca.SX.binary
-        return _Value(made(operation, *symbols), kinds)
+        return _Value(_apply(operation, symbols), kinds, operation, tuple(operands))
 
     registers: dict[int, _Value] = {}
     results = [[ca.SX()] * output.numel() for output in step.outputs]
@@ -93,3 +105,33 @@ def split(step: Formula) -> Stages:
             tuple(column(part) for part in results),
         ),
     )
+
+
+def _apply(operation: int, symbols: list[ca.SX]) -> ca.SX:
+    made = ca.SX.unary if len(symbols) == 1 else ca.SX.binary
+    return made(operation, *symbols)
+
+
+def linearise(step: Formula) -> tuple[Formula, Formula]:
+    """Split the derivative of a step into what is common to all directions, and the rest.
+
+    Parameters
+    ----------
+    step
+        (pools, constants, weather) -> (pools, reported, ...).
+
+    Returns
+    -------
+    base, change
+        (pools, constants, weather) -> (pools, slopes), of the run itself; and
+        (change of pools, change of constants, slopes) -> changes of the outputs.
+    """
+    tangent = step.tangent((0, 1))
+    *run, pools, constants = tangent.inputs
+    nothing = ca.SX(0, 1)
+    stages = split(
+        Formula((ca.vertcat(pools, constants), nothing, ca.vertcat(*run)), tangent.outputs)
+    )
+    _, _, slopes = stages.step.inputs
+    base = Formula(tuple(run), (step.outputs[0], *stages.weather.outputs))
+    return base, Formula((pools, constants, slopes), stages.step.outputs)
