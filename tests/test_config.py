@@ -123,7 +123,7 @@ BE_VIE = ["sites", "BE-Vie"]
             "demc",
             r"methods\[0\]: unknown name 'demc'; nearest.*demcz",
         ),
-        (["assimilation", "methods"], ["esmda"], "product: unknown name 'demcz'; nearest.*: esmda"),
+        (["assimilation", "methods"], ["esmda"], "product: unknown name 'hmc'; nearest.*: esmda"),
         (["assimilation", "budgets", "esmda"], DELETE, "budgets.esmda: missing; methods names it"),
         (["assimilation", "budgets", "enkf"], {}, "budgets: unknown name 'enkf'; nearest"),
         (["assimilation", "budgets", "esmda", "members"], -5, "found -5; expected more than 0"),

@@ -1,14 +1,17 @@
 """Each constraint on made-up runs: nil where it holds, growing the further it is broken."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from concerto.assimilation import constraints
-from concerto.assimilation.constraints import NAMES, Run
+from concerto.assimilation.constraints import NAMES, Constraints
+from concerto.errors import ConcertoError
 from concerto.models import Trajectories
 from concerto.models.kernels.lanes import Placement
+from synthetic_dalec import model_named
 
 STEPS, STEP, YEARS = 730, 1.0, 2
 TERM = ["run", "return"]  # a constraint is a function of a run alone
@@ -35,7 +38,7 @@ def run(model, values=None, inflow=1.0, means=None, sizes=None, finals=None):
     """A run in steady state of pools of 100 gC m-2 that gain and lose 1 gC m-2 d-1."""
     members = len(HOW_FAR)
     place = Placement(members)
-    needed = constraints.needs(model)
+    needed = constraints_of(model).summed
     totals = {name: np.full(members, 100.0 * STEPS) for name in ("c_leaf", "c_root")}
     for names in model.inflows.values():
         totals |= {name: inflow * np.ones(members) * STEPS / len(names) for name in names}
@@ -58,12 +61,17 @@ def run(model, values=None, inflow=1.0, means=None, sizes=None, finals=None):
         pools=place.lay_out(final),
         path=np.empty((1, 0, len(model.pools), 16)),
     )
-    given = parameters(model, **(values or {}))
-    return Run(model, given, trajectories, STEP, STEPS, mean_temperature=10.0)
+    return parameters(model, **(values or {})), trajectories
 
 
-def columns(name, made):
-    return constraints.residuals([name], made)
+def constraints_of(model, names=NAMES):
+    return Constraints(model, names, STEP, STEPS, mean_temperature=10.0)
+
+
+@pytest.fixture(scope="module")
+def columns(dalec2):
+    each = {name: constraints_of(dalec2, [name]) for name in NAMES}
+    return lambda name, made: each[name].residuals(*made)
 
 
 def test_names_are_those_of_schema_and_default_run():
@@ -85,7 +93,7 @@ def test_names_are_complete():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nil_where_satisfied(dalec2, name):
+def test_nil_where_satisfied(dalec2, columns, name):
     found = columns(name, run(dalec2))
     assert found.shape[0] == len(HOW_FAR)
     assert found.shape[1] > 0
@@ -116,7 +124,7 @@ BROKEN = {  # constraint: what breaks it by a factor HOW_FAR, and the columns th
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_grows_as_it_fails(dalec2, case):
+def test_grows_as_it_fails(dalec2, columns, case):
     name, changes, shown = BROKEN[case]
     found = columns(name, run(dalec2, **changes))
     np.testing.assert_allclose(found[:, shown[0]], np.log(HOW_FAR) / LN, atol=1e-9)
@@ -125,7 +133,7 @@ def test_grows_as_it_fails(dalec2, case):
 
 
 @pytest.mark.parametrize("wanted", [5.0, 0.2])
-def test_shares_of_leaves_and_roots_are_within_a_factor_of_five(dalec2, wanted):
+def test_shares_of_leaves_and_roots_are_within_a_factor_of_five(dalec2, columns, wanted):
     root = 0.3
     # a share x for leaves, half of it by labile carbon, leaves roots 0.3 (1 - x)
     ratio = wanted * HOW_FAR if wanted > 1.0 else wanted / HOW_FAR
@@ -143,7 +151,7 @@ def test_shares_of_leaves_and_roots_are_within_a_factor_of_five(dalec2, wanted):
     np.testing.assert_allclose(found, np.log(HOW_FAR) / LN, atol=1e-9)
 
 
-def test_growth_is_inflow_over_outflow_times_drift(dalec2):
+def test_growth_is_inflow_over_outflow_times_drift(dalec2, columns):
     # sizes stay, but more comes in than goes out: 100 + in - out = final
     final = 100.0 * HOW_FAR
     found = columns("pool_growth", run(dalec2, inflow=10.0, finals=final))
@@ -157,14 +165,14 @@ def test_growth_is_inflow_over_outflow_times_drift(dalec2):
 
 
 @pytest.mark.parametrize("direction", [1.0, -1.0])
-def test_a_transient_is_the_logarithm_of_mean_over_first_size(dalec2, direction):
+def test_a_transient_is_the_logarithm_of_mean_over_first_size(dalec2, columns, direction):
     found = columns("pool_equilibrium", run(dalec2, sizes=100.0 * HOW_FAR**direction))
     expected = np.log((1.0 + HOW_FAR**direction) / 2.0) / LN
     np.testing.assert_allclose(found, np.repeat(expected[:, None], 6, axis=1), atol=1e-12)
     assert (np.diff(np.abs(found[:, 0])) > 0.0).all()
 
 
-def test_pools_are_bounded_by_the_prior_of_their_start(dalec2):
+def test_pools_are_bounded_by_the_prior_of_their_start(dalec2, columns):
     limits = {p.name: p.max for p in dalec2.parameters}
     for k, pool in enumerate(dalec2.pools):
         limit = limits[pool.replace("c_", "initial_")]
@@ -173,19 +181,64 @@ def test_pools_are_bounded_by_the_prior_of_their_start(dalec2):
         assert (columns("pool_bounds", run(dalec2, finals=limit / 2.0))[:, k] == 0.0).all()
 
 
-def test_columns_follow_the_names(dalec2):
+def test_columns_follow_the_names(dalec2, columns):
     made = run(dalec2, sizes=100.0 * HOW_FAR)
     parts = [columns(name, made) for name in NAMES]
-    np.testing.assert_array_equal(constraints.residuals(NAMES, made), np.concatenate(parts, axis=1))
-    chosen = ("pool_bounds", "turnover_order")
+    every = constraints_of(dalec2)
+    np.testing.assert_array_equal(every.residuals(*made), np.concatenate(parts, axis=1))
+    for part, (name, found) in zip(parts, every.named(*made).items(), strict=True):
+        np.testing.assert_array_equal(found, part, err_msg=name)
+    chosen = constraints_of(dalec2, ("pool_bounds", "turnover_order"))
     np.testing.assert_array_equal(
-        constraints.residuals(chosen, made), np.concatenate([parts[7], parts[0]], axis=1)
+        chosen.residuals(*made), np.concatenate([parts[7], parts[0]], axis=1)
     )
 
 
 def test_needed_outputs_are_those_that_fill_pools(dalec2):
-    needed = constraints.needs(dalec2)
+    needed = constraints_of(dalec2).summed
     assert len(set(needed)) == len(needed)
     assert set(needed) <= set(dalec2.outputs)
     for names in dalec2.inflows.values():
         assert set(names) <= set(needed)
+
+
+def test_gradient_is_the_finite_difference(dalec2):
+    """Of a weighted sum of all residuals, where each constraint is broken."""
+    given, runs = run(dalec2, sizes=100.0 * HOW_FAR, finals=30.0 * HOW_FAR, inflow=3.0)
+    given = given * np.exp(np.random.default_rng(1).normal(0.0, 1.0, given.shape))
+    every = constraints_of(dalec2)
+    weights = np.random.default_rng(2).normal(size=every.residuals(given, runs).shape)
+    gradient = every.pull_back(given, runs, weights)
+    place, step = runs.placement, 1e-6
+
+    def value(k, change):
+        parts = [given, *(place.collect(x) for x in (runs.totals, runs.snapshots, runs.pools))]
+        parts[k] = parts[k] * (1.0 + change)
+        lanes = [place.lay_out(part.reshape(len(part), -1)) for part in parts[1:]]
+        moved = dataclasses.replace(
+            runs,
+            totals=lanes[0],
+            snapshots=lanes[1].reshape(runs.snapshots.shape),
+            pools=lanes[2],
+        )
+        return (weights * every.residuals(parts[0], moved)).sum(axis=1), parts[k]
+
+    for k in range(4):
+        (ahead, _), (behind, _), (_, point) = (value(k, h) for h in (step, -step, 0.0))
+        along = (gradient[k] * point).reshape(len(point), -1).sum(axis=1)
+        np.testing.assert_allclose((ahead - behind) / (2.0 * step), along, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["dalec_water", "dalec_cn"])
+def test_pools_of_water_and_nitrogen_are_left_alone(name):
+    model = model_named(name)
+    found = constraints_of(model)
+    assert set(found.summed) <= set(model.outputs)
+
+
+def test_a_constraint_on_what_the_model_has_not(dalec2):
+    other = dataclasses.replace(
+        dalec2, parameters=tuple(p for p in dalec2.parameters if p.name != "leaf_life_span")
+    )
+    with pytest.raises(ConcertoError, match="leaf_wood_order is on leaf_life_span, which dalec2"):
+        constraints_of(other, ["leaf_wood_order"])

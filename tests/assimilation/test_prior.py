@@ -207,3 +207,61 @@ def test_faults_are_named(kind, changes, field, found, expected):
     error = caught.value
     assert (error.file, error.field) == ("config/models/m.yaml", field)
     assert (error.found, error.expected) == (found, expected)
+
+
+class TestSoftSpace:
+    SOFT = np.random.default_rng(12).uniform(-0.2, 1.2, (200, len(PARAMETERS)))
+
+    def test_it_is_unit_space_well_inside(self):
+        unit = np.random.default_rng(13).uniform(0.5, 0.5001, (20, len(PARAMETERS)))
+        np.testing.assert_allclose(PRIOR.to_soft(unit), unit, atol=1e-5)
+
+    def test_there_and_back(self):
+        unit = np.random.default_rng(14).uniform(1e-5, 1.0 - 1e-5, (500, len(PARAMETERS)))
+        np.testing.assert_allclose(PRIOR.from_soft(PRIOR.to_soft(unit)), unit, atol=1e-12)
+
+    def test_it_never_leaves_unit_space(self):
+        unit = PRIOR.from_soft(np.linspace(-30.0, 30.0, 601)[:, None] * np.ones(len(PARAMETERS)))
+        assert ((unit >= 0.0) & (unit <= 1.0)).all()
+
+    def test_ends_move_inside(self):
+        ends = PRIOR.to_soft(np.array([[0.0], [1.0]]) * np.ones(len(PARAMETERS)))
+        assert np.isfinite(ends).all()
+
+    def test_slope(self):
+        h = 1e-6
+        ahead, behind = (PRIOR.from_soft(self.SOFT + s * h) for s in (1.0, -1.0))
+        slopes = ((ahead - behind) / (2.0 * h))[:, ~CIRCULAR]
+        found = PRIOR.log_slope(self.SOFT)
+        np.testing.assert_allclose(found, np.log(slopes).sum(axis=1), rtol=1e-5, atol=1e-5)
+
+    def test_gradient(self):
+        """Of the density, and of a sum of sines of the parameters."""
+
+        def value(soft):
+            parameters = PRIOR.to_parameters(PRIOR.from_soft(soft))
+            density, _ = PRIOR.soft_density(soft, 0.0 * parameters)
+            return density + np.sin(parameters).sum(axis=1)
+
+        parameters = PRIOR.to_parameters(PRIOR.from_soft(self.SOFT))
+        _, gradient = PRIOR.soft_density(self.SOFT, np.cos(parameters))
+        for k in range(len(PARAMETERS)):
+            step = 1e-7 * np.eye(len(PARAMETERS))[k]
+            difference = (value(self.SOFT + step) - value(self.SOFT - step)) / 2e-7
+            size = np.abs(gradient[:, k]).max()
+            np.testing.assert_allclose(difference, gradient[:, k], atol=1e-5 * size)
+
+    @pytest.mark.parametrize("k", np.flatnonzero(~CIRCULAR))
+    def test_density_is_that_of_unit_space(self, k):
+        """Probabilities of intervals are the same in both."""
+        grid = np.linspace(-1.0, 2.0, 60_001)
+        soft = np.full((len(grid), len(PARAMETERS)), 0.5)
+        soft[:, k] = grid
+        density, _ = PRIOR.soft_density(soft, np.zeros_like(soft))
+        below = np.cumsum(np.exp(density - density.max()))
+        unit = np.full((20_001, len(PARAMETERS)), 0.5)
+        unit[:, k] = np.linspace(0.0, 1.0, 20_001)
+        expected = np.cumsum(np.exp(PRIOR.log_density(unit) - density.max()))
+        place = PRIOR.from_soft(soft)[:, k]
+        found = np.interp(unit[:, k], place, below / below[-1])
+        np.testing.assert_allclose(found, expected / expected[-1], atol=1e-3)

@@ -138,3 +138,50 @@ class TestStream:
         message = "gpp: 2 observations have no positive random error, the first at step 1"
         with pytest.raises(ConcertoError, match=message):
             Stream("gpp", np.ones(4), sd)
+
+
+def soft_points(problem, members, seed):
+    unit = np.random.default_rng(seed).uniform(0.02, 0.98, (members, len(problem.model.parameters)))
+    return problem.prior.to_soft(unit)
+
+
+@pytest.mark.parametrize("names", [(), NAMES])
+def test_gradient_is_that_of_the_density(dalec2, names):
+    problem = make_problem(dalec2, names)
+    soft = soft_points(problem, 8, seed=5)
+    density, gradient = problem.log_posterior(soft)
+    unit = problem.prior.from_soft(soft)
+    expected = problem.log_likelihood(problem.prior.to_parameters(unit))
+    expected += problem.prior.log_density(unit) + problem.prior.log_slope(soft)
+    np.testing.assert_allclose(density, expected, rtol=1e-12)
+    direction, h = np.random.default_rng(6).normal(size=soft.shape), 1e-7
+    ahead, behind = (problem.log_posterior(soft + s * h * direction)[0] for s in (1.0, -1.0))
+    along = np.sum(gradient * direction, axis=1)
+    size = np.abs(gradient).max(axis=1)
+    np.testing.assert_array_less(np.abs((ahead - behind) / (2.0 * h) - along), 1e-5 * size)
+
+
+def test_every_component_of_the_gradient(dalec2):
+    problem = make_problem(dalec2, NAMES)
+    soft = soft_points(problem, 1, seed=6)
+    _, gradient = problem.log_posterior(soft)
+    h = 1e-6
+    moved = [problem.log_posterior(soft + s * h * np.eye(soft.size))[0] for s in (1.0, -1.0)]
+    difference = (moved[0] - moved[1]) / (2.0 * h)
+    np.testing.assert_allclose(difference, gradient[0], atol=1e-5 * np.abs(gradient).max())
+
+
+def test_a_failing_run_has_no_density_and_no_gradient(problem):
+    soft = soft_points(problem, 3, seed=7)
+    soft[1] = np.nan
+    density, gradient = problem.log_posterior(soft)
+    assert np.isfinite(density[[0, 2]]).all()
+    assert density[1] == -np.inf
+    assert (gradient[1] == 0.0).all()
+    assert (gradient[0] != 0.0).any()
+
+
+def test_gradients_are_counted_and_are_runs_too(dalec2):
+    problem = make_problem(dalec2)
+    problem.log_posterior(soft_points(problem, 5, seed=8))
+    assert (problem.model_runs, problem.gradients) == (5, 5)

@@ -6,14 +6,18 @@ and observation error as stated, and the posterior's 90 % intervals are held aga
 
 import numpy as np
 import pytest
-from concerto.assimilation.methods import demcz
+from concerto import plugins
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
 from concerto.assimilation.stream_error import StreamError
 from concerto.projection.ensemble import process_ensemble
 from synthetic_dalec import model_named
 
-DRAWS = 20
+DRAWS = {"demcz": 20, "hmc": 8}
+BUDGETS = {
+    "demcz": {"chains": 4, "generations": 40000, "thin": 20},
+    "hmc": {"chains": 16, "warm_up": 250, "draws": 120},
+}
 DAYS = 365
 IDENTIFIABLE = 0.5  # posterior over prior standard deviation, in unit space
 ERRORS = {
@@ -71,14 +75,17 @@ def covered(prior, truth, unit):
 
 
 @pytest.mark.slow
-def test_intervals_hold_the_truth():
+@pytest.mark.parametrize("method", BUDGETS)
+def test_intervals_hold_the_truth(method):
     model = model_named("dalec2")
     prior = Prior(model.parameters)
-    budget = {"chains": 4, "generations": 40000, "thin": 20}
     held = []
-    for seed in range(DRAWS):
+    for seed in range(DRAWS[method]):
         truth, problem = twin(model, prior, seed)
-        posterior = demcz.assimilate(problem, budget, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        posterior = plugins.load("assimilation.methods", method).assimilate(
+            problem, BUDGETS[method], rng
+        )
         held.append(covered(prior, truth, posterior.unit))
-    assert sum(map(len, held)) >= 3 * DRAWS, "too few identifiable parameters to judge"
+    assert sum(map(len, held)) >= 3 * DRAWS[method], "too few identifiable parameters to judge"
     assert np.concatenate(held).mean() >= 0.8

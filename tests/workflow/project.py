@@ -135,6 +135,7 @@ def _make_small(config: dict[str, Any]) -> None:
     for site in config["sites"].values():
         site.pop("budgets", None)
     config["assimilation"]["budgets"] = {
+        "hmc": {"chains": 4, "warm_up": 25, "draws": 30},
         "demcz": {"chains": 3, "generations": 300, "thin": 10},
         "esmda": {"members": 250, "steps": 4, "most_steps": 8},
     }

@@ -4,7 +4,7 @@ After Bloom & Williams (2015, Biogeosciences 12, 1299, tables 3 and 4), with the
 made smooth: each constraint is a set of residuals that a believable run has near zero, with
 log-density -1/2 residual². An inequality has the residual zero where it holds and grows as the
 logarithm of the ratio by which it fails, in units of ln 1.1. Each is switched on by its name in
-``constraints`` of the configuration.
+``constraints`` of the configuration, and written, as models are, on numbers that may be symbols.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from types import SimpleNamespace
 
+import casadi as ca
 import numpy as np
 
+from concerto.errors import ConcertoError
 from concerto.models import Model, Trajectories
+from concerto.models.kernels.formula import Formula
 
 _TOLERANCE = math.log(1.1)
 _PER_YEAR = 1.0 / 365.25
@@ -27,125 +30,86 @@ _EQUILIBRIUM = math.log(1.1)
 
 @dataclass(frozen=True)
 class Run:
-    """A batch of runs as the constraints see it.
+    """A run as the constraints see it.
 
-    ``step`` in days, ``mean_temperature`` in degC; ``trajectories`` with snapshots of the pools at
-    the same date of successive years, the start first.
+    ``parameters`` by name; ``mean`` of outputs over time; by pool, ``first``, ``typical`` (the mean
+    over the same date of all years) and ``final``; ``filled``, what came into it over the run;
+    ``limits``, the largest that its prior allows at the start. ``mean_temperature`` in degC.
     """
 
-    model: Model
-    parameters: np.ndarray
-    trajectories: Trajectories
-    step: float
-    n_steps: int
+    parameters: SimpleNamespace
+    mean: dict[str, ca.SX]
+    first: dict[str, ca.SX]
+    typical: dict[str, ca.SX]
+    final: dict[str, ca.SX]
+    filled: dict[str, ca.SX]
+    limits: dict[str, float]
     mean_temperature: float
 
-    @cached_property
-    def _means(self) -> np.ndarray:
-        return self.trajectories.placement.collect(self.trajectories.totals) / self.n_steps
-
-    @cached_property
-    def _snapshots(self) -> np.ndarray:
-        return self.trajectories.placement.collect(self.trajectories.snapshots)
-
-    def parameter(self, name: str) -> np.ndarray:
-        """Return (member,) values of a parameter."""
-        return self.parameters[:, self.model.parameter_names.index(name)]
-
-    def mean(self, output: str) -> np.ndarray:
-        """Return (member,) means over time of an output, one of those summed."""
-        return self._means[:, self.trajectories.summed.index(output)]
-
-    @cached_property
-    def final(self) -> np.ndarray:
-        """Return (member, pool) sizes at the end."""
-        return self.trajectories.placement.collect(self.trajectories.pools)
-
-    @cached_property
-    def drift(self) -> np.ndarray:
-        """Return Rs/Rm (member, pool), the mean size of a pool at the same date over its first.
+    def drift(self, pool: str) -> ca.SX:
+        """Return Rs/Rm, the mean size of a pool at the same date over its first.
 
         Bloom & Williams (2015), eq. 12.
         """
-        return self._snapshots.mean(axis=1) / self._snapshots[:, 0]
+        return self.typical[pool] / self.first[pool]
 
-    @cached_property
-    def in_out(self) -> np.ndarray:
-        """Return Rm (member, pool), what fills a pool over what empties it.
+    def in_out(self, pool: str) -> ca.SX:
+        """Return Rm, what fills a pool over what empties it.
 
         Bloom & Williams (2015), eq. 10.
         """
-        fills = _filling(self.model, self.trajectories.summed)
-        inflow = self._means @ fills * (self.n_steps * self.step)
-        return inflow / (inflow - self.final + self._snapshots[:, 0])
+        inflow = self.filled[pool]
+        return inflow / (inflow - self.final[pool] + self.first[pool])
 
 
-@cache
-def _filling(model: Model, summed: tuple[str, ...]) -> np.ndarray:
-    """Return (summed output, pool): 1 where the output fills the pool."""
-    inflows = [model.inflows[pool] for pool in model.pools]
-    return np.array([[float(name in names) for names in inflows] for name in summed])
-
-
-def _exceeds(small: np.ndarray, large: np.ndarray) -> np.ndarray:
-    return np.maximum(0.0, np.log(small / large)) / _TOLERANCE
-
-
-def _apart(a: np.ndarray, b: np.ndarray, within: float) -> np.ndarray:
-    return np.maximum(0.0, np.abs(np.log(a / b)) - within) / _TOLERANCE
-
-
-def turnover_order(run: Run) -> np.ndarray:
+def turnover_order(run: Run) -> list[ca.SX]:
     """Soil carbon decays more slowly than litter is respired, and than litter is decomposed."""
-    soil = run.parameter("soil_respiration")
-    faster = (run.parameter("litter_respiration"), run.parameter("litter_decomposition"))
-    return np.stack([_exceeds(soil, rate) for rate in faster], axis=1)
+    soil = run.parameters.soil_respiration
+    faster = (run.parameters.litter_respiration, run.parameters.litter_decomposition)
+    return [_exceeds(soil, rate) for rate in faster]
 
 
-def leaf_wood_order(run: Run) -> np.ndarray:
+def leaf_wood_order(run: Run) -> list[ca.SX]:
     """Wood lives longer than leaves."""
-    leaf_turnover = _PER_YEAR / run.parameter("leaf_life_span")
-    return _exceeds(run.parameter("wood_turnover"), leaf_turnover)[:, None]
+    leaf_turnover = _PER_YEAR / run.parameters.leaf_life_span
+    return [_exceeds(run.parameters.wood_turnover, leaf_turnover)]
 
 
-def root_som_order(run: Run) -> np.ndarray:
+def root_som_order(run: Run) -> list[ca.SX]:
     """Fine roots turn over faster than soil carbon at the mean temperature."""
-    warmth = np.exp(run.parameter("temperature_sensitivity") * run.mean_temperature)
-    return _exceeds(run.parameter("soil_respiration") * warmth, run.parameter("root_turnover"))[
-        :, None
-    ]
+    warmth = ca.exp(run.parameters.temperature_sensitivity * run.mean_temperature)
+    return [_exceeds(run.parameters.soil_respiration * warmth, run.parameters.root_turnover)]
 
 
-def allocation_balance(run: Run) -> np.ndarray:
+def allocation_balance(run: Run) -> list[ca.SX]:
     """Leaves (with labile carbon) and roots get shares of NPP within a factor of five."""
-    leaf = run.parameter("leaf_allocation")
-    labile = (1.0 - leaf) * run.parameter("labile_allocation")
-    root = (1.0 - leaf - labile) * run.parameter("root_allocation")
-    return _apart(leaf + labile, root, _WITHIN)[:, None]
+    leaf = run.parameters.leaf_allocation
+    labile = (1.0 - leaf) * run.parameters.labile_allocation
+    root = (1.0 - leaf - labile) * run.parameters.root_allocation
+    return [_apart(leaf + labile, root, _WITHIN)]
 
 
-def leaf_root_balance(run: Run) -> np.ndarray:
+def leaf_root_balance(run: Run) -> list[ca.SX]:
     """Mean leaf and root carbon are within a factor of five."""
-    return _apart(run.mean("c_leaf"), run.mean("c_root"), _WITHIN)[:, None]
+    return [_apart(run.mean["c_leaf"], run.mean["c_root"], _WITHIN)]
 
 
-def pool_growth(run: Run) -> np.ndarray:
+def pool_growth(run: Run) -> list[ca.SX]:
     """No pool is filled at twice, or half, the rate that would keep its first size."""
-    return np.log(run.in_out * run.drift) / _GROWTH
+    return [ca.log(run.in_out(pool) * run.drift(pool)) / _GROWTH for pool in run.filled]
 
 
-def pool_equilibrium(run: Run) -> np.ndarray:
+def pool_equilibrium(run: Run) -> list[ca.SX]:
     """The mean size of a pool, at the same date of every year, is near its first: no transient."""
-    return np.log(run.drift) / _EQUILIBRIUM
+    return [ca.log(run.drift(pool)) / _EQUILIBRIUM for pool in run.filled]
 
 
-def pool_bounds(run: Run) -> np.ndarray:
+def pool_bounds(run: Run) -> list[ca.SX]:
     """Pools stay below the largest size that their prior allows at the start."""
-    limits = {p.name.replace("initial_", "c_"): p.max for p in run.model.parameters}
-    return _exceeds(run.final, np.array([limits[pool] for pool in run.model.pools]))
+    return [_exceeds(run.final[pool], limit) for pool, limit in run.limits.items()]
 
 
-CONSTRAINTS: dict[str, Callable[[Run], np.ndarray]] = {
+CONSTRAINTS: dict[str, Callable[[Run], list[ca.SX]]] = {
     term.__name__: term
     for term in (
         turnover_order,
@@ -161,12 +125,130 @@ CONSTRAINTS: dict[str, Callable[[Run], np.ndarray]] = {
 NAMES = tuple(CONSTRAINTS)
 
 
-def needs(model: Model) -> tuple[str, ...]:
+class Constraints:
+    """The constraints switched on, as residuals of runs of a model and their derivative.
+
+    Parameters
+    ----------
+    model
+        The model.
+    names
+        Which constraints, in the order of their residuals.
+    step, n_steps
+        Length (d) and number of the steps of a run.
+    mean_temperature
+        degC.
+
+    Raises
+    ------
+    ConcertoError
+        If a constraint is on a parameter, a pool or an output that the model has not.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        names: Sequence[str],
+        step: float,
+        n_steps: int,
+        mean_temperature: float,
+    ) -> None:
+        self.summed = _needs(model) if names else ()
+        self._steps = n_steps
+        counts = (len(model.parameters), len(self.summed), *(3 * [len(model.pools)]))
+        symbols = tuple(ca.SX.sym("x", count) for count in counts)
+        p, totals, first, typical, final = (
+            dict(zip(keys, ca.vertsplit(vector) if keys else (), strict=True))
+            for keys, vector in zip(
+                (model.parameter_names, self.summed, *(3 * [model.pools])), symbols, strict=True
+            )
+        )
+        run = Run(
+            parameters=SimpleNamespace(**p),
+            mean={name: total / n_steps for name, total in totals.items()},
+            first=first,
+            typical=typical,
+            final=final,
+            filled={
+                pool: step * sum(totals[name] for name in fluxes)
+                for pool, fluxes in (model.inflows.items() if names else ())
+            },
+            limits={
+                name.replace("initial_", "c_"): parameter.max
+                for name, parameter in zip(model.parameter_names, model.parameters, strict=True)
+                if name.replace("initial_", "c_") in model.pools
+            },
+            mean_temperature=mean_temperature,
+        )
+        self._parts = {name: _written(name, run, model) for name in names}
+        residuals = [term for part in self._parts.values() for term in part]
+        self._formula = Formula(symbols, (ca.vertcat(ca.SX(0, 1), *residuals),))
+        self._gradient = self._formula.adjoint(range(len(symbols)))
+
+    def residuals(self, parameters: np.ndarray, runs: Trajectories) -> np.ndarray:
+        """Return (member, residual) of runs with the outputs ``summed`` and yearly snapshots."""
+        return self._formula.evaluate(parameters, *self._seen(runs))[0]
+
+    def named(self, parameters: np.ndarray, runs: Trajectories) -> dict[str, np.ndarray]:
+        """Return the columns of :meth:`residuals` by the name of their constraint."""
+        ends = np.cumsum([len(part) for part in self._parts.values()])
+        columns = np.split(self.residuals(parameters, runs), ends[:-1], axis=1)
+        return dict(zip(self._parts, columns, strict=True)) if self._parts else {}
+
+    def pull_back(
+        self, parameters: np.ndarray, runs: Trajectories, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return the gradient of a weighted sum of residuals.
+
+        Parameters
+        ----------
+        parameters, runs
+            As in :meth:`residuals`.
+        weights
+            (member, residual).
+
+        Returns
+        -------
+        parameters, totals, snapshots, pools
+            With respect to the parameters (member, parameter), and to those fields of ``runs``,
+            (member, ...) each.
+        """
+        to_parameters, to_totals, to_first, to_typical, to_final = self._gradient.evaluate(
+            parameters, *self._seen(runs), weights
+        )
+        dates = len(runs.dates)
+        to_snapshots = np.repeat(to_typical[:, None] / dates, dates, axis=1)
+        to_snapshots[:, 0] += to_first
+        return to_parameters, to_totals, to_snapshots, to_final
+
+    def _seen(self, runs: Trajectories) -> tuple[np.ndarray, ...]:
+        totals, snapshots, final = (
+            runs.placement.collect(part) for part in (runs.totals, runs.snapshots, runs.pools)
+        )
+        return totals, snapshots[:, 0], snapshots.mean(axis=1), final
+
+
+def _written(name: str, run: Run, model: Model) -> list[ca.SX]:
+    try:
+        return CONSTRAINTS[name](run)
+    except (AttributeError, KeyError) as error:
+        lacking = error.name if isinstance(error, AttributeError) else error.args[0]
+        raise ConcertoError(
+            f"constraints: {name} is on {lacking}, which {model.name} has not; "
+            "expected it to be left out of `constraints`"
+        ) from error
+
+
+def _needs(model: Model) -> tuple[str, ...]:
     """Return the outputs that have to be summed for the constraints."""
     inflows = [name for names in model.inflows.values() for name in names]
-    return tuple(dict.fromkeys([*inflows, "c_leaf", "c_root"]))
+    wanted = dict.fromkeys([*inflows, "c_leaf", "c_root"])
+    return tuple(name for name in wanted if name in model.outputs)
 
 
-def residuals(names: Sequence[str], run: Run) -> np.ndarray:
-    """Return (member, residual) of the constraints switched on."""
-    return np.concatenate([CONSTRAINTS[name](run) for name in names], axis=1)
+def _exceeds(small: ca.SX, large: ca.SX) -> ca.SX:
+    return ca.fmax(0.0, ca.log(small / large)) / _TOLERANCE
+
+
+def _apart(a: ca.SX, b: ca.SX, within: float) -> ca.SX:
+    return ca.fmax(0.0, ca.fabs(ca.log(a / b)) - within) / _TOLERANCE

@@ -1,8 +1,12 @@
-"""Priors, and the two spaces in which methods work.
+"""Priors, and the three spaces in which methods work.
 
 ``unit``: each parameter between 0 and 1, linear in the parameter or, for logarithmic priors, in the
 logarithm of its distance from its ``origin``, mostly 0; a day of the year is a fraction of the
 circle. Products that the data determine are straight ridges here, which suits samplers.
+
+``soft``: unit space with soft ends, which suits samplers that follow the gradient. It is unbounded;
+inside it is unit space itself, so that straight ridges stay straight, and an end is approached
+exponentially. A fraction of the circle may run on past 1.
 
 ``z``: unbounded, with a standard normal prior, which suits methods that add and average members. A
 bounded parameter sits at the normal probability of its ``z``; a day of the year is the direction of
@@ -15,11 +19,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, ndtr, ndtri
 
 from concerto.errors import InputError
 from concerto.models import Parameter
 
+_SOFTNESS = 0.05  # of the range: how far from its ends the soft space bends
+_EDGE = 1e-6  # of the range: what lies closer to an end is taken to lie there
 KINDS = ("uniform", "log-uniform", "log-normal", "circular")
 
 
@@ -95,6 +101,54 @@ class Prior:
         # the prior is a density of ln x, and unit space is linear in ln(x - origin)
         stretch = np.log1p(-self._origin / positive)
         return np.where(inside, np.sum(stretch - 0.5 * normal * normal, axis=1), -np.inf)
+
+    def from_soft(self, soft: np.ndarray) -> np.ndarray:
+        """Return the point in unit space of one in soft space, both (member, parameter)."""
+        inside = np.logaddexp(0.0, soft / _SOFTNESS) - np.logaddexp(0.0, (soft - 1.0) / _SOFTNESS)
+        return np.where(self.circular, soft % 1.0, np.minimum(1.0, _SOFTNESS * inside))
+
+    def to_soft(self, unit: np.ndarray) -> np.ndarray:
+        """Return the point in soft space of one in unit space; the ends themselves move inside."""
+        inside = np.clip(unit, _EDGE, 1.0 - _EDGE)
+        up, down = np.expm1(inside / _SOFTNESS), -np.expm1((inside - 1.0) / _SOFTNESS)
+        return np.where(self.circular, unit, _SOFTNESS * (np.log(up) - np.log(down)))
+
+    def log_slope(self, soft: np.ndarray) -> np.ndarray:
+        """Return (member,) the logarithm of the change of unit space with soft space."""
+        low, high = np.logaddexp(0.0, -soft / _SOFTNESS), np.logaddexp(0.0, (soft - 1) / _SOFTNESS)
+        whole = math.log1p(-math.exp(-1.0 / _SOFTNESS))
+        return np.sum(np.where(self.circular, 0.0, whole - low - high), axis=1)
+
+    def soft_density(self, soft: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log prior density in soft space, and the gradient of it and of what follows.
+
+        Parameters
+        ----------
+        soft
+            (member, parameter).
+        slopes
+            (member, parameter) gradient of something with respect to the parameters.
+
+        Returns
+        -------
+        density, gradient
+            (member,) up to a constant; (member, parameter) with respect to ``soft``, of the sum of
+            the density and the something.
+        """
+        unit = self.from_soft(soft)
+        parameters = self.to_parameters(unit)
+        positive = np.where(self._logarithmic, parameters, 1.0)
+        normal = (np.log(positive) - self._center) / self._spread
+        share = np.where(self._logarithmic, self._origin / positive, 0.0)
+        along = np.where(self._logarithmic, parameters - self._origin, 1.0) * self._width
+        by_unit = slopes * along + np.where(
+            self._logarithmic, self._width * (share - (1.0 - share) * normal / self._spread), 0.0
+        )
+        low, high = expit(soft / _SOFTNESS), expit((soft - 1.0) / _SOFTNESS)
+        slope = np.where(self.circular, 1.0, low * (1.0 - high) * -math.expm1(-1.0 / _SOFTNESS))
+        bend = np.where(self.circular, 0.0, (1.0 - low - high) / _SOFTNESS)
+        density = self.log_density(unit) + self.log_slope(soft)
+        return density, by_unit * slope + bend
 
     def _linear(self, parameters: np.ndarray) -> np.ndarray:
         shifted = np.where(self._logarithmic, parameters - self._origin, 1.0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from concerto.assimilation import constraints
+from concerto.assimilation.constraints import Constraints
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.stream_error import StreamError, Whitener, stream_filter
 from concerto.errors import ConcertoError
@@ -66,13 +66,21 @@ class Problem:
     innovation_correlation: np.ndarray
     constraint_names: Sequence[str]
     model_runs: int = 0
+    gradients: int = 0
     _whitener: Whitener = field(init=False, repr=False)
+    _constraints: Constraints = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for stream in self.streams:
             self.model.check_observable(stream.name)
         self._outputs = tuple(stream.name for stream in self.streams)
-        self._summed = constraints.needs(self.model) if self.constraint_names else ()
+        self._constraints = Constraints(
+            self.model,
+            self.constraint_names,
+            self.forcing.step,
+            len(self.forcing.weather),
+            self.forcing.mean_temperature,
+        )
         filters = [
             stream_filter(
                 self.stream_errors[stream.name],
@@ -99,7 +107,7 @@ class Problem:
         """Return (member, residual): whitened misfits of all streams, then constraints."""
         trajectories = self._simulate(parameters)
         misfits = trajectories.placement.collect(self._whitener.apply(self._misfit(trajectories)))
-        terms = self._constraints(parameters, trajectories, self.constraint_names)
+        terms = self._constraints.residuals(parameters, trajectories)
         return np.concatenate([misfits, terms], axis=1)
 
     def not_finite(self, parameters: np.ndarray) -> list[str]:
@@ -108,26 +116,65 @@ class Problem:
         parts = {
             stream.name: misfit[:, np.isfinite(stream.values)]
             for stream, misfit in zip(self.streams, self._misfit(trajectories), strict=True)
-        } | {
-            name: self._constraints(parameters, trajectories, [name])
-            for name in self.constraint_names
-        }
+        } | self._constraints.named(parameters, trajectories)
         return [name for name, part in parts.items() if not np.isfinite(part).all()]
 
     def log_likelihood(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member,) log-likelihood with constraints, up to a constant; -inf for failures."""
         trajectories = self._simulate(parameters)
-        terms = self._constraints(parameters, trajectories, self.constraint_names)
+        terms = self._constraints.residuals(parameters, trajectories)
         squares = self._whitener.sum_of_squares(self._misfit(trajectories))
         total = trajectories.placement.collect(squares) + np.einsum("mk,mk->m", terms, terms)
         return np.where(np.isfinite(total), -0.5 * total, -np.inf)
 
-    def _simulate(self, parameters: np.ndarray) -> Trajectories:
+    def log_posterior(self, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log posterior density in soft space, and its gradient.
+
+        By the adjoint of the model: the gradient costs a few runs, whatever its size.
+
+        Parameters
+        ----------
+        soft
+            (member, parameter) in the soft space of :class:`~concerto.assimilation.prior.Prior`.
+
+        Returns
+        -------
+        density, gradient
+            (member,) up to a constant, -inf where the model fails; (member, parameter), 0 there.
+        """
+        parameters = self.prior.to_parameters(self.prior.from_soft(soft))
+        likelihood, slopes = self._likelihood_gradient(parameters)
+        density, gradient = self.prior.soft_density(soft, slopes)
+        density = likelihood + density
+        sound = np.isfinite(density) & np.isfinite(gradient).all(axis=1)
+        return np.where(sound, density, -np.inf), np.where(sound[:, None], gradient, 0.0)
+
+    def _likelihood_gradient(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log-likelihood (member,), and its gradient by the parameters."""
+        runs = self._simulate(parameters, keep_path=True)
+        self.gradients += len(parameters)
+        place = runs.placement
+        terms = self._constraints.residuals(parameters, runs)
+        white = self._whitener.apply(self._misfit(runs))
+        squares = place.collect(np.einsum("tnl,tnl->tl", white, white))
+        slopes, *to_runs = self._constraints.pull_back(parameters, runs, -terms)
+        to_totals, to_snapshots, to_pools = (
+            place.lay_out(part.reshape(len(parameters), -1)).reshape(like.shape)
+            for part, like in zip(to_runs, (runs.totals, runs.snapshots, runs.pools), strict=True)
+        )
+        slopes = slopes + self.model.pull_back(
+            parameters, self.forcing.weather, runs,
+            self._whitener.pull_back(white), to_totals, to_snapshots, to_pools,
+        )  # fmt: skip
+        return -0.5 * (squares + np.sum(terms * terms, axis=1)), slopes
+
+    def _simulate(self, parameters: np.ndarray, *, keep_path: bool = False) -> Trajectories:
         self.model_runs += len(parameters)
         dates = (0, *self.forcing.anniversaries)
         return self.model.simulate(
-            parameters, self.forcing.weather, self._outputs, self._summed, dates
-        )
+            parameters, self.forcing.weather, self._outputs, self._constraints.summed, dates,
+            keep_path=keep_path,
+        )  # fmt: skip
 
     def _misfit(self, trajectories: Trajectories) -> np.ndarray:
         """Return observation minus model, (stream, tile, time, lane)."""
@@ -136,19 +183,3 @@ class Problem:
         for k, values in enumerate(self._values):
             np.subtract(values[None, :, None], trajectories.record[:, :, k], out=misfit[k])
         return misfit
-
-    def _constraints(
-        self, parameters: np.ndarray, trajectories: Trajectories, names: Sequence[str]
-    ) -> np.ndarray:
-        if not names:
-            return np.empty((len(parameters), 0))
-        run = constraints.Run(
-            self.model,
-            parameters,
-            trajectories,
-            self.forcing.step,
-            len(self.forcing.weather),
-            self.forcing.mean_temperature,
-        )
-        with np.errstate(all="ignore"):  # a run that fails shows as NaN, which its callers count
-            return constraints.residuals(names, run)

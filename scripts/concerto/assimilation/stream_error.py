@@ -154,6 +154,25 @@ class Whitener:
         white = self.apply(misfit)
         return np.einsum("tnl,tnl->tl", white, white)
 
+    def pull_back(self, white: np.ndarray) -> np.ndarray:
+        """Apply the transpose of whitening.
+
+        Parameters
+        ----------
+        white
+            (tile, observation, LANES) weights of whitened misfits.
+
+        Returns
+        -------
+        numpy.ndarray
+            (tile, time, stream, LANES) weights of misfits, 0 where there is no observation.
+        """
+        tiles, _, lanes = white.shape
+        streams, times = self.valid.shape
+        weights = np.empty((tiles, times, streams, lanes))
+        _pull_back(white, self.valid, *self._parts, weights)
+        return weights
+
 
 def stream_filter(
     error: StreamError, observation_sd: np.ndarray, season: np.ndarray, step: float
@@ -304,6 +323,46 @@ def _whiten(misfit, valid, scale, gain_fast, gain_slow, per_sd, persistence, mix
                     for i in range(at, at + LANES):
                         fast_states[i] *= fast
                         slow_states[i] *= slow
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
+def _pull_back(white, valid, scale, gain_fast, gain_slow, per_sd, persistence, mixing, weights):
+    """Run the transpose of ``_whiten``, backwards in time."""
+    tiles, times, streams, _ = weights.shape
+    to_fast = np.empty(streams * LANES)
+    to_slow = np.empty(streams * LANES)
+    mixed = np.empty(streams * LANES)
+    for tile in range(tiles):
+        to_fast[:] = 0.0
+        to_slow[:] = 0.0
+        n = white.shape[1]
+        for t in range(times - 1, -1, -1):
+            mixed[:] = 0.0
+            for k in range(streams - 1, -1, -1):
+                if valid[k, t]:
+                    n -= 1
+                    for other in range(k + 1):
+                        weight = mixing[t, k, other]
+                        if weight != 0.0:
+                            for lane in range(LANES):
+                                mixed[other * LANES + lane] += weight * white[tile, n, lane]
+            for k in range(streams):
+                fast, slow = persistence[k]
+                at = k * LANES
+                if valid[k, t]:
+                    g_fast, g_slow = fast * gain_fast[k, t], slow * gain_slow[k, t]
+                    s, per = scale[k, t], per_sd[k, t]
+                    for lane in range(LANES):
+                        i = at + lane
+                        weight = mixed[i] * per + g_fast * to_fast[i] + g_slow * to_slow[i]
+                        weights[tile, t, k, lane] = weight
+                        to_fast[i] = fast * to_fast[i] - s * weight
+                        to_slow[i] = slow * to_slow[i] - s * weight
+                else:
+                    for lane in range(LANES):
+                        weights[tile, t, k, lane] = 0.0
+                        to_fast[at + lane] *= fast
+                        to_slow[at + lane] *= slow
 
 
 def _smoother_gains(

@@ -78,6 +78,7 @@ POOLS = {
 QUANTITIES = FLUXES | OTHER_STREAMS | POOLS
 
 PREDICTORS = {
+    "hmc": "HMC",
     "demcz": "DE-MCz",
     "esmda": "ES-MDA",
     "climatology": "day-of-year climatology",

@@ -23,14 +23,15 @@ from matplotlib.figure import Figure
 DPI = 130
 WIDTH = 9.6  # inches: 1250 pixels
 COLOURS = {
-    "demcz": "#0072B2",
+    "hmc": "#0072B2",
+    "demcz": "#56B4E9",
     "esmda": "#CC79A7",
     "climatology": "#E69F00",
     "regression": "#009E73",
     "prior": "#8C8C8C",
 }
-SPARE_COLOURS = ("#56B4E9", "#882255", "#332288")
-MARKERS = {"demcz": "o", "esmda": "s", "climatology": "^", "regression": "D"}
+SPARE_COLOURS = ("#882255", "#332288")
+MARKERS = {"hmc": "o", "demcz": "v", "esmda": "s", "climatology": "^", "regression": "D"}
 ASSIMILATED = "#3D3D3D"
 WITHHELD = "#D55E00"
 OBSERVED = "#1A1A1A"

@@ -151,3 +151,12 @@ def test_derivatives_of_a_formula():
     np.testing.assert_allclose(change, [[1.3 + 2.0 * 0.7, math.exp(0.7)]])
     (gradient,) = formula.adjoint((0,)).evaluate(point, np.array([[3.0, 5.0]]))
     np.testing.assert_allclose(gradient, [[3.0 * 1.3 + 5.0 * math.exp(0.7), 3.0 * 0.7]])
+
+
+def test_an_output_that_is_always_nil_keeps_its_place():
+    formula = Formula((ca.vertcat(X, Y),), (ca.vertcat(X * Y, Y),))
+    (gradient,) = formula.adjoint((0,)).evaluate(np.array([[0.7, 1.3]]), np.array([[0.0, 1.0]]))
+    np.testing.assert_allclose(gradient, [[0.0, 1.0]])
+    alone = Formula((ca.vertcat(X, Y),), (ca.vertcat(2.0 * Y, 1.0),))
+    (gradient,) = alone.adjoint((0,)).evaluate(np.array([[0.7, 1.3]]), np.array([[3.0, 5.0]]))
+    np.testing.assert_allclose(gradient, [[0.0, 6.0]])

@@ -106,6 +106,10 @@ def test_lanes_left_over_repeat_the_last_member(members):
     np.testing.assert_array_equal(everyone[members:] - values[-1], 0.0)
 
 
+def test_nothing_can_be_collected_too():
+    assert Placement(20).collect(np.empty((2, 0, LANES))).shape == (20, 0)
+
+
 def test_inner_dimensions_survive():
     values = np.random.default_rng(1).random((3, 5, 2, LANES))
     back = Placement(40).collect(values)

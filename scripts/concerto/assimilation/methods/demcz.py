@@ -20,10 +20,9 @@ import numpy as np
 from numba import njit
 
 from concerto.assimilation.diagnostics import chain_diagnostics, judge_chains
-from concerto.assimilation.methods import esmda
-from concerto.assimilation.mode import descend
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
+from concerto.assimilation.start import begin
 from concerto.errors import ConcertoError
 
 log = logging.getLogger(__name__)
@@ -32,12 +31,8 @@ SNOOKER_SHARE = 0.1
 JUMP_SHARE = 0.05  # of parallel updates with gamma = 1, which hop between modes
 BLOCK_SHARE = 0.35  # of parallel updates that move a block of correlated parameters
 SHRINKING = (1.0, 0.6, 0.35)  # of the best gamma for a normal posterior, for a curved one
-ARCHIVE_PER_UNKNOWN = 10
-START_INFORMATION = 0.1  # of the observations: errors as if larger by the root of ten
 BURN_IN = 0.25
-DESCENTS_PER_CHAIN = 2
 _AHEAD = 8  # proposals a chain makes at once
-_SCATTER = 0.05  # of the way from a mode to a member of the first ensemble
 _REVISIONS = 20  # times that blocks are revised before the chains count
 _ROUNDING = 1e-5  # standard deviation of the noise that keeps proposals off the archive's lattice
 
@@ -61,7 +56,7 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     if chains < 3:
         raise ConcertoError(f"demcz: found {chains} chains; expected at least 3")
     circular = problem.prior.circular
-    archive, state = _start(problem, chains, rng)
+    archive, state = begin(problem, chains, rng)
     density = _log_density(problem, state)
     history = _History(archive, chains, generations, thin)
     age = np.zeros(chains, dtype=np.int64)
@@ -137,20 +132,6 @@ class _History:
                 self._archive[self._size] = state[chain]
                 self._size += 1
                 self._filled[chain] = k + 1
-
-
-def _start(
-    problem: Problem, chains: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first archive, spread more widely than the posterior, and the chains' states."""
-    prior = problem.prior
-    members = ARCHIVE_PER_UNKNOWN * prior.size
-    budget = {"members": members, "steps": 4, "most_steps": 60}
-    ensemble = esmda.smooth(problem, budget, rng, START_INFORMATION).z
-    modes = descend(problem, ensemble[: DESCENTS_PER_CHAIN * chains])
-    # a step back towards the ensemble, for chains that start at one mode must not start as one
-    starts = modes[:chains] + _SCATTER * (ensemble[-chains:] - modes[:chains])
-    return tuple(prior.to_unit(prior.parameters_of(z)) for z in (ensemble, starts))
 
 
 def _log_density(problem: Problem, unit: np.ndarray) -> np.ndarray:

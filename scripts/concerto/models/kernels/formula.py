@@ -73,6 +73,10 @@ class Formula:
     inputs: tuple[ca.SX, ...]
     outputs: tuple[ca.SX, ...]
 
+    def __post_init__(self) -> None:
+        # CasADi leaves out what is always 0, and would number the rest without it
+        object.__setattr__(self, "outputs", tuple(ca.densify(part) for part in self.outputs))
+
     def instructions(self) -> list[tuple[int, list[int], list[int], float]]:
         """Return (operation, operands, results, constant) in order, as CasADi lists them."""
         function = ca.Function("formula", list(self.inputs), list(self.outputs), {"cse": True})

@@ -364,7 +364,7 @@ class Placement:
     def collect(self, values: np.ndarray) -> np.ndarray:
         """Return (tile, ..., lane) as (member, ...)."""
         moved = np.moveaxis(values, -1, 1)
-        return moved.reshape(-1, *moved.shape[2:])[self._lanes]
+        return moved.reshape(LANES * self.tiles, *moved.shape[2:])[self._lanes]
 
 
 @dataclass(frozen=True)
