@@ -267,3 +267,21 @@ def test_fit_of_independent_misfits_finds_little_memory():
     assert found.sd_slow < 0.15
     white = np.hypot(found.sd_fast, found.observation_factor * 0.5)
     assert white == pytest.approx(0.5, rel=0.1)
+
+
+def test_pull_back_is_the_transpose_of_whitening():
+    """Of two streams with gaps, whose innovations are correlated."""
+    rng = np.random.default_rng(21)
+    sds = [observations(k)[0] for k in (7, 8)]
+    filters = [stream_filter(ERROR, sd, season_of(N), 1.0) for sd in sds]
+    whitener = Whitener(filters, np.array([[1.0, -0.7], [-0.7, 1.0]]))
+    misfits = rng.normal(size=(2, 3, N, LANES))
+    white = whitener.apply(misfits)
+    weights = rng.normal(size=white.shape)
+    back = whitener.pull_back(weights)
+    assert back.shape == (3, N, 2, LANES)
+    one = np.einsum("tnl,tnl->tl", weights, white)
+    other = np.einsum("tnkl,ktnl->tl", back, misfits)
+    np.testing.assert_allclose(other, one, rtol=1e-11)
+    unseen = ~np.isfinite(np.stack(sds))
+    assert (back.transpose(2, 1, 0, 3)[unseen] == 0.0).all()
