@@ -49,6 +49,25 @@ def test_in_kernels(name):
     np.testing.assert_allclose(found, expected(EXPRESSIONS[name]), rtol=1e-13, atol=1e-14)
 
 
+KINKS = {
+    "minimum": (ca.fmin(X, Y), (0.5, 0.5)),
+    "maximum": (ca.fmax(X, Y), (0.5, 0.5)),
+    "absolute": (ca.fabs(X - Y), (0.0, 0.0)),
+    "sign": (ca.sign(X - Y), (0.0, 0.0)),
+    "choice": (ca.if_else(X <= Y, 2.0 * X, 2.0 * Y), (2.0, 0.0)),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_derivative_at_a_kink(name):
+    expression, expected_gradient = KINKS[name]
+    gradient = Formula((ca.vertcat(X, Y),), (expression,)).adjoint((0,))
+    (on_arrays,) = gradient.evaluate(np.ones((3, 2)), np.ones((1, 1)))
+    np.testing.assert_array_equal(on_arrays, 3 * [expected_gradient])
+    kernel = njit(gradient.function("kernel", OPERATIONS))
+    assert kernel((1.0, 1.0), (1.0,))[0] == expected_gradient
+
+
 def test_what_kernels_have_arrays_have_too():
     assert set(OPERATIONS) <= set(ARRAYS)
 

@@ -131,6 +131,18 @@ def sign(x: float) -> float:
 
 
 @njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")
+def less(first: float, second: float) -> bool:
+    """Return whether the first is below the second."""
+    return first < second
+
+
+@njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")
+def at_most(first: float, second: float) -> bool:
+    """Return whether the first is not above the second."""
+    return first <= second
+
+
+@njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")
 def kept(condition, value: float) -> float:
     """Return the value where the condition holds, 0 elsewhere."""
     return value if condition != 0.0 else 0.0
@@ -162,6 +174,8 @@ OPERATIONS = {
     "sign": sign,
     "minimum": minimum,
     "maximum": maximum,
+    "less": less,
+    "at_most": at_most,
     "kept": kept,
     "inverted": inverted,
     "both": both,

@@ -25,8 +25,8 @@ _TEMPLATES = {
     ca.OP_INV: "1.0 / {0}",
     ca.OP_SQ: "{0} * {0}",
     ca.OP_TWICE: "2.0 * {0}",
-    ca.OP_LT: "{0} < {1}",
-    ca.OP_LE: "{0} <= {1}",
+    ca.OP_LT: "less({0}, {1})",
+    ca.OP_LE: "at_most({0}, {1})",
     ca.OP_EXP: "exp({0})",
     ca.OP_LOG: "log({0})",
     ca.OP_SQRT: "sqrt({0})",
@@ -55,6 +55,9 @@ ARRAYS = {
         "minimum", "maximum",
     )
 } | {
+    # numbers, for conditions are counted where a derivative is shared among equal operands
+    "less": lambda first, second: np.less(first, second) * 1,
+    "at_most": lambda first, second: np.less_equal(first, second) * 1,
     "kept": lambda condition, value: np.where(condition, value, 0.0),
     "inverted": np.logical_not,
     "both": np.logical_and,
@@ -152,7 +155,9 @@ class Formula:
         """Return the derivative along a direction.
 
         Its inputs are those of this formula, then changes of the inputs numbered ``wrt``; its
-        outputs are the changes of this formula's outputs.
+        outputs are the changes of this formula's outputs. At a kink it is a subgradient: half of
+        each operand's where those of a minimum or maximum are equal, none where the argument of an
+        absolute value or a sign is 0, and that of the branch taken where a choice is made.
         """
         changes = tuple(_like(self.inputs[k], "d") for k in wrt)
         x = ca.vertcat(*(self.inputs[k] for k in wrt))
