@@ -57,6 +57,7 @@ def assimilate_site(
         "converged": converged,
         "verdict": posterior.verdict,
         "model_runs": problem.model_runs,
+        "gradients": problem.gradients,
         "seed": seed,
     }
     write_ensemble(

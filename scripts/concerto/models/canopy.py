@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from casadi import exp, fmax, sqrt
+from casadi import exp, fmax, log, sqrt
 
 from concerto.models.components import _air as air
 from concerto.models.components import _leaf as leaves
@@ -63,7 +63,9 @@ _MIXED_LAYER = 1000.0  # m (Beljaars 1995)
 _HEATING_SHARE = 0.3  # of shortwave radiation, that warms the air
 _GRAVITY = 9.81  # m s-2
 _HEAT_LAYER, _VAPOUR_LAYER = 0.378, 0.206  # mol m-2 s-1 of a 1 m leaf at 1 m s-1
-_UNDER_CANOPY, _BARE = 0.004, 0.1  # exchange with the soil, in u* (Zeng et al. 2005)
+_LEAF_SHARE = 0.72  # of a leaf's width: its characteristic dimension (Campbell & Norman 1998)
+_UNDER_CANOPY = 0.004  # exchange between soil and air, in u* (Zeng et al. 2005)
+_VON_KARMAN, _VISCOSITY, _SOIL_ROUGHNESS = 0.4, 1.5e-5, 0.01  # 1, m2 s-1, m
 
 
 def start(p):
@@ -186,7 +188,7 @@ def _classes(cover, scene, warmth, now, p):
     decline = exp(0.00963 * p.vcmax25 - 2.43)
     friction = p.friction_ratio * now.wind
     above = now.molar_density * p.friction_ratio * friction / now.lai
-    layer = sqrt(friction / p.leaf_width)
+    layer = sqrt(friction / (_LEAF_SHARE * p.leaf_width))
     heat, vapour = (
         size * layer * above / (size * layer + above) for size in (_HEAT_LAYER, _VAPOUR_LAYER)
     )
@@ -209,10 +211,13 @@ def _soil(temperature, warmth, scene, emitted, now, p):
     """Return the fluxes at the soil surface and its temperature at the end of the step.
 
     The slab keeps what the surface gains. Turbulent fluxes, linear in temperature around that of
-    the start, are those at the end of the step, so that no step is too long for them.
+    the start, are those at the end of the step, so that no step is too long for them. The air
+    below leaves is as in Zeng et al. (2005, J. Climate 18, 1989).
     """
-    air_exchange = _UNDER_CANOPY + (_BARE - _UNDER_CANOPY) * scene.gap
     friction = p.friction_ratio * now.wind
+    reynolds = _SOIL_ROUGHNESS / _VISCOSITY * friction
+    bare = _VON_KARMAN / 0.13 * exp(-0.45 * log(reynolds))
+    air_exchange = _UNDER_CANOPY + (bare - _UNDER_CANOPY) * exp(-now.lai)
     heat = now.molar_density * friction / (1.0 / air_exchange + 1.0 / p.friction_ratio)
     vapour = heat * p.soil_conductance / (heat + p.soil_conductance)
     sensible_slope = leaves.MOLAR_HEAT_CAPACITY * heat

@@ -14,8 +14,9 @@ def observe(o, p, w):
 
     Optical depth is proportional to the water in plants (Jackson & Schmugge 1991, Remote Sens.
     Environ. 36, 203), here a fixed content of leaves and of wood: in leaves by their area (Wigneron
-    et al. 2007, Remote Sens. Environ. 107, 639), in wood by its mass, to which the L band is close
-    to linear (Rodriguez-Fernandez et al. 2018, Biogeosciences 15, 4627). Shorter waves saturate in
-    dense forest and want another operator; so does water stress.
+    et al. 2007, Remote Sens. Environ. 107, 639), in wood by its mass, in which the L band is linear
+    within a class of land cover, with a slope for each (Rodriguez-Fernandez et al. 2018,
+    Biogeosciences 15, 4627). Shorter waves saturate in dense forest and want another operator; so
+    does water stress.
     """
     return p.leaf_opacity * o.lai + p.wood_opacity / KILOGRAM * o.c_wood

@@ -71,7 +71,7 @@ def net_longwave(tasmin, tasmax, shortwave, vapour, clear_sky):
         Lowest and highest temperature of the day.
     shortwave, clear_sky
         Radiation received, and what a cloudless sky would give. The ratio is kept within 0.3 and
-        1, which the equation was fitted to; where there is no sun it is 0.6.
+        1, as in ASCE-EWRI (2005); where there is no sun it is 0.6.
     vapour
         Vapour pressure, Pa.
     """

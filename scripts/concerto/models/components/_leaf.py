@@ -120,7 +120,8 @@ def c4(inside, light, vcmax25, temperature, w, p):
     """Return the same of C4 leaves.
 
     Collatz et al. (1992, Aust. J. Plant Physiol. 19, 519) with the coefficients of Oleson et al.
-    (2013, Technical Note NCAR/TN-503, chapter 8).
+    (2013, Technical Note NCAR/TN-503, chapter 8); respiration is that of C3 leaves at the same
+    capacity, without its inhibition by heat.
     """
     warmed = exp((log(2.0) / 10.0) * (temperature - 25.0))
     inhibited = (1.0 + exp(0.3 * (temperature - 40.0))) * (1.0 + exp(0.2 * (15.0 - temperature)))
@@ -221,7 +222,8 @@ def fluorescence(used, light, temperature, vcmax25):
     """Return sun-induced fluorescence at 755 nm, mW m-2 nm-1 sr-1, as seen from above.
 
     Yield of van der Tol et al. (2014, J. Geophys. Res. Biogeosci. 119, 2312) for plants without
-    stress; from all leaves to a spectrometer as in Lee et al. (2015, Glob. Change Biol. 21, 3469).
+    stress, with the least thermal dissipation of the SCOPE model (0.8738); from all leaves to a
+    spectrometer as in Lee et al. (2015, Glob. Change Biol. 21, 3469).
 
     Parameters
     ----------
@@ -234,7 +236,7 @@ def fluorescence(used, light, temperature, vcmax25):
     raised = exp(2.83 * log(spared))
     adjustable = 2.48 * (1.0 + 0.114) * raised / (0.114 + raised)
     emitting, photochemical = 0.05, 4.0
-    thermal = fmax(0.087, 0.03 * temperature + 0.0773)
+    thermal = fmax(0.8738, 0.0301 * temperature + 0.0773)
     best = photochemical / (emitting + thermal + photochemical)
     closed = emitting / (emitting + thermal + adjustable)
     emitted = light * closed * (1.0 - best * (1.0 - spared))

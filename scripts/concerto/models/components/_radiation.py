@@ -100,9 +100,10 @@ def canopy(lai, sine, clumping):
 def absorb(leaves, beam, diffuse, scattering, soil_reflectance, clumping):
     """Return what sunlit leaves, shaded leaves and soil absorb of one band of the spectrum.
 
-    De Pury & Farquhar (1997), with the reflectance of canopy and soil together of Wang & Leuning
-    (1998, appendix B). That of the canopy under diffuse light is the integral of theirs for a beam
-    over a sky of even brightness. What is not absorbed is reflected.
+    De Pury & Farquhar (1997), with the reflectance of a canopy for a beam of Goudriaan & van Laar
+    (1994, Modelling Potential Crop Growth Processes), its integral over a sky of even brightness
+    for diffuse light, and that of canopy and soil together of Wang & Leuning (1998, appendix B).
+    What is not absorbed is reflected.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """ACM, the aggregated canopy model of photosynthesis.
 
-Williams et al. (1997, Ecol. Appl. 7, 882), eqs 1-7, with the coefficients of Bloom & Williams
-(2015, Biogeosciences 12, 1299) and foliar nitrogen of 1 gN m-2.
+Williams et al. (1997, Ecol. Appl. 7, 882), eqs 1-7, with the coefficients of Fox et al. (2009,
+Agric. For. Meteorol. 149, 1597) that Bloom & Williams (2015, Biogeosciences 12, 1299) use, and
+foliar nitrogen of 1 gN m-2.
 """
 
 from __future__ import annotations
