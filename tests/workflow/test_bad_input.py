@@ -40,7 +40,7 @@ def test_all_faults_of_a_configuration_are_named_at_once(project):
     davos["streams"] = ["nee", "gdp"]
     davos["training"]["period"] = ["2018-12-31", "2013-01-01"]
     config["model"] = "dalec3"
-    config["assimilation"]["methods"] = ["demcz", "esdma"]
+    config["assimilation"]["methods"] = ["hmc", "esdma"]
     (project.root / "mine.yaml").write_text(yaml.safe_dump(config))
     shown = refused(project, "--configfile", "mine.yaml").shown
     for fault in (

@@ -30,17 +30,12 @@ class Stages:
     step: Formula
 
 
-_CHEAP = {ca.OP_ADD, ca.OP_SUB, ca.OP_MUL, ca.OP_NEG, ca.OP_SQ, ca.OP_TWICE}
-
-
 @dataclass(eq=False)
 class _Value:
-    """A symbolic value, the kinds of input that it depends on, and how it was made."""
+    """A symbolic value and the kinds of input that it depends on."""
 
     symbol: ca.SX
     kinds: int
-    operation: int | None = None
-    operands: tuple[_Value, ...] = ()
 
 
 def split(step: Formula) -> Stages:
@@ -48,16 +43,10 @@ def split(step: Formula) -> Stages:
     pools, parameters, drivers = step.inputs
     hoisted: dict[int, list[tuple[_Value, ca.SX]]] = {_PARAMETER: [], _DRIVER: []}
     reciprocals: dict[_Value, _Value] = {}
-    again: dict[_Value, ca.SX] = {}
 
     def seen_by_step(value: _Value) -> ca.SX:
         if value.kinds not in hoisted:
             return value.symbol
-        if value.kinds == _DRIVER and value.operation in _CHEAP:
-            # cheaper to compute, once for all lanes of a place, than to keep for every step
-            if value not in again:
-                again[value] = _apply(value.operation, [seen_by_step(o) for o in value.operands])
-            return again[value]
         kept = hoisted[value.kinds]
         for known, symbol in kept:
             if known is value:
@@ -78,7 +67,8 @@ def split(step: Formula) -> Stages:
                 reciprocals[divisor] = apply(ca.OP_INV, [divisor])
             operation, operands = ca.OP_MUL, [operands[0], reciprocals[divisor]]
         symbols = [o.symbol if pure else seen_by_step(o) for o in operands]
-        return _Value(_apply(operation, symbols), kinds, operation, tuple(operands))
+        made = ca.SX.unary if len(symbols) == 1 else ca.SX.binary
+        return _Value(made(operation, *symbols), kinds)
 
     registers: dict[int, _Value] = {}
     results = [[ca.SX()] * output.numel() for output in step.outputs]
@@ -105,11 +95,6 @@ def split(step: Formula) -> Stages:
             tuple(column(part) for part in results),
         ),
     )
-
-
-def _apply(operation: int, symbols: list[ca.SX]) -> ca.SX:
-    made = ca.SX.unary if len(symbols) == 1 else ca.SX.binary
-    return made(operation, *symbols)
 
 
 def linearise(step: Formula) -> tuple[Formula, Formula]:
