@@ -23,7 +23,6 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from concerto.models.kernels import elementary
 from concerto.models.kernels.caching import compile_closure
 from concerto.models.kernels.elementary import FASTMATH, OPERATIONS
 from concerto.models.kernels.formula import Formula
@@ -392,8 +391,10 @@ class Loop:
     def _key(self, kind: str) -> str | None:
         if self.name is None:
             return None
-        written = self.step.source("step").encode() + Path(elementary.__file__).read_bytes()
-        return f"{self.name}_{kind}_{hashlib.sha256(written).hexdigest()[:12]}"
+        written = hashlib.sha256(self.step.source("step").encode())
+        for file in sorted(Path(__file__).parent.glob("*.py")):  # what derives and compiles it
+            written.update(file.read_bytes())
+        return f"{self.name}_{kind}_{written.hexdigest()[:12]}"
 
     def run(
         self,
