@@ -94,13 +94,8 @@ class Prior:
     def log_density(self, unit: np.ndarray) -> np.ndarray:
         """Return (member,) log prior density in unit space up to a constant; -inf outside."""
         inside = ((unit >= 0.0) & (unit <= 1.0)).all(axis=1)
-        parameters = self.to_parameters(np.clip(unit, 0.0, 1.0))
-        positive = np.where(self._logarithmic, parameters, 1.0)
-        logarithm = np.log(positive)
-        normal = (logarithm - self._center) / self._spread
-        # the prior is a density of ln x, and unit space is linear in ln(x - origin)
-        stretch = np.log1p(-self._origin / positive)
-        return np.where(inside, np.sum(stretch - 0.5 * normal * normal, axis=1), -np.inf)
+        share, normal = self._scores(self.to_parameters(np.clip(unit, 0.0, 1.0)))
+        return np.where(inside, _log_density(share, normal), -np.inf)
 
     def from_soft(self, soft: np.ndarray) -> np.ndarray:
         """Return the point in unit space of one in soft space, both (member, parameter)."""
@@ -135,11 +130,8 @@ class Prior:
             (member,) up to a constant; (member, parameter) with respect to ``soft``, of the sum of
             the density and the something.
         """
-        unit = self.from_soft(soft)
-        parameters = self.to_parameters(unit)
-        positive = np.where(self._logarithmic, parameters, 1.0)
-        normal = (np.log(positive) - self._center) / self._spread
-        share = np.where(self._logarithmic, self._origin / positive, 0.0)
+        parameters = self.to_parameters(self.from_soft(soft))
+        share, normal = self._scores(parameters)
         along = np.where(self._logarithmic, parameters - self._origin, 1.0) * self._width
         by_unit = slopes * along + np.where(
             self._logarithmic, self._width * (share - (1.0 - share) * normal / self._spread), 0.0
@@ -147,12 +139,25 @@ class Prior:
         low, high = expit(soft / _SOFTNESS), expit((soft - 1.0) / _SOFTNESS)
         slope = np.where(self.circular, 1.0, low * (1.0 - high) * -math.expm1(-1.0 / _SOFTNESS))
         bend = np.where(self.circular, 0.0, (1.0 - low - high) / _SOFTNESS)
-        density = self.log_density(unit) + self.log_slope(soft)
+        density = _log_density(share, normal) + self.log_slope(soft)
         return density, by_unit * slope + bend
+
+    def _scores(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what share of each parameter is its origin, and its score in a log-normal prior.
+
+        Both (member, parameter), 0 where a prior has neither.
+        """
+        positive = np.where(self._logarithmic, parameters, 1.0)
+        return self._origin / positive, (np.log(positive) - self._center) / self._spread
 
     def _linear(self, parameters: np.ndarray) -> np.ndarray:
         shifted = np.where(self._logarithmic, parameters - self._origin, 1.0)
         return np.where(self._logarithmic, np.log(shifted), parameters)
+
+
+def _log_density(share: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    # the prior is a density of ln x, and unit space is linear in ln(x - origin)
+    return np.sum(np.log1p(-share) - 0.5 * normal * normal, axis=1)
 
 
 def _quantile(parameter: Parameter, probability: np.ndarray) -> np.ndarray:

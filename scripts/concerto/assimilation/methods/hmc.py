@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -201,11 +201,14 @@ class Pace:
 
 @dataclass
 class Sampled:
-    """What chains left: ``states`` (chain, draw, parameter) and log ``densities`` (chain, draw)."""
+    """What chains left: ``states`` (chain, draw, parameter) and log ``densities`` (chain, draw).
+
+    ``acceptance`` (chain,) is the mean probability of accepting a trajectory.
+    """
 
     states: np.ndarray
     densities: np.ndarray
-    acceptance: np.ndarray = field(repr=False)
+    acceptance: np.ndarray
 
 
 def sample(
