@@ -59,6 +59,7 @@ def assimilate_site(
         "model_runs": problem.model_runs,
         "gradients": problem.gradients,
         "seed": seed,
+        **posterior.diagnostics,
     }
     write_ensemble(
         dataset,

@@ -27,6 +27,9 @@ class Posterior:
         (parameter,) diagnostics; NaN where a method has none.
     history
         Named series of the run's progress, for figures and the log.
+    diagnostics
+        Named numbers that the verdict rests on, beside those of single parameters, such as
+        ``divergences``, ``k_hat`` or ``gradient_norm``; they travel as attributes of the product.
     """
 
     unit: np.ndarray
@@ -38,3 +41,4 @@ class Posterior:
     ess_bulk: np.ndarray
     ess_tail: np.ndarray
     history: dict[str, np.ndarray] = field(default_factory=dict)
+    diagnostics: dict[str, float] = field(default_factory=dict)
