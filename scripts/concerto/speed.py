@@ -93,7 +93,7 @@ def _derivatives(
     every = np.eye(len(model.parameters))[None]
     return {
         "with_path": _shortest(lambda: model.simulate(*one, keep_path=True)) / per,
-        "adjoint": _shortest(lambda: model.pull_back(parameters, weather, runs, **weights)) / per,
+        "adjoint": _shortest(lambda: model.pull_back(weather, runs, **weights)) / per,
         "jacobian": _shortest(
             lambda: model.push_forward(parameters[:1], every, lasting, reported), 10
         )

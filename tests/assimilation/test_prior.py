@@ -240,11 +240,11 @@ class TestSoftSpace:
 
         def value(soft):
             parameters = PRIOR.to_parameters(PRIOR.from_soft(soft))
-            density, _ = PRIOR.soft_density(soft, 0.0 * parameters)
+            density, _ = PRIOR.soft_density(soft, parameters, 0.0 * parameters)
             return density + np.sin(parameters).sum(axis=1)
 
         parameters = PRIOR.to_parameters(PRIOR.from_soft(self.SOFT))
-        _, gradient = PRIOR.soft_density(self.SOFT, np.cos(parameters))
+        _, gradient = PRIOR.soft_density(self.SOFT, parameters, np.cos(parameters))
         for k in range(len(PARAMETERS)):
             step = 1e-7 * np.eye(len(PARAMETERS))[k]
             difference = (value(self.SOFT + step) - value(self.SOFT - step)) / 2e-7
@@ -257,7 +257,8 @@ class TestSoftSpace:
         grid = np.linspace(-1.0, 2.0, 60_001)
         soft = np.full((len(grid), len(PARAMETERS)), 0.5)
         soft[:, k] = grid
-        density, _ = PRIOR.soft_density(soft, np.zeros_like(soft))
+        parameters = PRIOR.to_parameters(PRIOR.from_soft(soft))
+        density, _ = PRIOR.soft_density(soft, parameters, np.zeros_like(soft))
         below = np.cumsum(np.exp(density - density.max()))
         unit = np.full((20_001, len(PARAMETERS)), 0.5)
         unit[:, k] = np.linspace(0.0, 1.0, 20_001)

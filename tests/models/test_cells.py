@@ -48,7 +48,7 @@ def test_number_of_threads_changes_no_bit(model, weather, each):
         shared = {"threads": threads}
         runs = model.simulate(parameters, side_by_side(weather), OUTPUTS, keep_path=True, **shared)
         weights = {field: np.ones_like(getattr(runs, field)) for field in FIELDS}
-        gradient = model.pull_back(parameters, side_by_side(weather), runs, **weights, **shared)
+        gradient = model.pull_back(side_by_side(weather), runs, **weights, **shared)
         changes = model.push_forward(
             parameters, directions, side_by_side(weather), OUTPUTS, **shared
         )
@@ -65,7 +65,7 @@ def test_gradient_and_change_know_the_weather_of_a_cell(model, weather, each):
     runs = model.simulate(parameters, sky, OUTPUTS, keep_path=True)
     weights = {field: np.zeros_like(getattr(runs, field)) for field in FIELDS}
     weights["record"][:] = 1.0
-    gradient = model.pull_back(parameters, sky, runs, **weights)
+    gradient = runs.placement.collect(model.pull_back(sky, runs, **weights))
     changes = model.push_forward(parameters, parameters[:, None], sky, OUTPUTS)
     along = sum(changes.series(name).sum(axis=1) for name in OUTPUTS)
     np.testing.assert_allclose((gradient * parameters).sum(axis=1), along, rtol=1e-9)

@@ -59,9 +59,8 @@ def test_adjoint_is_the_transpose_of_the_tangent(linearised):
         scale = max(scale, np.abs(weight * change).max())
         in_lanes = runs.placement.lay_out(weight)
         weights[field] = in_lanes.reshape(getattr(runs, field).shape)
-    gradient = linearised.model.pull_back(
-        linearised.parameters, linearised.weather, runs, **weights
-    )
+    in_lanes = linearised.model.pull_back(linearised.weather, runs, **weights)
+    gradient = runs.placement.collect(in_lanes)
     along = gradient * directions
     assert np.isfinite(gradient).all()
     size = np.maximum(np.abs(along).max(axis=1), scale)

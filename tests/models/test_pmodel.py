@@ -95,12 +95,8 @@ def test_derivatives_are_those_of_a_proportion(model):
     np.testing.assert_allclose(change.series("gpp"), runs.series("gpp"), rtol=1e-13)
     weights = [np.zeros_like(part) for part in (runs.record, runs.totals)]
     weights[1][:] = 1.0
-    gradient = model.pull_back(
-        parameters, weather, runs, *weights, runs.snapshots, 0.0 * runs.pools
-    )
-    np.testing.assert_allclose(
-        gradient * parameters, runs.placement.collect(runs.totals), rtol=1e-13
-    )
+    gradient = model.pull_back(weather, runs, *weights, runs.snapshots, 0.0 * runs.pools)
+    np.testing.assert_allclose(gradient * runs.parameters, runs.totals, rtol=1e-13)
 
 
 def test_parameter_is_that_of_the_component(model):

@@ -20,6 +20,7 @@ import numpy as np
 from concerto.errors import ConcertoError
 from concerto.models import Model, Trajectories
 from concerto.models.kernels.formula import Formula
+from concerto.models.kernels.lanes import Pointwise
 
 _TOLERANCE = math.log(1.1)
 _PER_YEAR = 1.0 / 365.25
@@ -181,51 +182,54 @@ class Constraints:
             mean_temperature=mean_temperature,
         )
         self._parts = {name: _written(name, run, model) for name in names}
-        residuals = [term for part in self._parts.values() for term in part]
-        self._formula = Formula(symbols, (ca.vertcat(ca.SX(0, 1), *residuals),))
-        self._gradient = self._formula.adjoint(range(len(symbols)))
+        terms = ca.vertcat(ca.SX(0, 1), *(term for part in self._parts.values() for term in part))
+        gradient = ca.gradient(-0.5 * ca.sumsqr(terms), ca.vertcat(*symbols))
+        self._residuals = Pointwise(Formula(symbols, (terms,)), f"constraints_{model.name}")
+        self._slopes = Pointwise(
+            Formula(symbols, (terms, *ca.vertsplit(gradient, _ends(counts)))),
+            f"constraint_slopes_{model.name}",
+        )
 
-    def residuals(self, parameters: np.ndarray, runs: Trajectories) -> np.ndarray:
-        """Return (member, residual) of runs with the outputs ``summed`` and yearly snapshots."""
-        return self._formula.evaluate(parameters, *self._seen(runs))[0]
+    def residuals(self, runs: Trajectories) -> np.ndarray:
+        """Return the residuals of runs with the outputs ``summed`` and yearly snapshots.
 
-    def named(self, parameters: np.ndarray, runs: Trajectories) -> dict[str, np.ndarray]:
-        """Return the columns of :meth:`residuals` by the name of their constraint."""
+        (tile, residual, lane), in the lanes of the runs.
+        """
+        return self._residuals.run(*_seen(runs))[0]
+
+    def named(self, runs: Trajectories) -> dict[str, np.ndarray]:
+        """Return what :meth:`residuals` returns by the name of their constraint."""
         ends = np.cumsum([len(part) for part in self._parts.values()])
-        columns = np.split(self.residuals(parameters, runs), ends[:-1], axis=1)
-        return dict(zip(self._parts, columns, strict=True)) if self._parts else {}
+        parts = np.split(self.residuals(runs), ends[:-1], axis=1)
+        return dict(zip(self._parts, parts, strict=True)) if self._parts else {}
 
-    def pull_back(
-        self, parameters: np.ndarray, runs: Trajectories, weights: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return the gradient of a weighted sum of residuals.
-
-        Parameters
-        ----------
-        parameters, runs
-            As in :meth:`residuals`.
-        weights
-            (member, residual).
+    def slopes(
+        self, runs: Trajectories
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return the residuals, and the gradient of their log-density, -1/2 residual².
 
         Returns
         -------
-        parameters, totals, snapshots, pools
-            With respect to the parameters (member, parameter), and to those fields of ``runs``,
-            (member, ...) each.
+        residuals, parameters, totals, snapshots, pools
+            (tile, residual, lane), and the gradient with respect to those fields of ``runs``, of
+            their shapes.
         """
-        to_parameters, to_totals, to_first, to_typical, to_final = self._gradient.evaluate(
-            parameters, *self._seen(runs), weights
+        terms, to_parameters, to_totals, to_first, to_typical, to_final = self._slopes.run(
+            *_seen(runs)
         )
         dates = len(runs.dates)
         to_snapshots = np.repeat(to_typical[:, None] / dates, dates, axis=1)
         to_snapshots[:, 0] += to_first
-        return to_parameters, to_totals, to_snapshots, to_final
+        return terms, to_parameters, to_totals, to_snapshots, to_final
 
-    def _seen(self, runs: Trajectories) -> tuple[np.ndarray, ...]:
-        totals, snapshots, final = (
-            runs.placement.collect(part) for part in (runs.totals, runs.snapshots, runs.pools)
-        )
-        return totals, snapshots[:, 0], snapshots.mean(axis=1), final
+
+def _seen(runs: Trajectories) -> tuple[np.ndarray, ...]:
+    first, typical = runs.snapshots[:, 0], runs.snapshots.mean(axis=1)
+    return runs.parameters, runs.totals, first, typical, runs.pools
+
+
+def _ends(counts: Sequence[int]) -> list[int]:
+    return [0, *(int(end) for end in np.cumsum(counts))]
 
 
 def _written(name: str, run: Run, model: Model) -> list[ca.SX]:

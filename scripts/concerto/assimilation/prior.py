@@ -114,13 +114,15 @@ class Prior:
         whole = math.log1p(-math.exp(-1.0 / _SOFTNESS))
         return np.sum(np.where(self.circular, 0.0, whole - low - high), axis=1)
 
-    def soft_density(self, soft: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def soft_density(
+        self, soft: np.ndarray, parameters: np.ndarray, slopes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the log prior density in soft space, and the gradient of it and of what follows.
 
         Parameters
         ----------
-        soft
-            (member, parameter).
+        soft, parameters
+            (member, parameter) the same point in soft space and in the parameters' units.
         slopes
             (member, parameter) gradient of something with respect to the parameters.
 
@@ -130,7 +132,6 @@ class Prior:
             (member,) up to a constant; (member, parameter) with respect to ``soft``, of the sum of
             the density and the something.
         """
-        parameters = self.to_parameters(self.from_soft(soft))
         share, normal = self._scores(parameters)
         along = np.where(self._logarithmic, parameters - self._origin, 1.0) * self._width
         by_unit = slopes * along + np.where(

@@ -105,26 +105,22 @@ class Problem:
 
     def residuals(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member, residual): whitened misfits of all streams, then constraints."""
-        trajectories = self._simulate(parameters)
-        misfits = trajectories.placement.collect(self._whitener.apply(self._misfit(trajectories)))
-        terms = self._constraints.residuals(parameters, trajectories)
-        return np.concatenate([misfits, terms], axis=1)
+        runs = self._simulate(parameters)
+        return runs.placement.collect(np.concatenate(self._residuals(runs), axis=1))
 
     def not_finite(self, parameters: np.ndarray) -> list[str]:
         """Return the names of the streams and constraints that some run gives no finite value."""
-        trajectories = self._simulate(parameters)
+        runs = self._simulate(parameters)
         parts = {
             stream.name: misfit[:, np.isfinite(stream.values)]
-            for stream, misfit in zip(self.streams, self._misfit(trajectories), strict=True)
-        } | self._constraints.named(parameters, trajectories)
+            for stream, misfit in zip(self.streams, self._misfit(runs), strict=True)
+        } | self._constraints.named(runs)
         return [name for name, part in parts.items() if not np.isfinite(part).all()]
 
     def log_likelihood(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member,) log-likelihood with constraints, up to a constant; -inf for failures."""
-        trajectories = self._simulate(parameters)
-        terms = self._constraints.residuals(parameters, trajectories)
-        squares = self._whitener.sum_of_squares(self._misfit(trajectories))
-        total = trajectories.placement.collect(squares) + np.einsum("mk,mk->m", terms, terms)
+        runs = self._simulate(parameters)
+        total = runs.placement.collect(_squares(self._residuals(runs)))
         return np.where(np.isfinite(total), -0.5 * total, -np.inf)
 
     def log_posterior(self, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +140,7 @@ class Problem:
         """
         parameters = self.prior.to_parameters(self.prior.from_soft(soft))
         likelihood, slopes = self._likelihood_gradient(parameters)
-        density, gradient = self.prior.soft_density(soft, slopes)
+        density, gradient = self.prior.soft_density(soft, parameters, slopes)
         density = likelihood + density
         sound = np.isfinite(density) & np.isfinite(gradient).all(axis=1)
         return np.where(sound, density, -np.inf), np.where(sound[:, None], gradient, 0.0)
@@ -153,20 +149,17 @@ class Problem:
         """Return the log-likelihood (member,), and its gradient by the parameters."""
         runs = self._simulate(parameters, keep_path=True)
         self.gradients += len(parameters)
-        place = runs.placement
-        terms = self._constraints.residuals(parameters, runs)
         white = self._whitener.apply(self._misfit(runs))
-        squares = place.collect(np.einsum("tnl,tnl->tl", white, white))
-        slopes, *to_runs = self._constraints.pull_back(parameters, runs, -terms)
-        to_totals, to_snapshots, to_pools = (
-            place.lay_out(part.reshape(len(parameters), -1)).reshape(like.shape)
-            for part, like in zip(to_runs, (runs.totals, runs.snapshots, runs.pools), strict=True)
+        terms, to_parameters, *to_runs = self._constraints.slopes(runs)
+        slopes = to_parameters + self.model.pull_back(
+            self.forcing.weather, runs, self._whitener.pull_back(white), *to_runs
         )
-        slopes = slopes + self.model.pull_back(
-            parameters, self.forcing.weather, runs,
-            self._whitener.pull_back(white), to_totals, to_snapshots, to_pools,
-        )  # fmt: skip
-        return -0.5 * (squares + np.sum(terms * terms, axis=1)), slopes
+        collect = runs.placement.collect
+        return -0.5 * collect(_squares((white, terms))), collect(slopes)
+
+    def _residuals(self, runs: Trajectories) -> tuple[np.ndarray, np.ndarray]:
+        """Return whitened misfits and constraints, (tile, residual, lane) each."""
+        return self._whitener.apply(self._misfit(runs)), self._constraints.residuals(runs)
 
     def _simulate(self, parameters: np.ndarray, *, keep_path: bool = False) -> Trajectories:
         self.model_runs += len(parameters)
@@ -183,3 +176,8 @@ class Problem:
         for k, values in enumerate(self._values):
             np.subtract(values[None, :, None], trajectories.record[:, :, k], out=misfit[k])
         return misfit
+
+
+def _squares(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the sum (tile, lane) of the squares of residuals (tile, residual, lane)."""
+    return sum(np.einsum("tnl,tnl->tl", part, part) for part in parts)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import NamedTuple
 
 import casadi as ca
 import numpy as np
@@ -24,6 +25,7 @@ from concerto.models.kernels.lanes import (
     LANES,
     Loop,
     Placement,
+    Pointwise,
     adjoint_driver,
     forward_driver,
     tangent_driver,
@@ -101,7 +103,9 @@ class Trajectories:
     ``record`` (tile, time, output, lane) holds the outputs ``names``; ``totals`` (tile, output,
     lane) the sums over time of the outputs ``summed``; ``snapshots`` (tile, date, pool, lane) the
     pools before the steps ``dates``, and ``pools`` (tile, pool, lane) those at the end. ``path``
-    (tile, time, pool, lane) holds the pools before every step if it was asked for.
+    (tile, time, pool, lane) holds the pools before every step if it was asked for. They were made
+    from ``parameters`` (tile, parameter, lane) and the ``constants`` (tile, constant, lane) of all
+    steps that follow from these.
     """
 
     placement: Placement
@@ -113,6 +117,8 @@ class Trajectories:
     snapshots: np.ndarray
     pools: np.ndarray
     path: np.ndarray
+    parameters: np.ndarray
+    constants: np.ndarray
 
     def series(self, name: str) -> np.ndarray:
         """Return the output ``name`` as (member, time)."""
@@ -285,9 +291,11 @@ class Model:
             Among how many to share the work; the results are the same to the last bit.
         """
         steps = _steps(self, weather.daily, tuple(outputs), tuple(summed))
-        initial, constants = steps.prepare.evaluate(parameters)
+        place = _place(len(parameters), len(weather.values))
+        given = place.lay_out(parameters)
+        start = _Start(given, *steps.begin.run(given))
         batch = _Batch(weather, tuple(outputs), tuple(summed), tuple(snapshots), threads)
-        return batch.run(steps.forward, initial, constants, keep_path=keep_path)
+        return batch.run(steps.forward, place, start, keep_path=keep_path)
 
     def push_forward(
         self,
@@ -317,13 +325,12 @@ class Model:
         steps = _steps(self, weather.daily, tuple(outputs), tuple(summed))
         every = directions.reshape(-1, directions.shape[2])
         start = np.repeat(parameters, directions.shape[1], axis=0)
-        changes = steps.prepare_change.evaluate(start, every)
+        change = _Start(every, *steps.prepare_change.evaluate(start, every))
         batch = _Batch(weather, tuple(outputs), tuple(summed), tuple(snapshots), threads)
-        return batch.run_along(steps.tangent, *steps.prepare.evaluate(parameters), *changes)
+        return batch.run_along(steps.tangent, *steps.prepare.evaluate(parameters), change)
 
     def pull_back(
         self,
-        parameters: np.ndarray,
         weather: Weather,
         runs: Trajectories,
         record: np.ndarray,
@@ -337,7 +344,7 @@ class Model:
 
         Parameters
         ----------
-        parameters, weather, threads
+        weather, threads
             What the runs were made from; among how many threads to share the work.
         runs
             The runs, with their path.
@@ -347,16 +354,14 @@ class Model:
         Returns
         -------
         numpy.ndarray
-            (member, parameter) its gradient with respect to each member's parameters.
+            (tile, parameter, lane) its gradient with respect to the parameters of the runs.
         """
         steps = _steps(self, weather.daily, runs.names, runs.summed)
-        _, constants = steps.prepare.evaluate(parameters)
-        to_pools, to_constants = pools.copy(), runs.placement.lay_out(constants)
+        to_pools, to_constants = pools.copy(), runs.constants.copy()
         tiles = (to_pools, to_constants, record, totals, snapshots, runs.path)
         forcing = weather.for_lanes(runs.placement)
         steps.backward.run(forcing, runs.placement.cells, runs.dates, tiles, threads)
-        weights = (runs.placement.collect(values) for values in (to_pools, to_constants))
-        (gradient,) = steps.prepare_gradient.evaluate(parameters, *weights)
+        (gradient,) = steps.begin_gradient.run(runs.parameters, to_pools, to_constants)
         return gradient
 
     def steady_state(
@@ -383,19 +388,30 @@ class Model:
         initial, constants = steps.prepare.evaluate(parameters)
         members, n = initial.shape
 
+        place = _place(members, len(weather.values))
+        batch = _Batch(weather, self.outputs[:1])
+
         def cycle(pools: np.ndarray) -> np.ndarray:
-            runs = _Batch(weather, self.outputs[:1]).run(steps.forward, pools, constants)
-            return runs.placement.collect(runs.pools)
+            start = _Start(*map(place.lay_out, (parameters, pools, constants)))
+            return place.collect(batch.run(steps.forward, place, start).pools)
 
         def derivative(pools: np.ndarray) -> np.ndarray:
             directions = np.tile(np.eye(n), (members, 1))
-            fixed = np.zeros((len(directions), constants.shape[1]))
-            batch = _Batch(weather, self.outputs[:1])
-            runs = batch.run_along(steps.tangent, pools, constants, directions, fixed)
+            still = (np.zeros((members * n, x.shape[1])) for x in (parameters, constants))
+            change = _Start(next(still), directions, next(still))
+            runs = batch.run_along(steps.tangent, pools, constants, change)
             changes = runs.placement.collect(runs.pools)
             return changes.reshape(members, n, n).transpose(0, 2, 1)
 
         return solve(cycle, derivative, initial, tolerance, most_cycles)
+
+
+class _Start(NamedTuple):
+    """What runs start from; each (tile, slot, lane) or (member, slot)."""
+
+    parameters: np.ndarray
+    pools: np.ndarray
+    constants: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -409,48 +425,44 @@ class _Batch:
     threads: int = 1
 
     def run(
-        self, loop: Loop, pools: np.ndarray, constants: np.ndarray, *, keep_path: bool = False
+        self, loop: Loop, place: Placement, start: _Start, *, keep_path: bool = False
     ) -> Trajectories:
-        """Run forwards from ``pools`` with ``constants``, both (member, slot)."""
-        place = _place(len(pools), len(self.weather.values))
-        runs = self._blank(place, pools, keep_path)
+        """Run forwards from what is laid out in ``start``, whose pools become the final ones."""
+        runs = self._blank(place, start, keep_path)
         tiles = (
-            runs.pools, place.lay_out(constants), runs.record, runs.totals, runs.snapshots,
-            runs.path,
+            runs.pools, runs.constants, runs.record, runs.totals, runs.snapshots, runs.path,
         )  # fmt: skip
         loop.run(self.weather.for_lanes(place), place.cells, self.dates, tiles, self.threads)
         return runs
 
     def run_along(
-        self,
-        loop: Loop,
-        pools: np.ndarray,
-        constants: np.ndarray,
-        pool_changes: np.ndarray,
-        constant_changes: np.ndarray,
+        self, loop: Loop, pools: np.ndarray, constants: np.ndarray, change: _Start
     ) -> Trajectories:
-        """Run forwards with directions, both (member and direction, slot)."""
+        """Run forwards from ``pools`` with ``constants``, both (member, slot), along directions.
+
+        ``change`` (member and direction, slot) holds the directions.
+        """
         members = len(pools)
-        place = _place(len(pool_changes), members, mixed=False)
-        runs = self._blank(place, pool_changes, keep_path=False)
+        place = _place(len(change.pools), members, mixed=False)
+        runs = self._blank(place, _Start(*map(place.lay_out, change)), keep_path=False)
         cells = _place(members, len(self.weather.values)).cell[place.cells]
         tiles = (
-            pools[place.cells], constants[place.cells], runs.pools,
-            place.lay_out(constant_changes), runs.record, runs.totals, runs.snapshots,
+            pools[place.cells], constants[place.cells], runs.pools, runs.constants, runs.record,
+            runs.totals, runs.snapshots,
         )  # fmt: skip
         loop.run(self.weather.values, cells, self.dates, tiles, self.threads)
         return runs
 
-    def _blank(self, place: Placement, pools: np.ndarray, keep_path: bool) -> Trajectories:
+    def _blank(self, place: Placement, start: _Start, keep_path: bool) -> Trajectories:
         """Return room for what runs leave, at their start."""
-        tiles, n_pools, steps = place.tiles, pools.shape[1], len(self.weather)
+        tiles, n_pools, steps = place.tiles, start.pools.shape[1], len(self.weather)
         return Trajectories(
             place, self.outputs, self.summed, self.dates,
             record=np.empty((tiles, steps, len(self.outputs), LANES)),
             totals=np.empty((tiles, len(self.summed), LANES)),
             snapshots=np.empty((tiles, len(self.dates), n_pools, LANES)),
-            pools=place.lay_out(pools),
             path=np.empty((tiles, steps if keep_path else 0, n_pools, LANES)),
+            **start._asdict(),
         )  # fmt: skip
 
 
@@ -467,8 +479,12 @@ class _Steps:
         return self.prepare.tangent((0,))
 
     @cached_property
-    def prepare_gradient(self) -> Formula:
-        return self.prepare.adjoint((0,))
+    def begin(self) -> Pointwise:
+        return Pointwise(self.prepare, f"begin_{self.name}")
+
+    @cached_property
+    def begin_gradient(self) -> Pointwise:
+        return Pointwise(self.prepare.adjoint((0,)), f"begin_gradient_{self.name}")
 
     @cached_property
     def forward(self) -> Loop:

@@ -6,7 +6,7 @@ import llvmlite.binding
 import numpy as np
 import pytest
 from concerto.models.kernels.formula import Formula
-from concerto.models.kernels.lanes import LANES, Loop, Placement, forward_driver
+from concerto.models.kernels.lanes import LANES, Loop, Placement, Pointwise, forward_driver
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,6 +155,19 @@ def test_results_are_those_of_the_step_alone():
         np.testing.assert_allclose(final[member], state, rtol=1e-12)
         np.testing.assert_allclose(record[member], outputs[:, RECORDED], rtol=1e-12)
         np.testing.assert_allclose(totals[member], outputs[:, SUMMED].sum(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("members", [1, 16, 37])
+def test_a_formula_of_every_lane(members):
+    """Also of what only the C library has, and with an output that has nothing in it."""
+    x, y = ca.SX.sym("x", 2), ca.SX.sym("y", 1)
+    outputs = (ca.vertcat(ca.sin(x[0]) * y[0], ca.exp(x[1])), ca.SX(0, 1), ca.cos(y) + 1.0)
+    formula, place = Formula((x, y), outputs), Placement(members)
+    rng = np.random.default_rng(4)
+    given = rng.normal(size=(members, 2)), rng.normal(size=(members, 1))
+    found = Pointwise(formula, "toy").run(*map(place.lay_out, given))
+    for mine, theirs in zip(found, formula.evaluate(*given), strict=True):
+        np.testing.assert_allclose(place.collect(mine), theirs, rtol=1e-14)
 
 
 def test_record_totals_snapshots_and_pools_agree():

@@ -10,6 +10,7 @@ chains, pixels or perturbed copies alike; a tile is ``LANES`` of them.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
+import casadi as ca
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
@@ -30,6 +32,9 @@ from concerto.models.kernels.stages import linearise
 
 LANES = 16
 """Trajectories in one tile: two to four vector registers of float64, on today's processors."""
+
+# Of the C library, a lane at a time: for what is done once in a run, not in its steps.
+_CALLS = {"sin": math.sin, "cos": math.cos}
 
 
 @intrinsic(prefer_literal=True)
@@ -69,7 +74,7 @@ def _data(context, builder, array_type, array):
 
 def _kernel(formula: Formula) -> Callable:
     """Compile a formula as a scalar function that is always inlined."""
-    function = formula.function("kernel", OPERATIONS)
+    function = formula.function("kernel", _CALLS | OPERATIONS)
     return njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")(function)
 
 
@@ -306,6 +311,28 @@ def tangent_driver(step: Formula, key: str | None) -> Callable:
     return compile_closure(drive, key, nogil=True, fastmath=FASTMATH, error_model="numpy")
 
 
+def pointwise_driver(formula: Formula, key: str | None) -> Callable:
+    """Compile a formula of one vector over tiles: ``drive(values, results)``.
+
+    ``formula`` turns ``values`` (tile, input, lane) into ``results`` (tile, output, lane); ``key``
+    as in :func:`forward_driver`.
+    """
+    kernel = _kernel(formula)
+    (n_values,), (n_results,) = _sizes(formula.inputs), _sizes(formula.outputs)
+    in_values, in_results = n_values * LANES, n_results * LANES
+
+    def drive(values, results):
+        buffer = np.empty(in_values + in_results)
+        for tile in range(values.shape[0]):
+            _copy(buffer, 0, values[tile].ravel(), 0, in_values)
+            for lane in range(LANES):
+                (found,) = kernel(_gather(buffer, lane, LANES, n_values))
+                _scatter(buffer, in_values + lane, LANES, found)
+            _copy(results[tile].ravel(), 0, buffer, in_values, in_results)
+
+    return compile_closure(drive, key, nogil=True, fastmath=FASTMATH, error_model="numpy")
+
+
 class Placement:
     """Which lane holds which member of a batch.
 
@@ -366,6 +393,43 @@ class Placement:
         return moved.reshape(LANES * self.tiles, *moved.shape[2:])[self._lanes]
 
 
+def _key(formula: Formula, name: str | None, kind: str = "pointwise") -> str | None:
+    """Return what machine code is kept under: with a digest of all that it follows from."""
+    if name is None:
+        return None
+    written = hashlib.sha256(formula.source("step").encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):  # what derives and compiles it
+        written.update(file.read_bytes())
+    return f"{name}_{kind}_{written.hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, eq=False)
+class Pointwise:
+    """A formula that every lane goes through once, compiled when it is first run.
+
+    The machine code is kept on disk under ``name``, as that of a :class:`Loop`.
+    """
+
+    formula: Formula
+    name: str
+
+    @cached_property
+    def _drive(self) -> Callable:
+        whole = Formula(
+            *((ca.vertcat(*part),) for part in (self.formula.inputs, self.formula.outputs))
+        )
+        return pointwise_driver(whole, _key(whole, self.name))
+
+    def run(self, *inputs: np.ndarray) -> list[np.ndarray]:
+        """Return the formula's outputs of its inputs, all (tile, slot, lane)."""
+        values = np.concatenate(inputs, axis=1)
+        sizes = _sizes(self.formula.outputs)
+        results = np.empty((len(values), sum(sizes), LANES))
+        self._drive(values, results)
+        parts = np.split(results, np.cumsum(sizes[:-1]), axis=1)
+        return [np.ascontiguousarray(part) for part in parts]
+
+
 @dataclass(frozen=True)
 class Loop:
     """A time loop over a step, compiled when it is first run.
@@ -381,20 +445,12 @@ class Loop:
     @cached_property
     def alike(self) -> Callable:
         """The driver for tiles whose lanes are all in one cell."""
-        return self.build(self.step, self._key("alike"))
+        return self.build(self.step, _key(self.step, self.name, "alike"))
 
     @cached_property
     def mixed(self) -> Callable:
         """The driver for tiles whose lanes are in several cells."""
-        return self.build(self.step, self._key("mixed"), mixed=True)
-
-    def _key(self, kind: str) -> str | None:
-        if self.name is None:
-            return None
-        written = hashlib.sha256(self.step.source("step").encode())
-        for file in sorted(Path(__file__).parent.glob("*.py")):  # what derives and compiles it
-            written.update(file.read_bytes())
-        return f"{self.name}_{kind}_{written.hexdigest()[:12]}"
+        return self.build(self.step, _key(self.step, self.name, "mixed"), mixed=True)
 
     def run(
         self,
