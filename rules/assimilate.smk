@@ -23,6 +23,7 @@ rule state_errors:
         site=site_config,
         constraints=config["constraints"],
         budget=config["assimilation"]["budgets"]["esmda"],
+        settings=config["assimilation"].get("errors", {}),
         seed=config["seed"],
     message:
         "State the errors of model and observations of {wildcards.site}"

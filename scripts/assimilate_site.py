@@ -5,13 +5,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from concerto.assimilation.location import ErrorStatement, location_problem, open_location
+from concerto.assimilation.problem import Problem
 from concerto.ensembles import posterior_dataset, write_ensemble
 from concerto.plugins import load
 from concerto.scripting import script_log
 from concerto.seeds import generator
 
 log = logging.getLogger(__name__)
+
+_DRAWS = 256
 
 
 def assimilate_site(
@@ -46,18 +50,19 @@ def assimilate_site(
     location = open_location(model, drivers, observations, site)
     errors = ErrorStatement.from_dict(json.loads(statement.read_text(encoding="utf-8")))
     problem = location_problem(location, errors, constraints)
+    _warn_of_reach(problem, generator(seed, "reach", name))
     rng = generator(seed, "posterior", method, name)
     posterior = load("assimilation.methods", method).assimilate(problem, budget, rng)
     converged = "yes" if posterior.converged else "no"
     log.info("%s, %s: converged: %s; %s", name, method, converged, posterior.verdict)
-    parameters = location.prior.to_parameters(posterior.unit)
-    dataset = posterior_dataset(location.model, posterior, parameters, location.observations)
+    dataset = posterior_dataset(problem.prior, posterior, location.observations)
     dataset.attrs = {
         "method": method,
         "converged": converged,
         "verdict": posterior.verdict,
         "model_runs": problem.model_runs,
         "gradients": problem.gradients,
+        "failed_runs": problem.failures,
         "seed": seed,
         **posterior.diagnostics,
     }
@@ -68,6 +73,18 @@ def assimilate_site(
         source=location.model.name,
         history=f"assimilate_site: {', '.join(site['streams'])} by {method}",
     )
+
+
+def _warn_of_reach(problem: Problem, rng: np.random.Generator) -> None:
+    """Warn of observations that no run with parameters of the prior comes near."""
+    drawn = problem.prior.parameters_of(problem.prior.draw(_DRAWS, rng))
+    for stream, count in problem.out_of_reach(drawn).items():
+        if count:
+            log.warning(
+                "%s: %d observations are farther than four random errors from all that %d runs "
+                "with parameters of the prior show; they are assimilated",
+                stream, count, _DRAWS,
+            )  # fmt: skip
 
 
 if "snakemake" in globals():

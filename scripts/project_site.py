@@ -10,8 +10,9 @@ from concerto.assimilation.location import ErrorStatement, open_location
 from concerto.ensembles import series_dataset, write_ensemble
 from concerto.projection.ensemble import (
     error_ensemble,
-    observation_factors,
+    inflations_of,
     process_ensemble,
+    random_errors,
     with_totals,
 )
 from concerto.scripting import script_log
@@ -46,18 +47,24 @@ def project_site(
     """
     location = open_location(model, drivers, observations, site)
     errors = ErrorStatement.from_dict(json.loads(statement.read_text(encoding="utf-8")))
-    draws = xr.load_dataset(posterior)["parameters"].isel(location=0).to_numpy().astype(float)
+    draws = xr.load_dataset(posterior)["parameters"].isel(location=0)
     rng = generator(seed, "projection", name)
     chosen = np.sort(rng.choice(len(draws), min(members, len(draws)), replace=False))
-    process = process_ensemble(location.model, location.forcing, draws[chosen])
-    misfits = error_ensemble(errors, location.forcing, location.streams, process, rng)
+    parameters = draws.isel(member=chosen)
+    process = process_ensemble(
+        location.model,
+        location.forcing,
+        parameters.sel(parameter=location.model.parameter_names).to_numpy(),
+    )
+    inflations = inflations_of(parameters)
+    misfits = error_ensemble(errors, location.forcing, location.streams, process, inflations, rng)
     series = with_totals(process, misfits)
     dataset = series_dataset(
         location.model,
         series,
         location.streams,
         location.observations,
-        observation_factors(errors, series),
+        random_errors(errors, inflations, series),
     )
     write_ensemble(
         dataset,

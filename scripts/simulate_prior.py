@@ -39,7 +39,7 @@ def simulate_prior(
     parameters = location.prior.parameters_of(draws)
     series = process_ensemble(location.model, location.forcing, parameters)
     dataset = series_dataset(location.model, series, location.streams, location.observations)
-    drawn = parameter_dataset(location.model, parameters, location.observations)
+    drawn = parameter_dataset(location.prior.parameters, parameters, location.observations)
     write_ensemble(
         dataset.merge(drawn),
         output,

@@ -24,6 +24,7 @@ def state_errors(
     *,
     constraints: Sequence[str],
     budget: Mapping,
+    settings: Mapping,
     seed: int,
 ) -> None:
     """Write the stated errors of all streams of a site (JSON).
@@ -38,9 +39,12 @@ def state_errors(
         Where to write.
     constraints, budget
         Constraints switched on; budget of the ensemble smoother that calibrates the model.
+    settings
+        Law of the errors, and whether their size is to be inferred.
     """
     location = open_location(model, drivers, observations, site)
-    statement = estimate(location, constraints, budget, generator(seed, "errors", name))
+    rng = generator(seed, "errors", name)
+    statement = estimate(location, constraints, budget, rng, settings)
     for stream, error in statement.stream_errors.items():
         log.info("%s, %s: %s", name, stream, error)
     write_text(json.dumps(statement.to_dict(), indent=2) + "\n", output)
@@ -57,5 +61,6 @@ if "snakemake" in globals():
             Path(snakemake.output.statement),  # noqa: F821
             constraints=snakemake.params.constraints,  # noqa: F821
             budget=snakemake.params.budget,  # noqa: F821
+            settings=snakemake.params.settings,  # noqa: F821
             seed=snakemake.params.seed,  # noqa: F821
         )

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import xarray as xr
+from concerto.assimilation.distributions import Distribution
 from concerto.assimilation.posterior import Posterior
+from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Stream
 from concerto.cubes import OBSERVATIONS_DAILY, read_cube
 from concerto.ensembles import (
+    RandomError,
     parameter_dataset,
     posterior_dataset,
     series_dataset,
@@ -19,6 +22,7 @@ from synthetic_run import Site, write_site
 MEMBERS, DAYS = 12, 40
 TOWER = Site("XX-Tow", 50.0, 6.0, "2013-01-01", "2013-02-09", None, ("nee", "gpp"))
 MODEL = model_named("dalec2")
+PRIOR = Prior(MODEL.parameters)
 PARAMETERS = draw_parameters(MODEL, MEMBERS, seed=1)
 TEXTS = {"title": "An ensemble", "source": "dalec2", "history": "made by a test"}
 
@@ -48,10 +52,14 @@ def streams():
 
 
 FACTORS = {"nee": 1.2, "gpp": 0.8, "reco": 1.2}
+RANDOM = {
+    name: RandomError(np.full(MEMBERS, factor), Distribution("student_t", 3.5))
+    for name, factor in FACTORS.items()
+}
 
 
 def test_parameters_are_described(observations):
-    ds = parameter_dataset(MODEL, PARAMETERS, observations)
+    ds = parameter_dataset(MODEL.parameters, PARAMETERS, observations)
     assert ds["parameters"].dims == ("member", "location", "parameter")
     np.testing.assert_array_equal(ds["parameters"].isel(location=0), PARAMETERS)
     assert ds["location"].item() == "XX-Tow"
@@ -66,7 +74,7 @@ def test_parameters_are_described(observations):
 def test_posterior_has_its_diagnostics(observations, tmp_path):
     n = len(MODEL.parameters)
     posterior = Posterior(
-        unit=np.zeros((MEMBERS, n)),
+        unit=PRIOR.to_unit(PARAMETERS),
         log_density=-np.arange(MEMBERS, dtype=float),
         chain=np.repeat(np.arange(3, dtype=np.int32), 4),
         converged=True,
@@ -75,7 +83,7 @@ def test_posterior_has_its_diagnostics(observations, tmp_path):
         ess_bulk=np.full(n, 500.0),
         ess_tail=np.full(n, 300.0),
     )
-    ds = posterior_dataset(MODEL, posterior, PARAMETERS, observations)
+    ds = posterior_dataset(PRIOR, posterior, observations)
     ds.attrs = {"method": "demcz", "converged": "yes", "model_runs": 12}
     write_ensemble(ds, tmp_path / "p.nc", **TEXTS)
     back = xr.load_dataset(tmp_path / "p.nc")
@@ -93,7 +101,7 @@ def test_posterior_has_its_diagnostics(observations, tmp_path):
 
 
 def test_series_have_units_and_training_flags(observations, series, streams, tmp_path):
-    ds = series_dataset(MODEL, series, streams, observations, FACTORS)
+    ds = series_dataset(MODEL, series, streams, observations, RANDOM)
     write_ensemble(ds, tmp_path / "s.nc", **TEXTS)
     back = xr.load_dataset(tmp_path / "s.nc")
     for name, values in series.items():
@@ -102,8 +110,10 @@ def test_series_have_units_and_training_flags(observations, series, streams, tmp
     assert back["nee_total"].attrs["units"] == back["nee"].attrs["units"] == "g m-2 d-1"
     assert back["c_wood"].attrs["units"] == "g m-2"
     for name, factor in FACTORS.items():
-        assert back[f"{name}_total"].attrs["observation_factor"] == factor
-        assert "observation_factor" not in back[name].attrs
+        found = back[f"{name}_random_factor"]
+        assert found.dims == ("member",)
+        np.testing.assert_allclose(found, factor, rtol=1e-6)
+        assert (found.attrs["name"], found.attrs["degrees_of_freedom"]) == ("student_t", 3.5)
     assert back.indexes["time"].equals(observations.indexes["time"])
     for stream in streams:
         flags = back[f"{stream.name}_training"]
@@ -115,7 +125,7 @@ def test_series_have_units_and_training_flags(observations, series, streams, tmp
 
 def test_series_and_parameters_fit_in_one_file(observations, series, streams, tmp_path):
     both = series_dataset(MODEL, series, streams, observations).merge(
-        parameter_dataset(MODEL, PARAMETERS, observations)
+        parameter_dataset(MODEL.parameters, PARAMETERS, observations)
     )
     write_ensemble(both, tmp_path / "b.nc", **TEXTS)
     back = xr.load_dataset(tmp_path / "b.nc")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import xarray as xr
 
+from concerto.assimilation.distributions import Distribution
 from concerto.assimilation.posterior import Posterior
+from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Stream
 from concerto.cubes import DAY, Field, Schema, write_cube
 from concerto.domain import STREAMS
-from concerto.models import Model
+from concerto.models import Model, Parameter
 
 _SERIES = ("member", "location", "time")
 _YEAR = 365.25
@@ -23,12 +27,24 @@ _DIAGNOSTICS = {
 }
 
 
-def parameter_dataset(model: Model, parameters: np.ndarray, observations: xr.Dataset) -> xr.Dataset:
+@dataclass(frozen=True)
+class RandomError:
+    """How the random errors of observations differ from their statement.
+
+    ``factor`` (member,) of their standard deviation; ``law`` they follow.
+    """
+
+    factor: np.ndarray
+    law: Distribution
+
+
+def parameter_dataset(
+    described: Sequence[Parameter], parameters: np.ndarray, observations: xr.Dataset
+) -> xr.Dataset:
     """Return ``parameters`` (member, parameter) of a location with their names, units and ranges.
 
     ``parameter_period`` is the length of the circle that a parameter lives on, NaN for others.
     """
-    described = model.parameters
     values = (
         ("member", "location", "parameter"),
         parameters[:, None, :],
@@ -52,16 +68,15 @@ def parameter_dataset(model: Model, parameters: np.ndarray, observations: xr.Dat
     )
 
 
-def posterior_dataset(
-    model: Model, posterior: Posterior, parameters: np.ndarray, observations: xr.Dataset
-) -> xr.Dataset:
-    """Return a posterior, with its ``parameters`` in their units, as the file that holds it."""
+def posterior_dataset(prior: Prior, posterior: Posterior, observations: xr.Dataset) -> xr.Dataset:
+    """Return a posterior, its parameters in their units, as the file that holds it."""
     diagnostics = {
         name: ("parameter", getattr(posterior, name), {"long_name": described})
         for name, described in _DIAGNOSTICS.items()
     }
     density = {"long_name": "logarithm of the posterior density, up to a constant"}
-    return parameter_dataset(model, parameters, observations).assign(
+    parameters = prior.to_parameters(posterior.unit)
+    return parameter_dataset(prior.parameters, parameters, observations).assign(
         log_density=(("member", "location"), posterior.log_density[:, None], density),
         chain=("member", posterior.chain, {"long_name": "number of the Markov chain"}),
         **diagnostics,
@@ -73,20 +88,22 @@ def series_dataset(
     series: Mapping[str, np.ndarray],
     streams: Sequence[Stream],
     observations: xr.Dataset,
-    observation_factors: Mapping[str, float] | None = None,
+    random_errors: Mapping[str, RandomError] = MappingProxyType({}),
 ) -> xr.Dataset:
     """Return ensembles (member, time) of observables and pools, with the training flags.
 
-    ``<stream>_training`` (location, time) is 1 where an observation was assimilated. The attribute
-    ``observation_factor`` of ``<stream>_total`` corrects the stated random errors of observations.
+    ``<stream>_training`` (location, time) is 1 where an observation was assimilated.
+    ``<stream>_random_factor`` (member) corrects the stated random errors of observations; its
+    attributes name their law.
     """
     units = {name: STREAMS[name].units for name in STREAMS} | dict.fromkeys(model.pools, "g m-2")
     variables = {
         name: (_SERIES, values[:, None, :], {"units": units[name.removesuffix("_total")]})
         for name, values in series.items()
     }
-    for name, factor in (observation_factors or {}).items():
-        variables[f"{name}_total"][2]["observation_factor"] = factor
+    for name, error in random_errors.items():
+        described = {"long_name": f"factor of the stated random errors of {name}", "units": "1"}
+        variables[f"{name}_random_factor"] = ("member", error.factor, described | asdict(error.law))
     for stream in streams:
         seen = np.isfinite(stream.values).astype(np.int8)
         variables[f"{stream.name}_training"] = (("location", "time"), seen[None, :])

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from concerto.assimilation.distributions import Distribution
 from concerto.assimilation.location import (
     ErrorStatement,
     forcing,
@@ -288,3 +289,28 @@ def test_errors_of_a_twin_are_found_again(location, dalec2):
     assert np.linalg.eigvalsh(correlation).min() > 0.0
     assert 0.3 < correlation[0, 1] < shared + 0.1  # independent errors of observation dilute it
     assert abs(correlation[0, 2]) < 0.2
+
+
+def test_streams_that_say_the_same_are_refused():
+    alike = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    with pytest.raises(ConcertoError, match="nee, gpp, lai: found a matrix with the eigenvalue"):
+        ErrorStatement(ERRORS, alike)
+
+
+def test_settings_of_errors_are_those_of_all_or_of_one(location):
+    settings = {
+        "distribution": "laplace",
+        "inflation": "inferred",
+        "streams": {
+            "lai": {"distribution": "student_t", "degrees_of_freedom": 5, "inflation": "none"}
+        },
+    }
+    budget = {"members": 250, "steps": 2, "most_steps": 10}
+    statement = state_errors(location, (), budget, np.random.default_rng(5), settings)
+    errors = statement.stream_errors
+    assert (errors["nee"].distribution, errors["nee"].inflated) == ("laplace", True)
+    assert errors["lai"].law == Distribution("student_t", 5.0)
+    assert not errors["lai"].inflated
+    names = [p.name for p in statement.prior(location).parameters]
+    assert names == [*location.model.parameter_names, "inflation_nee", "inflation_gpp"]
+    assert location_problem(location, statement, ()).prior.parameters[-1].name == "inflation_gpp"

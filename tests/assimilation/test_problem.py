@@ -3,8 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 from concerto.assimilation.constraints import NAMES
+from concerto.assimilation.distributions import Distribution
+from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Stream
-from concerto.assimilation.stream_error import StreamError
+from concerto.assimilation.stream_error import StreamError, inflation
 from concerto.errors import ConcertoError
 from synthetic_dalec import draw_parameters, make_problem
 
@@ -185,3 +187,95 @@ def test_gradients_are_counted_and_are_runs_too(dalec2):
     problem = make_problem(dalec2)
     problem.log_posterior(soft_points(problem, 5, seed=8))
     assert (problem.model_runs, problem.gradients) == (5, 5)
+
+
+LAWS = ("normal", "laplace", "student_t")
+
+
+def with_errors(problem, law, inflated):
+    """The problem with one law for all errors, and with streams inflated."""
+    errors = {
+        name: dataclasses.replace(error, distribution=law, inflated=name in inflated)
+        for name, error in problem.stream_errors.items()
+    }
+    factors = [inflation(stream.name) for stream in problem.streams if stream.name in inflated]
+    prior = Prior((*problem.model.parameters, *factors))
+    return dataclasses.replace(problem, prior=prior, stream_errors=errors)
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("inflated", [(), ("nee", "lai")], ids=["stated", "inflated"])
+class TestErrors:
+    @pytest.fixture
+    def made(self, constrained, law, inflated):
+        return with_errors(constrained, law, inflated)
+
+    @pytest.fixture
+    def drawn(self, made):
+        return made.prior.parameters_of(made.prior.draw(16, np.random.default_rng(4)))
+
+    def test_likelihood_is_that_of_the_law_with_scaled_errors(self, made, drawn, law, inflated):
+        """Up to the same constant for all members: of innovations of misfits that are scaled."""
+        factors = dict(zip(inflated, drawn[:, len(made.model.parameters) :].T, strict=True))
+        stated = with_errors(made, law, ())
+        own = drawn[:, : len(made.model.parameters)]
+        expected = -0.5 * (stated.residuals(own)[:, made.n_observations :] ** 2).sum(axis=1)
+        for member, parameters in enumerate(own):
+            streams, errors = [], {}
+            for stream in made.streams:
+                s = factors[stream.name][member] if stream.name in factors else 1.0
+                error = made.stream_errors[stream.name]
+                errors[stream.name] = dataclasses.replace(
+                    error, sd_fast=s * error.sd_fast, sd_slow=s * error.sd_slow, inflated=False
+                )
+                streams.append(dataclasses.replace(stream, random_sd=s * stream.random_sd))
+                expected[member] -= np.isfinite(stream.values).sum() * np.log(s)
+            scaled = dataclasses.replace(stated, streams=streams, stream_errors=errors)
+            expected[member] -= Distribution(law).loss(scaled.innovations(parameters[None])).sum()
+        found = made.log_likelihood(drawn)
+        np.testing.assert_allclose(found - found[0], expected - expected[0], rtol=1e-9, atol=1e-6)
+
+    def test_gradient_is_the_finite_difference(self, made, drawn):
+        soft = made.prior.to_soft(made.prior.to_unit(drawn))
+        _, gradient = made.log_posterior(soft)
+        size = 1.0 + np.abs(gradient).max(axis=1)
+        for k, step in enumerate(1e-6 * np.eye(soft.shape[1])):
+            (ahead, _), (behind, _) = (made.log_posterior(soft + s * step) for s in (1.0, -1.0))
+            difference = (ahead - behind) / 2e-6
+            assert (np.abs(difference - gradient[:, k]) < 1e-6 * size).all()
+
+
+def test_mean_squares_of_streams(problem, parameters):
+    found = problem.mean_squares(parameters)
+    counts = {s.name: np.isfinite(s.values).sum() for s in problem.streams}
+    total = sum(counts[name] * squares for name, squares in found.items())
+    np.testing.assert_allclose(total, -2.0 * problem.log_likelihood(parameters), rtol=1e-12)
+
+
+def test_prior_that_does_not_fit_the_statement(problem):
+    errors = {
+        name: dataclasses.replace(error, inflated=name == "gpp")
+        for name, error in problem.stream_errors.items()
+    }
+    with pytest.raises(ConcertoError, match=r"expected .*, inflation_gpp$"):
+        dataclasses.replace(problem, stream_errors=errors)
+
+
+def test_failures_are_counted(dalec2):
+    problem = make_problem(dalec2)
+    drawn = draw_parameters(dalec2, 20, seed=2)
+    drawn[3] = np.nan
+    assert np.isneginf(problem.log_likelihood(drawn)[3])
+    assert problem.failures == 1
+
+
+def test_observations_that_no_run_comes_near(problem, parameters):
+    stream, sd = problem.streams[0], 0.4
+    predicted = problem.predict(parameters)[0]
+    low, high = predicted.min(), predicted.max()
+    values = np.full(stream.values.shape, np.nan)
+    near, far = [low - 3.9 * sd, 0.5 * (low + high), high + 3.9 * sd], [low - 4.1 * sd, 1e6]
+    values[:5] = [*near, *far]
+    streams = [Stream("nee", values, np.full(values.shape, sd)), *problem.streams[1:]]
+    found = dataclasses.replace(problem, streams=streams).out_of_reach(parameters)
+    assert found["nee"] == len(far)

@@ -1,12 +1,15 @@
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from concerto.assimilation.distributions import Distribution
 from concerto.evaluation.baselines import fit_baselines
 from concerto.evaluation.grouping import group_days
 from concerto.evaluation.predictive import predictions, read_stream
 from concerto.evaluation.scores import COLUMNS, score, score_site
-from scipy.stats import norm
+from scipy.stats import kurtosis, norm
 from synthetic_run import SITES, make_observations
 
 
@@ -151,12 +154,15 @@ def test_the_random_error_is_added_as_corrected_and_the_systematic_one_is_not():
         coords={"time": times},
     )
     corrected = plain.copy(deep=True)
-    corrected["nee_total"].attrs["observation_factor"] = 1.5
+    law = asdict(Distribution("student_t", 5.0))
+    corrected["nee_random_factor"] = ("member", np.full(2000, 1.5), law)
     stream = read_stream(cube, plain, "nee")
     found, _ = predictions(stream, {"plain": plain, "corrected": corrected}, xr.Dataset(), 1)
     for name, factor in (("plain", 1.0), ("corrected", 1.5)):
         members = found[name].members
         assert members.std() == pytest.approx(factor * 0.4, rel=0.01)
+        tails = kurtosis(members.ravel())
+        assert tails > 1.0 if name == "corrected" else abs(tails) < 0.1
         # Nothing of it lasts from day to day.
         assert members.mean(axis=1).std() == pytest.approx(factor * 0.4 / np.sqrt(n), rel=0.05)
         assert (found[name].central == 0).all()

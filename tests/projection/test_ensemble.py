@@ -1,12 +1,16 @@
+from types import MappingProxyType
+
 import numpy as np
 import pytest
+import xarray as xr
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Stream
 from concerto.assimilation.stream_error import StreamError
 from concerto.projection.ensemble import (
     error_ensemble,
-    observation_factors,
+    inflations_of,
     process_ensemble,
+    random_errors,
     with_totals,
 )
 from synthetic_dalec import CORRELATION, ERRORS, draw_parameters, make_forcing
@@ -63,14 +67,16 @@ class TestProcess:
 class TestErrors:
     def test_shapes(self, drive, process):
         errors = error_ensemble(
-            STATEMENT, drive, streams(process), process, np.random.default_rng(1)
+            STATEMENT, drive, streams(process), process, {}, np.random.default_rng(1)
         )
         assert list(errors) == ["nee", "gpp", "lai"]
         assert all(values.shape == (MEMBERS, DAYS) for values in errors.values())
 
     def test_same_seed_same_draws(self, drive, process):
         first, second = (
-            error_ensemble(STATEMENT, drive, streams(process), process, np.random.default_rng(2))
+            error_ensemble(
+                STATEMENT, drive, streams(process), process, {}, np.random.default_rng(2)
+            )
             for _ in range(2)
         )
         for name in first:
@@ -78,7 +84,7 @@ class TestErrors:
 
     def test_with_exact_observations_totals_hug_them(self, drive, process):
         observed = streams(process, sd=1e-5)
-        errors = error_ensemble(STATEMENT, drive, observed, process, np.random.default_rng(3))
+        errors = error_ensemble(STATEMENT, drive, observed, process, {}, np.random.default_rng(3))
         for stream in observed:
             total = process[stream.name] + errors[stream.name]
             np.testing.assert_allclose(total, np.tile(stream.values, (MEMBERS, 1)), atol=1e-3)
@@ -88,7 +94,7 @@ class TestErrors:
         short = StreamError(0.5, 3.0, 0.4, 12.0, 0.2, 0.1)
         statement = ErrorStatement({"nee": short}, np.eye(1))
         observed = streams(process, 0.05, slice(0, 30), ("nee",))
-        errors = error_ensemble(statement, drive, observed, process, np.random.default_rng(4))[
+        errors = error_ensemble(statement, drive, observed, process, {}, np.random.default_rng(4))[
             "nee"
         ]
         free = np.hypot(short.sd_fast, short.sd_slow) * short.scale(drive.season)
@@ -107,7 +113,9 @@ class TestErrors:
         values[seen] = [1.0, -1.5, 0.5]
         observed = [Stream("nee", values, np.full(DAYS, 0.3))]
         statement = ErrorStatement({"nee": error}, np.eye(1))
-        errors = error_ensemble(statement, drive, observed, same, np.random.default_rng(5))["nee"]
+        errors = error_ensemble(statement, drive, observed, same, {}, np.random.default_rng(5))[
+            "nee"
+        ]
 
         scale = error.scale(drive.season)
         apart = np.abs(np.subtract.outer(np.arange(DAYS), np.arange(DAYS)))
@@ -124,7 +132,7 @@ class TestErrors:
     def test_free_errors_are_correlated_as_stated(self, drive, process):
         same = {name: np.zeros((4000, DAYS)) for name in ERRORS}
         observed = streams(process, 1.0, slice(0, 1))
-        errors = error_ensemble(STATEMENT, drive, observed, same, np.random.default_rng(6))
+        errors = error_ensemble(STATEMENT, drive, observed, same, {}, np.random.default_rng(6))
         late = np.stack([errors[name][:, -1] for name in ("nee", "gpp", "lai")])
         shared = np.corrcoef(late)
         # of two time scales each, of which each is correlated: at most as stated
@@ -135,7 +143,7 @@ class TestErrors:
 class TestTotals:
     def test_carbon_stays_closed(self, drive, process):
         errors = error_ensemble(
-            STATEMENT, drive, streams(process), process, np.random.default_rng(7)
+            STATEMENT, drive, streams(process), process, {}, np.random.default_rng(7)
         )
         totals = with_totals(process, errors)
         assert set(totals) == set(process) | {
@@ -158,6 +166,7 @@ class TestTotals:
             drive,
             streams(process, names=("nee",)),
             process,
+            {},
             np.random.default_rng(8),
         )
         totals = with_totals(process, errors)
@@ -168,18 +177,47 @@ class TestTotals:
         totals = with_totals(burning, {"nee": np.full_like(process["nee"], 0.25)})
         np.testing.assert_allclose(totals["nbe_total"] - totals["nee_total"], 0.5, atol=1e-5)
 
+    def test_inflated_errors_are_as_much_larger(self, drive, process):
+        """Far from observations; at them, what was observed holds for every member."""
+        factors = np.repeat([1.0, 3.0], 2000)
+        same = {"nee": np.zeros((4000, DAYS))}
+        values = np.full(DAYS, np.nan)
+        values[10] = 2.0
+        statement = ErrorStatement({"nee": StreamError(0.5, 4.0, 0.0, 5.0)}, np.eye(1))
+        observed = [Stream("nee", values, np.full(DAYS, 1e-4))]
+        rng = np.random.default_rng(9)
+        errors = error_ensemble(statement, drive, observed, same, {"nee": factors}, rng)["nee"]
+        spread = errors[:, -1].reshape(2, -1).std(axis=1)
+        np.testing.assert_allclose(spread, [0.5, 1.5], rtol=0.08)
+        np.testing.assert_allclose(errors[:, 10], 2.0, atol=0.01)
 
-class TestFactors:
+
+class TestRandomErrors:
+    SERIES = MappingProxyType({"nee_total": np.zeros((4, 2))})
+
     def test_reco_has_that_of_nee(self):
-        series = {f"{name}_total": None for name in ("nee", "gpp", "lai", "reco")}
-        assert observation_factors(STATEMENT, series) == {
-            "nee": 1.2, "gpp": 1.0, "lai": 1.0, "reco": 1.2,
+        found = random_errors(STATEMENT, {}, self.SERIES | {"reco_total": None})
+        assert {name: set(error.factor) for name, error in found.items()} == {
+            "nee": {1.2}, "gpp": {1.0}, "lai": {1.0}, "reco": {1.2},
         }  # fmt: skip
+        assert all(error.factor.shape == (4,) for error in found.values())
 
     def test_without_reco(self):
-        assert observation_factors(STATEMENT, {"nee_total": None}).keys() == set(ERRORS)
+        assert random_errors(STATEMENT, {}, self.SERIES).keys() == set(ERRORS)
 
     def test_reco_assimilated_by_itself_has_its_own(self):
-        reco = StreamError(0.5, 5.0, 0.2, 100.0, observation_factor=0.7)
+        reco = StreamError(0.5, 5.0, 0.2, 100.0, observation_factor=0.7, distribution="laplace")
         statement = ErrorStatement({"reco": reco}, np.eye(1))
-        assert observation_factors(statement, {"reco_total": None}) == {"reco": 0.7}
+        found = random_errors(statement, {"reco": np.arange(1.0, 5.0)}, self.SERIES)["reco"]
+        np.testing.assert_allclose(found.factor, 0.7 * np.arange(1.0, 5.0))
+        assert found.law.name == "laplace"
+
+
+def test_inflations_are_found_by_name():
+    names = ["wood_turnover", "inflation_nee", "inflation_lai"]
+    drawn = xr.DataArray(
+        np.arange(6.0).reshape(2, 3), {"parameter": names}, ("member", "parameter")
+    )
+    found = inflations_of(drawn)
+    assert found.keys() == {"nee", "lai"}
+    np.testing.assert_array_equal(found["nee"], [1.0, 4.0])

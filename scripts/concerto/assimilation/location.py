@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from concerto import plugins, units
+from concerto.assimilation.distributions import NORMAL, Distribution
 from concerto.assimilation.methods import esmda
 from concerto.assimilation.mode import descend
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
-from concerto.assimilation.stream_error import StreamError, fit_stream_error
+from concerto.assimilation.stream_error import StreamError, fit_stream_error, inflation
 from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, calendar, read_cube, span
 from concerto.domain import DISTURBANCES
 from concerto.errors import ConcertoError, InputError
@@ -25,6 +27,7 @@ from concerto.splits import training_times
 _STARTS = 6
 _SHARED_MIN = 30  # times two streams must share before a correlation is worth estimating
 _FIRST_GUESS = 0.2  # of the observations' standard deviation
+_LEAST_EIGENVALUE = 1e-6  # of a correlation
 _INDEPENDENT = 1e-3  # d: an e-folding time far below any step
 
 
@@ -34,6 +37,15 @@ class ErrorStatement:
 
     stream_errors: dict[str, StreamError]
     correlation: np.ndarray
+
+    def __post_init__(self) -> None:
+        least = float(np.linalg.eigvalsh(self.correlation)[0])
+        if not least > _LEAST_EIGENVALUE:
+            raise ConcertoError(
+                f"innovation_correlation of {', '.join(self.stream_errors)}: found a matrix with "
+                f"the eigenvalue {least:.3g}; expected a positive definite one: two streams that "
+                "say the same are one"
+            )
 
     def to_dict(self) -> dict:
         """Return a mapping of plain numbers, for a file."""
@@ -47,6 +59,13 @@ class ErrorStatement:
         """Return the statement that :meth:`to_dict` described."""
         errors = {name: StreamError(**item) for name, item in described["stream_errors"].items()}
         return cls(errors, np.array(described["innovation_correlation"]))
+
+    def prior(self, location: Location) -> Prior:
+        """Return the prior of all that is unknown: the model's parameters, then inflations."""
+        factors = [
+            inflation(s.name) for s in location.streams if self.stream_errors[s.name].inflated
+        ]
+        return Prior((*location.prior.parameters, *factors), location.prior.origin)
 
 
 @dataclass(frozen=True)
@@ -172,7 +191,10 @@ def observed_streams(
 def location_problem(
     location: Location, statement: ErrorStatement, constraints: Sequence[str]
 ) -> Problem:
-    """Return the problem of one location, run no further than its last assimilated observation."""
+    """Return the problem of one location, run no further than its last assimilated observation.
+
+    Its parameters are the model's, then the inflations of errors that the statement asks for.
+    """
     seen = np.any([np.isfinite(stream.values) for stream in location.streams], axis=0)
     last = int(np.flatnonzero(seen)[-1]) + 1
     drive = location.forcing
@@ -185,7 +207,7 @@ def location_problem(
     streams = [Stream(s.name, s.values[:last], s.random_sd[:last]) for s in location.streams]
     return Problem(
         model=location.model,
-        prior=location.prior,
+        prior=statement.prior(location),
         forcing=cut,
         streams=streams,
         stream_errors=statement.stream_errors,
@@ -195,7 +217,11 @@ def location_problem(
 
 
 def state_errors(
-    location: Location, constraints: Sequence[str], budget: Mapping, rng: np.random.Generator
+    location: Location,
+    constraints: Sequence[str],
+    budget: Mapping,
+    rng: np.random.Generator,
+    settings: Mapping = MappingProxyType({}),
 ) -> ErrorStatement:
     """Estimate the model error of each stream from the misfit of the best run.
 
@@ -207,6 +233,9 @@ def state_errors(
     leaves larger misfits, and so would talk itself into ever larger errors.
 
     The same statement is given to every method, so that their posteriors can be compared.
+
+    ``settings`` is ``assimilation.errors`` of the configuration: the law of the errors, and whether
+    their size stays unknown by a factor, of all streams or of single ones.
     """
     streams = location.streams
     guess = ErrorStatement({s.name: _first_guess(s) for s in streams}, np.eye(len(streams)))
@@ -216,7 +245,24 @@ def state_errors(
     density -= 0.5 * np.sum(ensemble**2, axis=1)
     starts = ensemble[np.argsort(density)[-_STARTS:]]
     modes = descend(problem, starts)
-    return _statement(problem, problem.prior.parameters_of(modes[:1]))
+    laws = {stream.name: _law(settings, stream.name) for stream in streams}
+    found = _statement(problem, problem.prior.parameters_of(modes[:1]), laws)
+    errors = {
+        name: replace(error, inflated=_setting(settings, name, "inflation", "none") == "inferred")
+        for name, error in found.stream_errors.items()
+    }
+    return ErrorStatement(errors, found.correlation)
+
+
+def _law(settings: Mapping, stream: str) -> Distribution:
+    name = _setting(settings, stream, "distribution", NORMAL.name)
+    freedom = _setting(settings, stream, "degrees_of_freedom", NORMAL.degrees_of_freedom)
+    return Distribution(name, float(freedom))
+
+
+def _setting(settings: Mapping, stream: str, key: str, default: object) -> object:
+    """Return what holds for a stream: its own setting, or that of all."""
+    return settings.get("streams", {}).get(stream, {}).get(key, settings.get(key, default))
 
 
 def _first_guess(stream: Stream) -> StreamError:
@@ -224,13 +270,16 @@ def _first_guess(stream: Stream) -> StreamError:
     return StreamError(sd_fast=sd, tau_fast=_INDEPENDENT, sd_slow=0.0, tau_slow=_INDEPENDENT)
 
 
-def _statement(problem: Problem, parameters: np.ndarray) -> ErrorStatement:
+def _statement(
+    problem: Problem, parameters: np.ndarray, laws: Mapping[str, Distribution]
+) -> ErrorStatement:
     errors = {}
     for stream, predicted in zip(problem.streams, problem.predict(parameters), strict=True):
         sd = np.where(np.isfinite(stream.values), stream.random_sd, np.nan)
         errors[stream.name] = fit_stream_error(
-            stream.values - predicted[0], sd, problem.forcing.season, problem.forcing.step
-        )
+            stream.values - predicted[0], sd, problem.forcing.season, problem.forcing.step,
+            laws[stream.name],
+        )  # fmt: skip
     separate = replace(
         problem, stream_errors=errors, innovation_correlation=np.eye(len(problem.streams))
     )
@@ -240,10 +289,10 @@ def _statement(problem: Problem, parameters: np.ndarray) -> ErrorStatement:
 def _innovation_correlation(problem: Problem, parameters: np.ndarray) -> np.ndarray:
     """Correlation of the streams' innovations at shared times, in one run."""
     streams = problem.streams
-    white = problem.residuals(parameters)[0, : problem.n_observations]
+    white = problem.innovations(parameters)[0]
     seen = np.stack([np.isfinite(stream.values) for stream in streams])
     aligned = np.full(seen.T.shape, np.nan)
-    aligned[seen.T] = white  # residuals run through the streams of a time, then to the next time
+    aligned[seen.T] = white
     correlation = np.eye(len(streams))
     for i in range(len(streams)):
         for j in range(i):

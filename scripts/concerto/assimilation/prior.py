@@ -49,6 +49,7 @@ class Prior:
         for parameter in parameters:
             _check(parameter, origin)
         self.parameters = tuple(parameters)
+        self.origin = origin
         self.circular = np.array([parameter.prior == "circular" for parameter in parameters])
         self.size = len(parameters) + int(self.circular.sum())
         self._logarithmic = np.array([p.prior.startswith("log") for p in parameters])

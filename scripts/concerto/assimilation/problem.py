@@ -1,8 +1,10 @@
 """The problem every method solves: a model, a prior, observations with errors, constraints.
 
-All of it is one vector of residuals that are independent and standard normal if the statement of
-errors is right: whitened misfits of each stream, then constraints. The log-likelihood is
--1/2 |residuals|², up to a constant.
+All of it is one vector of residuals, and the log-likelihood is -1/2 |residuals|², up to a constant:
+first whitened misfits of each stream, which are independent and standard normal if errors are
+stated as they are (under another law of errors, what has half its square for minus its logarithm);
+then constraints; last, for each stream whose errors are known but for a factor s, the price of a
+large one, n ln s.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import numpy as np
 
 from concerto.assimilation.constraints import Constraints
 from concerto.assimilation.prior import Prior
-from concerto.assimilation.stream_error import StreamError, Whitener, stream_filter
+from concerto.assimilation.stream_error import StreamError, Whitener, inflation, stream_filter
 from concerto.errors import ConcertoError
 from concerto.models import Model, Trajectories, Weather
+
+_REACH = 4.0  # random errors from the ensemble within which an observation can be explained
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,12 @@ class Stream:
 
 @dataclass
 class Problem:
-    """Prior, model and observations of one location, ready for any number of members at once."""
+    """Prior, model and observations of one location, ready for any number of members at once.
+
+    The parameters are the model's, then an inflation of the errors of each stream that has one:
+    those of ``prior``. Counted are ``model_runs``, ``gradients`` and ``failures``, runs with a
+    result that is not finite.
+    """
 
     model: Model
     prior: Prior
@@ -67,6 +76,7 @@ class Problem:
     constraint_names: Sequence[str]
     model_runs: int = 0
     gradients: int = 0
+    failures: int = 0
     _whitener: Whitener = field(init=False, repr=False)
     _constraints: Constraints = field(init=False, repr=False)
 
@@ -91,7 +101,20 @@ class Problem:
             for stream in self.streams
         ]
         self._whitener = Whitener(filters, self.innovation_correlation)
-        self._values = np.stack([stream.values for stream in self.streams])
+        # what was not observed has no weight, and must not be NaN to have none
+        self._values = np.nan_to_num(np.stack([stream.values for stream in self.streams]))
+        self._inflated = [
+            k for k, s in enumerate(self.streams) if self.stream_errors[s.name].inflated
+        ]
+        described = [inflation(self.streams[k].name) for k in self._inflated]
+        expected = [*self.model.parameter_names, *(p.name for p in described)]
+        found = [p.name for p in self.prior.parameters]
+        if found != expected:
+            raise ConcertoError(
+                f"prior: found the parameters {', '.join(found)}; expected {', '.join(expected)}"
+            )
+        self._least = np.array([p.min for p in described])
+        self._counts = self._whitener.valid[self._inflated].sum(axis=1)
 
     @property
     def n_observations(self) -> int:
@@ -100,28 +123,64 @@ class Problem:
 
     def predict(self, parameters: np.ndarray) -> list[np.ndarray]:
         """Return what each stream would have shown at every step, (member, time) each."""
-        runs = self._simulate(parameters)
+        runs, _ = self._simulate(parameters)
         return [runs.series(name) for name in self._outputs]
 
+    def innovations(self, parameters: np.ndarray) -> np.ndarray:
+        """Return (member, observation): standardised misfits, whatever their law.
+
+        They run through the streams of a time, then to the next time.
+        """
+        runs, factors = self._simulate(parameters)
+        return runs.placement.collect(self._whitener.apply(self._misfit(runs, factors)))
+
+    def mean_squares(self, parameters: np.ndarray) -> dict[str, np.ndarray]:
+        """Return (member,) for each stream the mean squared innovation: one, if errors are right.
+
+        The reduced chi-square of each stream.
+        """
+        squares = self.innovations(parameters) ** 2
+        return {
+            stream.name: squares[:, self._whitener.stream == k].mean(axis=1)
+            for k, stream in enumerate(self.streams)
+        }
+
+    def out_of_reach(self, parameters: np.ndarray) -> dict[str, int]:
+        """Return how many observations of each stream no run of an ensemble comes near.
+
+        Farther than four of its random errors beyond the largest or the smallest that any member
+        (member, parameter) has at any time.
+        """
+        found = {}
+        for stream, predicted in zip(self.streams, self.predict(parameters), strict=True):
+            reach = _REACH * stream.random_sd
+            low, high = np.nanmin(predicted), np.nanmax(predicted)
+            with np.errstate(invalid="ignore"):  # where nothing was observed
+                beyond = (stream.values > high + reach) | (stream.values < low - reach)
+            found[stream.name] = int(beyond.sum())
+        return found
+
     def residuals(self, parameters: np.ndarray) -> np.ndarray:
-        """Return (member, residual): whitened misfits of all streams, then constraints."""
-        runs = self._simulate(parameters)
-        return runs.placement.collect(np.concatenate(self._residuals(runs), axis=1))
+        """Return (member, residual): those of all streams, constraints and inflations."""
+        runs, factors = self._simulate(parameters)
+        return runs.placement.collect(np.concatenate(self._residuals(runs, factors), axis=1))
 
     def not_finite(self, parameters: np.ndarray) -> list[str]:
         """Return the names of the streams and constraints that some run gives no finite value."""
-        runs = self._simulate(parameters)
+        runs, factors = self._simulate(parameters)
         parts = {
             stream.name: misfit[:, np.isfinite(stream.values)]
-            for stream, misfit in zip(self.streams, self._misfit(runs), strict=True)
+            for stream, misfit in zip(self.streams, self._misfit(runs, factors), strict=True)
         } | self._constraints.named(runs)
         return [name for name, part in parts.items() if not np.isfinite(part).all()]
 
     def log_likelihood(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member,) log-likelihood with constraints, up to a constant; -inf for failures."""
-        runs = self._simulate(parameters)
-        total = runs.placement.collect(_squares(self._residuals(runs)))
-        return np.where(np.isfinite(total), -0.5 * total, -np.inf)
+        runs, factors = self._simulate(parameters)
+        total = runs.placement.collect(_squares(self._residuals(runs, factors)))
+        sound = np.isfinite(total)
+        self.failures += int((~sound).sum())
+        return np.where(sound, -0.5 * total, -np.inf)
 
     def log_posterior(self, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the log posterior density in soft space, and its gradient.
@@ -143,38 +202,71 @@ class Problem:
         density, gradient = self.prior.soft_density(soft, parameters, slopes)
         density = likelihood + density
         sound = np.isfinite(density) & np.isfinite(gradient).all(axis=1)
+        self.failures += int((~sound).sum())
         return np.where(sound, density, -np.inf), np.where(sound[:, None], gradient, 0.0)
 
     def _likelihood_gradient(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-likelihood (member,), and its gradient by the parameters."""
-        runs = self._simulate(parameters, keep_path=True)
+        runs, factors = self._simulate(parameters, keep_path=True)
         self.gradients += len(parameters)
-        white = self._whitener.apply(self._misfit(runs))
+        misfit = self._misfit(runs, factors)
+        white = self._whitener.apply(misfit)
         terms, to_parameters, *to_runs = self._constraints.slopes(runs)
+        to_misfit = self._whitener.pull_back(self._whitener.pull(white))
+        # before the weights of the scaled misfits become those of the record
+        to_factors = self._factor_slopes(misfit, to_misfit, factors)
+        for i, k in enumerate(self._inflated):
+            to_misfit[:, :, k] /= factors[:, i, None]
         slopes = to_parameters + self.model.pull_back(
-            self.forcing.weather, runs, self._whitener.pull_back(white), *to_runs
+            self.forcing.weather, runs, to_misfit, *to_runs
         )
+        parts = self._whitener.residual(white), terms, self._prices(factors)
         collect = runs.placement.collect
-        return -0.5 * collect(_squares((white, terms))), collect(slopes)
+        gradient = collect(np.concatenate([slopes, to_factors], axis=1))
+        return -0.5 * collect(_squares(parts)), gradient
 
-    def _residuals(self, runs: Trajectories) -> tuple[np.ndarray, np.ndarray]:
-        """Return whitened misfits and constraints, (tile, residual, lane) each."""
-        return self._whitener.apply(self._misfit(runs)), self._constraints.residuals(runs)
+    def _factor_slopes(
+        self, misfit: np.ndarray, to_misfit: np.ndarray, factors: np.ndarray
+    ) -> np.ndarray:
+        """Return the gradient (tile, inflation, lane) of the log-likelihood by the inflations."""
+        along = [np.einsum("ntl,ntl->nl", misfit[k], to_misfit[:, :, k]) for k in self._inflated]
+        gained = np.stack(along, axis=1) if along else np.zeros_like(factors)
+        return (gained - self._counts[:, None]) / factors
 
-    def _simulate(self, parameters: np.ndarray, *, keep_path: bool = False) -> Trajectories:
+    def _residuals(self, runs: Trajectories, factors: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return residuals of streams, constraints and inflations, (tile, residual, lane) each."""
+        white = self._whitener.apply(self._misfit(runs, factors))
+        return (
+            self._whitener.residual(white),
+            self._constraints.residuals(runs),
+            self._prices(factors),
+        )
+
+    def _prices(self, factors: np.ndarray) -> np.ndarray:
+        """Return the residuals whose half squares are n ln s, but for a constant."""
+        return np.sqrt(2.0 * self._counts[:, None] * np.log(factors / self._least[:, None]))
+
+    def _simulate(
+        self, parameters: np.ndarray, *, keep_path: bool = False
+    ) -> tuple[Trajectories, np.ndarray]:
+        """Return runs, and their inflations (tile, inflation, lane)."""
         self.model_runs += len(parameters)
         dates = (0, *self.forcing.anniversaries)
-        return self.model.simulate(
-            parameters, self.forcing.weather, self._outputs, self._constraints.summed, dates,
-            keep_path=keep_path,
+        own = len(self.model.parameters)
+        runs = self.model.simulate(
+            parameters[:, :own], self.forcing.weather, self._outputs, self._constraints.summed,
+            dates, keep_path=keep_path,
         )  # fmt: skip
+        return runs, runs.placement.lay_out(parameters[:, own:])
 
-    def _misfit(self, trajectories: Trajectories) -> np.ndarray:
-        """Return observation minus model, (stream, tile, time, lane)."""
-        tiles, times, _, lanes = trajectories.record.shape
+    def _misfit(self, runs: Trajectories, factors: np.ndarray) -> np.ndarray:
+        """Return observation minus model over its inflation, (stream, tile, time, lane)."""
+        tiles, times, _, lanes = runs.record.shape
         misfit = np.empty((len(self.streams), tiles, times, lanes))
         for k, values in enumerate(self._values):
-            np.subtract(values[None, :, None], trajectories.record[:, :, k], out=misfit[k])
+            np.subtract(values[None, :, None], runs.record[:, :, k], out=misfit[k])
+        for i, k in enumerate(self._inflated):
+            misfit[k] /= factors[:, i, None]
         return misfit
 
 

@@ -8,24 +8,33 @@ autoregressive processes (weather the model answers wrongly; seasons and years i
 filter of this two-state process (Harvey 1989, Forecasting, Structural Time Series Models, section
 3.4) turns correlated misfits into independent standard normal ones, at a cost linear in time; its
 gains depend on the variances alone, so they are computed once and serve every run of the model.
+
+The standardised innovations follow the normal law or one with heavier tails, and all errors of a
+stream together may be larger or smaller than stated by an ``inflation`` that is inferred with the
+model's parameters.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numba import njit
 from scipy.optimize import minimize
 
+from concerto.assimilation.distributions import NORMAL, Distribution
+from concerto.models import Parameter
 from concerto.models.kernels.elementary import FASTMATH
 from concerto.models.kernels.lanes import LANES
 
 _TAU_FAST = 5.0  # d: synoptic weather
 _TAU_SLOW = 120.0  # d: a season
 _TAU_FACTOR = 2.0  # one prior standard deviation of either time scale
+INFLATION = "inflation_"
+"""What the name of a parameter begins with that is a factor of the errors of a stream."""
+
 _REST_SD = 0.5  # prior of the yearly cycle of log scale and of the log of the factor
 
 
@@ -34,7 +43,9 @@ class StreamError:
     """The errors of one stream; standard deviations in the unit of the stream.
 
     ``cosine`` and ``sine`` are the yearly cycle of log ``scale``; e-folding times in days;
-    ``observation_factor`` multiplies the stated random errors of the observations.
+    ``observation_factor`` multiplies the stated random errors of the observations. Standardised
+    innovations follow ``distribution``, Student's law with ``degrees_of_freedom``; ``inflated``
+    says that the stated errors hold up to an unknown factor.
     """
 
     sd_fast: float
@@ -44,6 +55,14 @@ class StreamError:
     cosine: float = 0.0
     sine: float = 0.0
     observation_factor: float = 1.0
+    distribution: str = "normal"
+    degrees_of_freedom: float = 4.0
+    inflated: bool = False
+
+    @property
+    def law(self) -> Distribution:
+        """The law of the standardised innovations."""
+        return Distribution(self.distribution, self.degrees_of_freedom)
 
     def scale(self, season: np.ndarray) -> np.ndarray:
         """Return the yearly cycle (time,) at ``season``, the fraction of the year in [0, 1)."""
@@ -128,6 +147,9 @@ class Whitener:
 
     def __init__(self, filters: Sequence[StreamFilter], correlation: np.ndarray) -> None:
         self.valid = np.stack([f.valid for f in filters])
+        # observations run through the streams of a time, then to the next time
+        self.stream = np.nonzero(self.valid.T)[1]
+        self._laws = [(k, f.error.law) for k, f in enumerate(filters)]
         self._parts = (
             np.stack([f.scale for f in filters]),
             np.stack([f.gain_fast for f in filters]),
@@ -149,10 +171,28 @@ class Whitener:
         _whiten(misfit, self.valid, *self._parts, white)
         return white
 
-    def sum_of_squares(self, misfit: np.ndarray) -> np.ndarray:
-        """Return the sum over observations of the squared whitened misfits, (tile, lane)."""
-        white = self.apply(misfit)
-        return np.einsum("tnl,tnl->tl", white, white)
+    def residual(self, white: np.ndarray) -> np.ndarray:
+        """Return the residuals of whitened misfits, both (tile, observation, LANES).
+
+        Half their squares are minus the log-likelihood under each stream's law of errors.
+        """
+        return self._by_law(white, Distribution.residual)
+
+    def pull(self, white: np.ndarray) -> np.ndarray:
+        """Return the derivative of minus the log-likelihood by the whitened misfits."""
+        return self._by_law(white, Distribution.pull)
+
+    def slope(self, white: np.ndarray) -> np.ndarray:
+        """Return the derivative of :meth:`residual`."""
+        return self._by_law(white, Distribution.slope)
+
+    def _by_law(self, white: np.ndarray, transform: Callable) -> np.ndarray:
+        if all(law.name == NORMAL.name for _, law in self._laws):
+            return transform(NORMAL, white)
+        out = np.empty_like(white)
+        for k, law in self._laws:
+            out[:, self.stream == k] = transform(law, white[:, self.stream == k])
+        return out
 
     def pull_back(self, white: np.ndarray) -> np.ndarray:
         """Apply the transpose of whitening.
@@ -201,7 +241,11 @@ def stream_filter(
 
 
 def fit_stream_error(
-    misfit: np.ndarray, observation_sd: np.ndarray, season: np.ndarray, step: float
+    misfit: np.ndarray,
+    observation_sd: np.ndarray,
+    season: np.ndarray,
+    step: float,
+    law: Distribution = NORMAL,
 ) -> StreamError:
     """Estimate the errors that make a run's misfit most likely.
 
@@ -217,6 +261,8 @@ def fit_stream_error(
         used.
     observation_sd, season, step
         As in :func:`stream_filter`.
+    law
+        Of the standardised innovations.
     """
     valid = np.isfinite(observation_sd)
     spread = max(float(np.std(misfit[valid])), 1e-6)
@@ -227,20 +273,40 @@ def fit_stream_error(
     lanes = np.broadcast_to(np.where(valid, misfit, 0.0)[:, None], (1, 1, len(misfit), LANES))
 
     def loss(x: np.ndarray) -> float:
-        filtered = stream_filter(_from_vector(x), observation_sd, season, step)
-        squares = float(Whitener([filtered], np.eye(1)).sum_of_squares(lanes)[0, 0])
+        filtered = stream_filter(_from_vector(x, law), observation_sd, season, step)
+        white = Whitener([filtered], np.eye(1)).apply(lanes)[0, :, 0]
+        squares = 2.0 * float(law.loss(white).sum())
         prior = np.sum(((x[:4] - center) / width) ** 2) + np.sum((x[4:] / _REST_SD) ** 2)
         return 0.5 * (squares + float(prior)) - filtered.log_determinant
 
     start = np.concatenate([center, np.zeros(3)])
     fit = minimize(loss, start, method="L-BFGS-B")
-    return _from_vector(fit.x)
+    return _from_vector(fit.x, law)
 
 
-def _from_vector(x: np.ndarray) -> StreamError:
-    return StreamError(
-        *(float(value) for value in np.exp(x[:4])), float(x[4]), float(x[5]), math.exp(x[6])
+def inflation(stream: str) -> Parameter:
+    """Return the unknown factor of all errors of a stream.
+
+    Log-normal around one: the stated errors are believed to within a factor of 1.5.
+    """
+    return Parameter(
+        name=f"{INFLATION}{stream}",
+        unit="1",
+        min=0.5,
+        max=4.0,
+        prior="log-normal",
+        description=f"factor of the stated errors of {stream}, of model and observation together",
+        source="own choice",
+        median=1.0,
+        factor=1.5,
     )
+
+
+def _from_vector(x: np.ndarray, law: Distribution) -> StreamError:
+    return StreamError(
+        *(float(value) for value in np.exp(x[:4])), float(x[4]), float(x[5]), math.exp(x[6]),
+        law.name, law.degrees_of_freedom,
+    )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")

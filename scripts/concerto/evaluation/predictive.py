@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from concerto.assimilation.distributions import NORMAL, Distribution
 from concerto.cubes import span
 from concerto.errors import ConcertoError, InputError
 from concerto.evaluation.quantities import BASELINES, label
@@ -17,6 +18,7 @@ UNCERTAINTY = "_uncertainty"
 SYSTEMATIC = "_systematic"
 TRAINING = "_training"
 TOTAL = "_total"
+RANDOM_FACTOR = "_random_factor"
 
 
 @dataclass(frozen=True)
@@ -160,16 +162,20 @@ def members_of(ensembles: xr.Dataset, name: str) -> np.ndarray:
 
 
 def measured_ensemble(
-    total: np.ndarray, stream: Stream, seed: int, factor: float = 1.0
+    total: np.ndarray,
+    stream: Stream,
+    seed: int,
+    factor: np.ndarray | float = 1.0,
+    law: Distribution = NORMAL,
 ) -> np.ndarray:
     """Return what an instrument would read (member, time): the prediction plus its own error.
 
-    The error is the random one, drawn for each day, times ``factor``, the correction that the
-    training data asked for. The systematic part (u* threshold) is not added: withheld values share
-    it with the training values that the prediction rests on.
+    The error is the random one, drawn for each day by its ``law``, times ``factor`` (member,), the
+    correction that the training data asked for. The systematic part (u* threshold) is not added:
+    withheld values share it with the training values that the prediction rests on.
     """
     rng = generator(seed, "observation error", stream.name)
-    return total + factor * stream.random * rng.standard_normal(total.shape)
+    return total + np.multiply.outer(factor, stream.random) * law.draw(total.shape, rng)
 
 
 @dataclass(frozen=True)
@@ -178,6 +184,19 @@ class Prediction:
 
     central: np.ndarray
     members: np.ndarray
+
+
+def _random_error(
+    projection: xr.Dataset, stream: Stream
+) -> tuple[np.ndarray | float, Distribution]:
+    """Return the factor of a stream's random errors and their law, as a projection has them."""
+    name = f"{stream.name}{RANDOM_FACTOR}"
+    if name not in projection:
+        return 1.0, NORMAL
+    found = projection[name]
+    return found.to_numpy(), Distribution(
+        found.attrs["name"], float(found.attrs["degrees_of_freedom"])
+    )
 
 
 def predictions(
@@ -198,8 +217,7 @@ def predictions(
         if total is None:
             absent[method] = f"the model has no {label(stream.name)} with an error model"
         else:
-            factor = projection[f"{stream.name}{TOTAL}"].attrs.get("observation_factor", 1.0)
-            measured = measured_ensemble(total, stream, seed, float(factor))
+            measured = measured_ensemble(total, stream, seed, *_random_error(projection, stream))
             found[method] = Prediction(total.mean(axis=0), measured)
     for baseline in BASELINES:
         name = f"{stream.name}_{baseline}"

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import xarray as xr
 
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Forcing, Stream
-from concerto.assimilation.stream_error import stream_filter
+from concerto.assimilation.stream_error import INFLATION, stream_filter
 from concerto.domain import STREAMS
+from concerto.ensembles import RandomError
 from concerto.models import Model
 
 _BATCH = 128  # members simulated at once: bounds the memory
@@ -37,6 +39,7 @@ def error_ensemble(
     drive: Forcing,
     streams: Sequence[Stream],
     process: Mapping[str, np.ndarray],
+    inflations: Mapping[str, np.ndarray],
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """Draw the model error of each stream, given what was assimilated.
@@ -44,7 +47,8 @@ def error_ensemble(
     Conditioning by kriging (Matheron's rule; Chilès & Delfiner 2012, Geostatistics, section 7.3):
     a free draw, plus what the smoother makes of the difference between the misfits seen and those
     that the draw, with a draw of the observations' errors, would have shown. Free draws of
-    different streams are correlated as their innovations are.
+    different streams are correlated as their innovations are. Free draws are normal
+    whatever the law of the errors; draws of the observations' errors follow it.
 
     Parameters
     ----------
@@ -54,6 +58,8 @@ def error_ensemble(
         Its forcing over the whole record, and the assimilated observations, (time,).
     process
         (member, time) what each member of the process ensemble says of each stream.
+    inflations
+        (member,) factor of all errors of streams whose errors were stated up to a factor.
 
     Returns
     -------
@@ -69,14 +75,26 @@ def error_ensemble(
         error = statement.stream_errors[stream.name]
         seen = np.isfinite(stream.values)
         sd = np.where(seen, stream.random_sd, np.nan)
-        free = error.draw(drive.season, drive.step, innovations[k])
-        noise = error.observation_factor * np.where(seen, sd, 0.0) * rng.standard_normal(free.shape)
+        factor = np.asarray(inflations.get(stream.name, 1.0))[..., None]
+        free = factor * error.draw(drive.season, drive.step, innovations[k])
+        random = factor * error.observation_factor * np.where(seen, sd, 0.0)
+        noise = random * error.law.draw(free.shape, rng)
         misfit = np.where(seen, stream.values, 0.0) - process[stream.name]
         surplus = np.where(seen, misfit - free - noise, 0.0)
         errors[stream.name] = free + stream_filter(error, sd, drive.season, drive.step).expect(
             surplus
         )
     return errors
+
+
+def inflations_of(parameters: xr.DataArray) -> dict[str, np.ndarray]:
+    """Return the inflations (member,) among parameters (member, parameter), by their stream."""
+    names = (str(name) for name in parameters["parameter"].to_numpy())
+    return {
+        name.removeprefix(INFLATION): parameters.sel(parameter=name).to_numpy()
+        for name in names
+        if name.startswith(INFLATION)
+    }
 
 
 def with_totals(
@@ -96,14 +114,22 @@ def with_totals(
     }
 
 
-def observation_factors(
-    statement: ErrorStatement, series: Mapping[str, np.ndarray]
-) -> dict[str, float]:
-    """Return the factor of the observations' random errors of each variable with a total.
+def random_errors(
+    statement: ErrorStatement,
+    inflations: Mapping[str, np.ndarray],
+    series: Mapping[str, np.ndarray],
+) -> dict[str, RandomError]:
+    """Return how random errors of observations of each variable with a total differ from stated.
 
     RECO that was not assimilated takes NEE's: its random error is that of the NEE it derives from.
     """
-    factors = {name: error.observation_factor for name, error in statement.stream_errors.items()}
-    if "reco_total" in series and "nee" in factors:
-        factors.setdefault("reco", factors["nee"])
-    return factors
+    members = len(next(iter(series.values())))
+    errors = {
+        name: RandomError(
+            error.observation_factor * inflations.get(name, np.ones(members)), error.law
+        )
+        for name, error in statement.stream_errors.items()
+    }
+    if "reco_total" in series and "nee" in errors:
+        errors.setdefault("reco", errors["nee"])
+    return errors
