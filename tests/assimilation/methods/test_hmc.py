@@ -56,6 +56,7 @@ def assert_moments(values, mean, sd, ess):
 def test_correlated_normal_of_very_different_widths():
     found = draw(normal, 4)
     checked = diagnose(found)
+    assert found.divergences == 0
     assert checked["rhat"].max() < 1.01
     assert checked["ess_bulk"].min() > 1000.0
     draws = found.states.reshape(-1, 4)
@@ -145,7 +146,7 @@ def test_length_of_trajectories_is_about_a_quarter_turn_of_a_normal():
 
 def test_a_chain_that_does_not_move_begins_anew_from_one_that_does():
     states = np.arange(4.0)[:, None, None] * np.ones((4, 10, 2))
-    found = Sampled(states, np.zeros((4, 10)), np.array([0.8, 0.0, 0.7, 0.1]))
+    found = Sampled(states, np.zeros((4, 10)), np.array([0.8, 0.0, 0.7, 0.1]), 0)
     last, kept = hmc._restart_stuck(found, np.random.default_rng(1))
     assert set(last[[1, 3], 0]) <= {0.0, 2.0}
     assert (last[[0, 2], 0] == [0.0, 2.0]).all()
@@ -162,7 +163,9 @@ def test_where_the_density_ends_trajectories_are_not_accepted():
     rng = np.random.default_rng(9)
     start = np.abs(rng.standard_normal((CHAINS, 1)))
     metric = Metric(np.zeros(1), np.eye(1), np.zeros(1, dtype=bool))
-    found = sample(half, start, metric, 300, 1500, rng).states.reshape(-1)
+    sampled = sample(half, start, metric, 300, 1500, rng)
+    assert 0 < sampled.divergences < 0.5 * CHAINS * 1500
+    found = sampled.states.reshape(-1)
     assert found.min() > 0.0
     assert found.mean() == pytest.approx(math.sqrt(2.0 / math.pi), abs=0.05)
 
@@ -196,6 +199,8 @@ class TestOnAModel:
         _, found = posterior
         assert not found.converged
         assert "R-hat" in found.verdict
+        assert "diverged (at most 1 % wanted)" in found.verdict
+        assert found.diagnostics.keys() == {"divergences", "acceptance"}
         assert found.history["log_density"].shape == (12,)
 
     def test_too_few_chains(self, dalec2):

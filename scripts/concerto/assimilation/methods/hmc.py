@@ -30,6 +30,8 @@ ACCEPTANCE = 0.9  # wanted mean probability of accepting a trajectory
 WINDOWS = (0.1, 0.1, 0.2, 0.35, 0.25)  # of the warm-up: in the last one the metric stays
 LEAST_CHAINS = 4
 _MOST_STEPS = 200  # of a trajectory
+_ASTRAY = 1000.0  # energy lost by a trajectory that is said to diverge, as in Stan
+_MOST_DIVERGED = 0.01
 _NEVER = 1e-3  # acceptance of a trajectory that is not worth learning from
 _STUCK = 0.2  # acceptance below which a chain is begun again, from the state of another
 _SMALL, _SMALL_SHARE = 0.2, 0.1  # of the step, and of the trajectories that take such steps
@@ -45,7 +47,8 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
 
     ``budget`` holds ``chains``, the length of their ``warm_up`` and the ``draws`` of each after it.
     The verdict is ``converged`` if all parameters have rank-normalised split R-hat < 1.01 and a
-    bulk effective sample size > 400.
+    bulk effective sample size > 400, and at most one trajectory in a hundred diverged: in that many
+    the integrator lost the energy, so that chains may pass narrow places by.
 
     Raises
     ------
@@ -69,13 +72,19 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     unit = prior.from_soft(soft).reshape(sampled.states.shape)
     diagnostics = chain_diagnostics(unit, prior.circular)
     converged, verdict = judge_chains(diagnostics)
+    diverged = sampled.divergences / (chains * draws)
     return Posterior(
         unit=unit.reshape(soft.shape),
         log_density=sampled.densities.reshape(-1) - prior.log_slope(soft),
         chain=np.repeat(np.arange(chains, dtype=np.int32), draws),
-        converged=converged,
-        verdict=verdict,
+        converged=converged and diverged <= _MOST_DIVERGED,
+        verdict=f"{verdict}, {100.0 * diverged:.2g} % of trajectories diverged (at most "
+        f"{100.0 * _MOST_DIVERGED:g} % wanted)",
         history={"log_density": sampled.densities.mean(axis=0)},
+        diagnostics={
+            "divergences": float(sampled.divergences),
+            "acceptance": float(sampled.acceptance.mean()),
+        },
         **diagnostics,
     )
 
@@ -203,12 +212,14 @@ class Pace:
 class Sampled:
     """What chains left: ``states`` (chain, draw, parameter) and log ``densities`` (chain, draw).
 
-    ``acceptance`` (chain,) is the mean probability of accepting a trajectory.
+    ``acceptance`` (chain,) is the mean probability of accepting a trajectory; ``divergences`` the
+    number of trajectories whose energy went astray.
     """
 
     states: np.ndarray
     densities: np.ndarray
     acceptance: np.ndarray
+    divergences: int
 
 
 def sample(
@@ -288,14 +299,16 @@ def _run(
     x = metric.whiten(metric.wrap(states))
     density, gradient = whitened(x)
     kept, densities = np.empty((chains, draws, size)), np.empty((chains, draws))
-    total = np.zeros(chains)
+    total, diverged = np.zeros(chains), 0
     for k in range(draws):
         push = rng.standard_normal((chains, size))
         step, steps = pace.next(rng)
         end, last_push, ended, end_gradient = _follow(whitened, x, push, gradient, step, steps)
         with np.errstate(all="ignore"):  # a trajectory that left the density is not accepted
             gain = ended - density + 0.5 * np.sum(push**2 - last_push**2, axis=1)
-        acceptance = np.exp(np.minimum(0.0, np.where(np.isfinite(gain), gain, -np.inf)))
+        gain = np.where(np.isfinite(gain), gain, -np.inf)
+        diverged += int((gain < -_ASTRAY).sum())
+        acceptance = np.exp(np.minimum(0.0, gain))
         if learn and step == pace.step:
             pace.learn_length(x, end, last_push, step * steps, acceptance)
             pace.learn_step(acceptance)
@@ -312,7 +325,7 @@ def _run(
                 "%3d %%: best log-density %.1f, accepted %.0f %%",
                 100 * (k + 1) // draws, density.max(), 100.0 * total.mean() / (k + 1),
             )  # fmt: skip
-    return Sampled(kept, densities, total / draws)
+    return Sampled(kept, densities, total / draws, diverged)
 
 
 def _follow(
