@@ -283,3 +283,60 @@ def test_pull_back_is_the_transpose_of_whitening():
     np.testing.assert_allclose(other, one, rtol=1e-11)
     unseen = ~np.isfinite(np.stack(sds))
     assert (back.transpose(2, 1, 0, 3)[unseen] == 0.0).all()
+
+
+def three_streams(n, correlation):
+    """Filters of streams with gaps and different errors, and a covariance of their innovations."""
+    sds = [observations(k, gap, n)[0] for k, gap in ((31, 0.1), (32, 0.5), (33, 0.9))]
+    errors = [ERROR, ERRORS["fast alone"], ERRORS["slow alone"]]
+    filters = [stream_filter(e, sd, season_of(n), 1.0) for e, sd in zip(errors, sds, strict=True)]
+    return filters, Whitener(filters, correlation)
+
+
+CORRELATION = np.array([[1.0, -0.7, 0.3], [-0.7, 1.0, 0.1], [0.3, 0.1, 1.0]])
+
+
+def test_colouring_undoes_whitening():
+    """Of three streams with gaps, whose innovations are correlated; both ways round."""
+    _, whitener = three_streams(N, CORRELATION)
+    rng = np.random.default_rng(22)
+    white = rng.standard_normal((3, whitener.n_observations, LANES))
+    misfit = whitener.colour(white)
+    assert misfit.shape == (3, 3, N, LANES)
+    np.testing.assert_allclose(whitener.apply(misfit), white, atol=1e-12)
+    seen = np.broadcast_to(whitener.valid[:, None, :, None], misfit.shape)
+    np.testing.assert_array_equal(np.isfinite(misfit), seen)
+    other = rng.normal(0.0, 2.0, misfit.shape)
+    back = whitener.colour(whitener.apply(other))
+    np.testing.assert_allclose(back[seen], other[seen], atol=1e-12)
+
+
+def test_coloured_noise_has_the_stated_covariance():
+    """That of the autoregressive errors and the observation's own, written out."""
+    n, tiles = 25, 3000
+    filters, whitener = three_streams(n, np.eye(3))
+    draws = tiles * LANES
+    white = np.random.default_rng(23).standard_normal((tiles, whitener.n_observations, LANES))
+    coloured = whitener.colour(white)
+    for k, filtered in enumerate(filters):
+        error, seen = filtered.error, filtered.valid
+        sd = observations(31 + k, (0.1, 0.5, 0.9)[k], n)[0][seen]
+        expected = model_covariance(error, season_of(n), 1.0)[np.ix_(seen, seen)]
+        expected += np.diag((error.observation_factor * sd) ** 2)
+        found = coloured[k].transpose(0, 2, 1).reshape(draws, n)[:, seen]
+        variance = np.diag(expected)
+        noise = np.sqrt((expected**2 + np.outer(variance, variance)) / draws)
+        assert (np.abs(np.cov(found.T) - expected) < 5.0 * noise).all()
+        assert (np.abs(found.mean(axis=0)) < 5.0 * np.sqrt(variance / draws)).all()
+
+
+def test_coloured_innovations_of_a_time_are_correlated_as_stated():
+    """At the first time, when the filters know nothing yet, misfits are innovations."""
+    quiet = [StreamError(sd, 5.0, 0.1, 50.0) for sd in (0.5, 1.0, 2.0)]
+    filters = [stream_filter(e, np.full(3, 0.3), season_of(3), 1.0) for e in quiet]
+    whitener = Whitener(filters, CORRELATION)
+    draws = 3000 * LANES
+    white = np.random.default_rng(24).standard_normal((3000, whitener.n_observations, LANES))
+    first = whitener.colour(white)[:, :, 0].reshape(3, draws)
+    noise = (1.0 - CORRELATION**2) / math.sqrt(draws)
+    assert (np.abs(np.corrcoef(first) - CORRELATION) <= 5.0 * noise + 1e-12).all()

@@ -171,6 +171,25 @@ class Whitener:
         _whiten(misfit, self.valid, *self._parts, white)
         return white
 
+    def colour(self, white: np.ndarray) -> np.ndarray:
+        """Undo :meth:`apply`: turn independent values into misfits that are related as stated.
+
+        Parameters
+        ----------
+        white
+            (tile, observation, LANES); standard normal ones give draws of the errors.
+
+        Returns
+        -------
+        numpy.ndarray
+            (stream, tile, time, LANES) misfits, NaN where there is no observation.
+        """
+        tiles, _, lanes = white.shape
+        streams, times = self.valid.shape
+        misfit = np.full((streams, tiles, times, lanes), np.nan)
+        _colour(white, self.valid, *self._parts, misfit)
+        return misfit
+
     def residual(self, white: np.ndarray) -> np.ndarray:
         """Return the residuals of whitened misfits, both (tile, observation, LANES).
 
@@ -385,6 +404,48 @@ def _whiten(misfit, valid, scale, gain_fast, gain_slow, per_sd, persistence, mix
                                 mixed[lane] += weight * innovations[other * LANES + lane]
                     white[tile, n] = mixed
                     n += 1
+                else:
+                    for i in range(at, at + LANES):
+                        fast_states[i] *= fast
+                        slow_states[i] *= slow
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
+def _colour(white, valid, scale, gain_fast, gain_slow, per_sd, persistence, mixing, misfit):
+    """Run the inverse of ``_whiten``: its filter, told the innovations in place of the misfits."""
+    streams, tiles, times, _ = misfit.shape
+    fast_states = np.empty(streams * LANES)
+    slow_states = np.empty(streams * LANES)
+    innovations = np.empty(streams * LANES)
+    rest = np.empty(LANES)
+    for tile in range(tiles):
+        fast_states[:] = 0.0
+        slow_states[:] = 0.0
+        n = 0
+        for t in range(times):
+            for k in range(streams):
+                fast, slow = persistence[k]
+                g_fast, g_slow = gain_fast[k, t], gain_slow[k, t]
+                s, per = scale[k, t], per_sd[k, t]
+                at = k * LANES
+                if valid[k, t]:
+                    for lane in range(LANES):
+                        rest[lane] = white[tile, n, lane]
+                    n += 1
+                    for other in range(k):
+                        weight = mixing[t, k, other]
+                        if weight != 0.0:
+                            for lane in range(LANES):
+                                rest[lane] -= weight * innovations[other * LANES + lane]
+                    for lane in range(LANES):
+                        i = at + lane
+                        innovations[i] = rest[lane] / mixing[t, k, k]
+                        innovation = innovations[i] / per
+                        misfit[k, tile, t, lane] = innovation + s * (
+                            fast_states[i] + slow_states[i]
+                        )
+                        fast_states[i] = fast * (fast_states[i] + g_fast * innovation)
+                        slow_states[i] = slow * (slow_states[i] + g_slow * innovation)
                 else:
                     for i in range(at, at + LANES):
                         fast_states[i] *= fast
