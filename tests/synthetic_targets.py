@@ -27,6 +27,12 @@ class Target:
     def log_likelihood(self, parameters: np.ndarray) -> np.ndarray:
         return -0.5 * np.sum(self.residuals(parameters) ** 2, axis=1)
 
+    def log_constraints(self, parameters: np.ndarray) -> np.ndarray:
+        return self.log_likelihood(parameters)
+
+    def log_constraints_before_run(self, parameters: np.ndarray) -> np.ndarray:
+        return np.zeros(len(parameters))
+
     def not_finite(self, parameters: np.ndarray) -> list[str]:
         finite = np.isfinite(self.residuals(parameters)).all()
         return [] if finite else ["residuals"]

@@ -1,8 +1,12 @@
-"""Twin experiments: the truth is known, and the stated intervals must hold it.
+"""Twin experiments: truths and observations have the stated law, and intervals hold the truth.
 
-Parameters are drawn from the prior, a year of daily NEE, GPP and LAI is simulated with model error
-and observation error as stated, and the posterior's 90 % intervals are held against the truth.
+For the latter a year of daily NEE, GPP and LAI is simulated with model error and observation error
+as stated, and the posterior's 90 % intervals are held against the truth.
 """
+
+import logging
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +14,11 @@ from concerto import plugins
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
 from concerto.assimilation.stream_error import StreamError
-from concerto.projection.ensemble import process_ensemble
-from synthetic_dalec import model_named
+from concerto.assimilation.twin import draw_truths, observe, temper_truths
+from concerto.errors import ConcertoError
+from scipy.stats import chi2, ks_2samp, kstest, norm
+from synthetic_dalec import make_problem, model_named
+from synthetic_targets import Normal, Target
 
 DRAWS = {"demcz": 20, "hmc": 8}
 BUDGETS = {
@@ -50,17 +57,14 @@ def twin(model, prior, seed):
     """Return the truth in unit space and the problem that its observations pose."""
     rng = np.random.default_rng([2008, seed])
     drive = weather(model, rng)
-    truth = prior.parameters_of(prior.draw(1, rng))
-    clean = process_ensemble(model, drive, truth)
-    streams = []
-    for name, error in ERRORS.items():
-        values = (
-            clean[name][0] + error.draw(drive.season, 1.0, rng.standard_normal((2, 1, DAYS)))[0]
-        )
-        values = values + OBSERVATION_SD[name] * rng.standard_normal(DAYS)
-        values[np.arange(DAYS) % OBSERVED_EVERY[name] > 0] = np.nan
-        streams.append(Stream(name, values, np.full(DAYS, OBSERVATION_SD[name])))
-    return prior.to_unit(truth)[0], Problem(model, prior, drive, streams, ERRORS, np.eye(3), ())
+    seen = {name: np.arange(DAYS) % every == 0 for name, every in OBSERVED_EVERY.items()}
+    streams = [
+        Stream(name, np.where(seen[name], 0.0, np.nan), np.full(DAYS, OBSERVATION_SD[name]))
+        for name in ERRORS
+    ]
+    problem = Problem(model, prior, drive, streams, ERRORS, np.eye(3), ())
+    truth = draw_truths(problem, 1, rng)
+    return prior.to_unit(truth)[0], observe(problem, truth[0], rng)
 
 
 def covered(prior, truth, unit):
@@ -89,3 +93,150 @@ def test_intervals_hold_the_truth(method):
         held.append(covered(prior, truth, posterior.unit))
     assert sum(map(len, held)) >= 3 * DRAWS[method], "too few identifiable parameters to judge"
     assert np.concatenate(held).mean() >= 0.8
+
+
+SIGNIFICANCE = 1e-4  # of tests of draws against their law
+CENTER, WIDTH = 0.8, 0.5
+
+
+def normal_target(size):
+    """A standard normal prior, with each unknown said to be near ``CENTER``."""
+    return Target(Normal(size), lambda x: (x - CENTER) / WIDTH)
+
+
+def normal_posterior():
+    """Mean and standard deviation of each unknown, and the share that rejection accepts."""
+    spread = WIDTH / np.sqrt(1.0 + WIDTH**2)
+    share = spread * np.exp(-0.5 * CENTER**2 / (1.0 + WIDTH**2))
+    return CENTER / (1.0 + WIDTH**2), spread, share
+
+
+@pytest.mark.parametrize("draw", [draw_truths, temper_truths])
+def test_truths_have_the_law_of_prior_and_constraints(draw):
+    target = normal_target(4)
+    mean, spread, _ = normal_posterior()
+    truths = draw(target, 4000, np.random.default_rng(1))
+    assert truths.shape == (4000, 4)
+    for unknown in truths.T:
+        assert kstest((unknown - mean) / spread, norm.cdf).pvalue > SIGNIFICANCE
+    off_diagonal = np.corrcoef(truths.T)[np.triu_indices(4, 1)]
+    assert (np.abs(off_diagonal) < 5.0 / np.sqrt(4000)).all()
+
+
+def said(caplog, pattern):
+    return float(re.findall(pattern, caplog.text)[-1])
+
+
+def test_acceptance_is_told(caplog):
+    caplog.set_level(logging.INFO)
+    share = normal_posterior()[2] ** 4
+    draw_truths(normal_target(4), 4000, np.random.default_rng(2))
+    draws = said(caplog, r"of (\d+) draws")
+    noise = np.sqrt(share / draws)
+    assert said(caplog, r"prior, ([\d.e-]+);") == pytest.approx(
+        share, abs=5.0 * noise + 0.01 * share
+    )
+    temper_truths(normal_target(4), 4000, np.random.default_rng(2))
+    assert said(caplog, r"rejection ([\d.e-]+),") == pytest.approx(share, rel=0.2)
+
+
+def test_hopeless_rejection_says_how_little_it_found():
+    target = Target(Normal(2), lambda x: (x - 5.0) / 1e-3)
+    with pytest.raises(ConcertoError, match=r"found 0 in 8192 draws of the prior.*expected 3"):
+        draw_truths(target, 3, np.random.default_rng(3), most_draws=8000)
+
+
+def test_narrow_constraints_are_reached_by_steps():
+    """Where rejection would take a hundred million draws for each truth."""
+    width = 1e-3
+    target = Target(Normal(3), lambda x: (x[:, :1] + x[:, 1:] - 1.0) / width)
+    truths = temper_truths(target, 2000, np.random.default_rng(4))
+    for k in (1, 2):
+        assert kstest((truths[:, 0] + truths[:, k] - 1.0) / width, norm.cdf).pvalue > SIGNIFICANCE
+    # x and 1 - x twice: the prior's density along the line is normal about 2/3
+    assert kstest((truths[:, 0] - 2.0 / 3.0) * np.sqrt(3.0), norm.cdf).pvalue > SIGNIFICANCE
+
+
+@pytest.mark.parametrize(
+    ("target", "particles", "message"),
+    [
+        (Target(Normal(2), lambda x: np.full((len(x), 1), np.inf)), 64, "no run has a finite"),
+        (normal_target(2), 4, "found 4 particles; expected at least 5"),
+    ],
+)
+def test_bad_starts_of_tempering_are_named(target, particles, message):
+    with pytest.raises(ConcertoError, match=message), np.errstate(all="ignore"):
+        temper_truths(target, 5, np.random.default_rng(5), particles)
+
+
+CONSTRAINTS = (
+    "turnover_order", "leaf_wood_order", "root_som_order", "allocation_balance",
+    "leaf_root_balance", "pool_bounds",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def constrained():
+    return make_problem(model_named("dalec2"), CONSTRAINTS)
+
+
+def test_early_constraints_are_the_part_without_runs(constrained):
+    drawn = constrained.prior.parameters_of(constrained.prior.draw(50, np.random.default_rng(6)))
+    early = constrained.log_constraints_before_run(drawn)
+    alone = replace(constrained, constraint_names=CONSTRAINTS[:4])
+    np.testing.assert_allclose(early, alone.log_constraints(drawn), rtol=1e-12)
+    assert (early < 0.0).any()
+    full = constrained.residuals(drawn)[:, constrained.n_observations :]
+    np.testing.assert_allclose(
+        constrained.log_constraints(drawn), -0.5 * np.sum(full**2, axis=1), rtol=1e-12
+    )
+
+
+def test_rejection_and_tempering_agree_on_a_model(constrained):
+    exact = draw_truths(constrained, 1500, np.random.default_rng(7))
+    other = temper_truths(constrained, 1500, np.random.default_rng(8), particles=2048)
+    plain = constrained.prior.parameters_of(constrained.prior.draw(1500, np.random.default_rng(9)))
+    p = [ks_2samp(a, b).pvalue for a, b in zip(exact.T, other.T, strict=True)]
+    assert min(p) > SIGNIFICANCE
+    # the constraints matter, else the test could not fail
+    assert min(ks_2samp(a, b).pvalue for a, b in zip(exact.T, plain.T, strict=True)) < 1e-12
+
+
+def test_observations_have_the_errors_that_the_likelihood_states(constrained):
+    """At the truth the residuals are independent and standard normal, gaps stay gaps."""
+    rng = np.random.default_rng(10)
+    truth = draw_truths(constrained, 1, rng)[0]
+    white = []
+    for _ in range(40):
+        observed = observe(constrained, truth, rng)
+        white.append(observed.residuals(truth[None])[0, : observed.n_observations])
+    for before, after in zip(constrained.streams, observed.streams, strict=True):
+        np.testing.assert_array_equal(np.isfinite(after.values), np.isfinite(before.values))
+        np.testing.assert_array_equal(after.random_sd, before.random_sd)
+    white = np.array(white)
+    assert kstest(white.ravel(), norm.cdf).pvalue > SIGNIFICANCE
+    assert SIGNIFICANCE < chi2(white.size).cdf(np.sum(white**2)) < 1.0 - SIGNIFICANCE
+    lagged = np.mean(white[:, 1:] * white[:, :-1])
+    assert abs(lagged) < 4.0 / np.sqrt(white.size)
+
+
+def test_observing_leaves_the_problem_alone(constrained):
+    before = [stream.values.copy() for stream in constrained.streams]
+    rng = np.random.default_rng(11)
+    truth = constrained.prior.parameters_of(constrained.prior.draw(1, rng))[0]
+    one, other = (observe(constrained, truth, np.random.default_rng(k)) for k in (1, 2))
+    assert one.model_runs == 0
+    for stream, values, a, b in zip(
+        constrained.streams, before, one.streams, other.streams, strict=True
+    ):
+        np.testing.assert_array_equal(stream.values, values)
+        assert (a.values != b.values)[np.isfinite(values)].all()
+    again = observe(constrained, truth, np.random.default_rng(1))
+    np.testing.assert_array_equal(again.streams[0].values, one.streams[0].values)
+
+
+def test_a_failing_truth_is_named(constrained):
+    truth = constrained.prior.parameters_of(np.zeros((1, constrained.prior.size)))[0]
+    truth[constrained.model.parameter_names.index("leaf_mass")] = np.nan
+    with pytest.raises(ConcertoError, match="no finite nee, gpp, lai"):
+        observe(constrained, truth, np.random.default_rng(12))

@@ -182,13 +182,17 @@ class Constraints:
             mean_temperature=mean_temperature,
         )
         self._parts = {name: _written(name, run, model) for name in names}
-        terms = ca.vertcat(ca.SX(0, 1), *(term for part in self._parts.values() for term in part))
+        every = [term for part in self._parts.values() for term in part]
+        terms = ca.vertcat(ca.SX(0, 1), *every)
         gradient = ca.gradient(-0.5 * ca.sumsqr(terms), ca.vertcat(*symbols))
         self._residuals = Pointwise(Formula(symbols, (terms,)), f"constraints_{model.name}")
         self._slopes = Pointwise(
             Formula(symbols, (terms, *ca.vertsplit(gradient, _ends(counts)))),
             f"constraint_slopes_{model.name}",
         )
+        seen = ca.vertcat(*symbols[1:])
+        early = [term for term in every if not ca.depends_on(term, seen)]
+        self._early = Formula(symbols[:1], (ca.vertcat(ca.SX(0, 1), *early),))
 
     def residuals(self, runs: Trajectories) -> np.ndarray:
         """Return the residuals of runs with the outputs ``summed`` and yearly snapshots.
@@ -196,6 +200,10 @@ class Constraints:
         (tile, residual, lane), in the lanes of the runs.
         """
         return self._residuals.run(*_seen(runs))[0]
+
+    def before_run(self, parameters: np.ndarray) -> np.ndarray:
+        """Return (member, residual) of those residuals that are on parameters alone."""
+        return self._early.evaluate(parameters)[0]
 
     def named(self, runs: Trajectories) -> dict[str, np.ndarray]:
         """Return what :meth:`residuals` returns by the name of their constraint."""

@@ -19,6 +19,7 @@ from concerto.assimilation.prior import Prior
 from concerto.assimilation.stream_error import StreamError, Whitener, inflation, stream_filter
 from concerto.errors import ConcertoError
 from concerto.models import Model, Trajectories, Weather
+from concerto.models.kernels.lanes import LANES
 
 _REACH = 4.0  # random errors from the ensemble within which an observation can be explained
 
@@ -182,6 +183,29 @@ class Problem:
         self.failures += int((~sound).sum())
         return np.where(sound, -0.5 * total, -np.inf)
 
+    def log_constraints(self, parameters: np.ndarray) -> np.ndarray:
+        """Return (member,) log-density of the constraints alone: at most 0, -inf for failures."""
+        runs, _ = self._simulate(parameters, outputs=())
+        total = runs.placement.collect(_squares([self._constraints.residuals(runs)]))
+        return np.where(np.isfinite(total), -0.5 * total, -np.inf)
+
+    def log_constraints_before_run(self, parameters: np.ndarray) -> np.ndarray:
+        """Return (member,) the part of :meth:`log_constraints` that needs no run of the model."""
+        terms = self._constraints.before_run(parameters[:, : len(self.model.parameters)])
+        return -0.5 * np.einsum("mk,mk->m", terms, terms)
+
+    def draw_errors(self, parameters: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a draw of what separates observations from the run of a member, (stream, time).
+
+        It has the law that the likelihood states for ``parameters`` (parameter,); NaN where there
+        is no observation.
+        """
+        white = self._whitener.draw(rng)
+        lanes = np.repeat(white[None, :, None], LANES, axis=2)
+        errors = self._whitener.colour(lanes)[:, 0, :, 0]
+        errors[self._inflated] *= parameters[len(self.model.parameters) :, None]
+        return errors
+
     def log_posterior(self, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the log posterior density in soft space, and its gradient.
 
@@ -247,15 +271,23 @@ class Problem:
         return np.sqrt(2.0 * self._counts[:, None] * np.log(factors / self._least[:, None]))
 
     def _simulate(
-        self, parameters: np.ndarray, *, keep_path: bool = False
+        self,
+        parameters: np.ndarray,
+        *,
+        outputs: Sequence[str] | None = None,
+        keep_path: bool = False,
     ) -> tuple[Trajectories, np.ndarray]:
-        """Return runs, and their inflations (tile, inflation, lane)."""
+        """Return runs, and their inflations (tile, inflation, lane).
+
+        For what the streams see, or for other ``outputs``.
+        """
         self.model_runs += len(parameters)
         dates = (0, *self.forcing.anniversaries)
         own = len(self.model.parameters)
         runs = self.model.simulate(
-            parameters[:, :own], self.forcing.weather, self._outputs, self._constraints.summed,
-            dates, keep_path=keep_path,
+            parameters[:, :own], self.forcing.weather,
+            self._outputs if outputs is None else outputs, self._constraints.summed, dates,
+            keep_path=keep_path,
         )  # fmt: skip
         return runs, runs.placement.lay_out(parameters[:, own:])
 

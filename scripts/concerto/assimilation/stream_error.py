@@ -205,6 +205,14 @@ class Whitener:
         """Return the derivative of :meth:`residual`."""
         return self._by_law(white, Distribution.slope)
 
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Return whitened misfits (observation,) as each stream's law of errors has them."""
+        white = np.empty(self.n_observations)
+        for k, law in self._laws:
+            own = self.stream == k
+            white[own] = law.draw((int(own.sum()),), rng)
+        return white
+
     def _by_law(self, white: np.ndarray, transform: Callable) -> np.ndarray:
         if all(law.name == NORMAL.name for _, law in self._laws):
             return transform(NORMAL, white)
