@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from concerto.plots import (
+    calibration,
     coverage,
     observed_predicted,
     parameters,
@@ -365,3 +366,59 @@ def test_a_figure_is_the_same_each_time(files, tmp_path):
 def test_an_unknown_method_has_a_colour_of_its_own():
     assert style.colour("newmethod") in style.SPARE_COLOURS
     assert style.colour("newmethod") == style.colour("newmethod")
+
+
+MADE_UP = ("leaf_mass", "root_turnover", "wood_turnover", "leaf_life_span", "fall_day", "a", "b")
+WRONG = MADE_UP[2]
+
+
+def made_up_ranks(draws):
+    rng = np.random.default_rng(3)
+    found = {name: rng.integers(0, draws + 1, 120) for name in (*MADE_UP, "nee")}
+    found[WRONG] = np.floor((draws + 1) * rng.beta(0.5, 0.5, 120)).astype(int)
+    return found
+
+
+@pytest.mark.parametrize("draw", [calibration.draw_ecdf, calibration.draw_histograms])
+def test_calibration(draw, tmp_path):
+    ranks = made_up_ranks(99)
+    drawing = draw(site="BE-Vie", method="hmc", ranks=ranks, draws=99, converged=False)
+    style.save(drawing, tmp_path / "calibration.png")
+    words = check(tmp_path / "calibration.png")
+    assert "7 of 8 quantities pass, with 120 truths ranked among 99 draws" in words["caption"]
+    assert "those that fail: wood turnover (over-confident)." in words["caption"]
+    assert "has not converged" in words["caption"]
+    named = [axes.get_title(loc="left") for axes in panels(drawing.figure)]
+    assert named == [*(name.replace("_", " ") for name in MADE_UP), "NEE"]
+    assert texts(drawing.figure).count("fails") == 1
+    assert "HMC" in texts(drawing.figure)
+
+
+def test_calibration_lines_are_the_differences_and_the_band_holds_the_good_ones():
+    ranks = made_up_ranks(49)
+    drawing = calibration.draw_ecdf(site="X", method="hmc", ranks=ranks, draws=49, converged=True)
+    for axes, (name, values) in zip(panels(drawing.figure), ranks.items(), strict=True):
+        (line,) = (line for line in axes.lines if line.get_label() == "HMC")
+        x, y = line.get_data()
+        assert (x[0], y[0], x[-1], y[-1]) == (0.0, 0.0, 1.0, 0.0)
+        assert y[25] == pytest.approx(np.mean(values <= 24) - 0.5)
+        edge = axes.collections[0].get_paths()[0].vertices
+        low, high = (
+            np.array([pick(edge[np.isclose(edge[:, 0], at), 1]) for at in x])
+            for pick in (np.min, np.max)
+        )
+        inside = ((y >= low - 1e-9) & (y <= high + 1e-9)).all()
+        assert inside == (name != WRONG)
+
+
+def test_calibration_bars_are_relative_to_what_is_expected():
+    ranks = made_up_ranks(99)
+    drawing = calibration.draw_histograms(
+        site="X", method="hmc", ranks=ranks, draws=99, converged=True
+    )
+    for axes, values in zip(panels(drawing.figure), ranks.values(), strict=True):
+        (bars,) = (patch for patch in axes.patches if patch.get_label() == "HMC")
+        heights, edges, _ = bars.get_data()
+        assert len(heights) == calibration.BINS
+        assert np.sum(heights * np.diff(edges)) == pytest.approx(1.0)
+        assert heights[0] == pytest.approx(np.sum(values < 5) / 6.0)
