@@ -185,7 +185,11 @@ class Constraints:
         every = [term for part in self._parts.values() for term in part]
         terms = ca.vertcat(ca.SX(0, 1), *every)
         gradient = ca.gradient(-0.5 * ca.sumsqr(terms), ca.vertcat(*symbols))
-        self._residuals = Pointwise(Formula(symbols, (terms,)), f"constraints_{model.name}")
+        written = Formula(symbols, (terms,))
+        self._residuals = Pointwise(written, f"constraints_{model.name}")
+        self._change = Pointwise(
+            written.tangent(range(len(symbols))), f"constraint_change_{model.name}"
+        )
         self._slopes = Pointwise(
             Formula(symbols, (terms, *ca.vertsplit(gradient, _ends(counts)))),
             f"constraint_slopes_{model.name}",
@@ -210,6 +214,23 @@ class Constraints:
         ends = np.cumsum([len(part) for part in self._parts.values()])
         parts = np.split(self.residuals(runs), ends[:-1], axis=1)
         return dict(zip(self._parts, parts, strict=True)) if self._parts else {}
+
+    def push_forward(self, runs: Trajectories, changes: Trajectories) -> np.ndarray:
+        """Return how the residuals of one run change along directions, (tile, residual, lane).
+
+        Parameters
+        ----------
+        runs
+            The run, in all lanes.
+        changes
+            What :meth:`~concerto.models.Model.push_forward` gives for it.
+        """
+        along = _seen(changes)
+        at = (
+            np.broadcast_to(base[:1], change.shape)
+            for base, change in zip(_seen(runs), along, strict=True)
+        )
+        return self._change.run(*at, *along)[0]
 
     def slopes(
         self, runs: Trajectories

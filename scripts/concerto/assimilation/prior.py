@@ -64,6 +64,7 @@ class Prior:
         normal = [p if p.prior == "log-normal" else None for p in parameters]
         self._center = np.array([math.log(p.median) if p else 0.0 for p in normal])
         self._spread = np.array([math.log(p.factor) if p else math.inf for p in normal])
+        self._per_probability = np.array([_per_probability(p) for p in parameters])
 
     def draw(self, members: int, rng: np.random.Generator) -> np.ndarray:
         """Return (member, size) draws of ``z``."""
@@ -82,6 +83,28 @@ class Prior:
                 parameters[:, k] = _quantile(parameter, ndtr(z[:, column]))
                 column += 1
         return parameters
+
+    def slopes(self, z: np.ndarray) -> np.ndarray:
+        """Return (member, parameter, size), how parameters change with ``z`` (member, size).
+
+        A day of the year has no slope where both of its components are 0; 0 is returned there.
+        """
+        slopes = np.zeros((len(z), len(self.parameters), self.size))
+        column = np.cumsum(1 + self.circular) - (1 + self.circular)
+        first, values = z[:, column], self.parameters_of(z)
+        _, score = self._scores(values)
+        density = np.exp(0.5 * (score * score - first * first)) / math.sqrt(2.0 * math.pi)
+        each = np.arange(len(self.parameters))
+        slopes[:, each, column] = (
+            self._per_probability * np.where(self._logarithmic, values, 1.0) * density
+        )
+        around, second = each[self.circular], column[self.circular] + 1
+        a, b = z[:, second - 1], z[:, second]
+        square = np.maximum(a * a + b * b, np.finfo(float).tiny)
+        per_angle = self._per_probability[self.circular] / (2.0 * math.pi)
+        slopes[:, around, second - 1] = -per_angle * b / square
+        slopes[:, around, second] = per_angle * a / square
+        return slopes
 
     def to_unit(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member, parameter) in unit space."""
@@ -170,10 +193,33 @@ def _quantile(parameter: Parameter, probability: np.ndarray) -> np.ndarray:
         value = low * np.exp(probability * math.log(high / low))
     else:
         spread = math.log(parameter.factor)
-        below = ndtr(math.log(low / parameter.median) / spread)
-        above = ndtr(math.log(high / parameter.median) / spread)
+        below, above = _truncation(parameter)
         value = parameter.median * np.exp(spread * ndtri(below + probability * (above - below)))
     return np.clip(value, low, high)  # round-off at the bounds
+
+
+def _per_probability(parameter: Parameter) -> float:
+    """Return how a parameter, or its logarithm, changes with its probability.
+
+    Of a log-normal prior, at the median and without bounds.
+    """
+    low, high = parameter.min, parameter.max
+    if parameter.prior == "log-uniform":
+        return math.log(high / low)
+    if parameter.prior == "log-normal":
+        below, above = _truncation(parameter)
+        return math.sqrt(2.0 * math.pi) * math.log(parameter.factor) * (above - below)
+    return high - low
+
+
+def _truncation(parameter: Parameter) -> tuple[float, float]:
+    """Return the probabilities below both bounds of a log-normal prior without bounds."""
+    spread = math.log(parameter.factor)
+    below, above = (
+        ndtr(math.log(bound / parameter.median) / spread)
+        for bound in (parameter.min, parameter.max)
+    )
+    return below, above
 
 
 def _check(parameter: Parameter, origin: str) -> None:

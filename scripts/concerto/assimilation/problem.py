@@ -206,6 +206,49 @@ class Problem:
         errors[self._inflated] *= parameters[len(self.model.parameters) :, None]
         return errors
 
+    def linearise(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the residuals of one run and their exact derivative.
+
+        By the tangent of the model: a direction costs about as much as a run.
+
+        Parameters
+        ----------
+        z
+            (size,) in the space of :class:`~concerto.assimilation.prior.Prior` of that name.
+
+        Returns
+        -------
+        residuals, jacobian
+            (residual,) as :meth:`residuals` gives them; (residual, size).
+        """
+        own = len(self.model.parameters)
+        parameters = self.prior.parameters_of(z[None])
+        directions = self.prior.slopes(z[None]).transpose(0, 2, 1)
+        runs, factors = self._simulate(parameters)
+        changes = self.model.push_forward(
+            parameters[:, :own], directions[:, :, :own], self.forcing.weather, runs.names,
+            runs.summed, runs.dates,
+        )  # fmt: skip
+        self.model_runs += z.size
+        misfit = self._misfit(runs, factors)
+        white, prices = self._whitener.apply(misfit), self._prices(factors)
+        to_factors = changes.placement.lay_out(directions[0, :, own:])
+        # what the model shows is taken away from the observations, then divided by the inflation
+        shift = np.negative(changes.record.transpose(2, 0, 1, 3), order="C")
+        for i, k in enumerate(self._inflated):
+            shift[k] -= misfit[k, 0] * to_factors[:, i, None]
+            shift[k] /= factors[0, i]
+        terms = self._whitener.residual(white), self._constraints.residuals(runs), prices
+        slopes = (
+            self._whitener.slope(white) * self._whitener.apply(shift),
+            self._constraints.push_forward(runs, changes),
+            self._counts[:, None] / (factors * prices) * to_factors,
+        )
+        return (
+            runs.placement.collect(np.concatenate(terms, axis=1))[0],
+            changes.placement.collect(np.concatenate(slopes, axis=1)).T,
+        )
+
     def log_posterior(self, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the log posterior density in soft space, and its gradient.
 
