@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.optimize import least_squares
 
 from concerto.assimilation.problem import Problem
+from concerto.assimilation.scores import Scores
 
-_DIFFERENCE = 1e-4  # step of the forward differences, in prior standard deviations
 _EVALUATIONS = 60
+_CHANGE = 1e-8
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a descent ended.
+
+    ``scores`` (parameter,) of :class:`~concerto.assimilation.scores.Scores`, the ``cost`` and its
+    ``gradient`` (parameter,) there, and the ``curvature`` (parameter, parameter) of Gauss and
+    Newton, J'J with the derivative J of the residuals and of the prior.
+    """
+
+    scores: np.ndarray
+    cost: float
+    gradient: np.ndarray
+    curvature: np.ndarray
 
 
 def descend(problem: Problem, starts: np.ndarray) -> np.ndarray:
     """Go down to the nearest mode from each of ``starts``.
-
-    Minimises |z|^2 + |residuals|^2 with the trust-region method of scipy; the Jacobian is by
-    forward differences, all directions side by side in lanes.
 
     Parameters
     ----------
@@ -29,24 +44,29 @@ def descend(problem: Problem, starts: np.ndarray) -> np.ndarray:
     numpy.ndarray
         (start, size) where the descents ended, the best first.
     """
-    ends = [
+    scores = Scores(problem)
+    reached = ends(scores, scores.of(starts), _EVALUATIONS, _CHANGE)
+    return scores.to_z(np.stack([end.scores for end in reached]))
+
+
+def ends(
+    scores: Scores, starts: np.ndarray, most: int, change: float, gradient: float = 0.0
+) -> list[End]:
+    """Return where descents from each of ``starts`` (start, parameter) end, the best first.
+
+    Minimises the sum of squares with the trust-region method of scipy and the exact derivative,
+    until the cost or the scores change by less than the share ``change``, or the largest component
+    of the gradient is below ``gradient``, or after ``most`` evaluations.
+    """
+    found = [
         least_squares(
-            lambda z: _residuals(problem, z[None])[0],
+            lambda at: scores.residuals(at[None])[0],
             start,
-            jac=lambda z: _jacobian(problem, z),
-            max_nfev=_EVALUATIONS,
+            jac=lambda at: scores.linearise(at)[1],
+            max_nfev=most,
+            ftol=change, xtol=change, gtol=gradient or None,
         )
         for start in starts
-    ]
-    ends.sort(key=lambda end: end.cost)
-    return np.stack([end.x for end in ends])
-
-
-def _residuals(problem: Problem, z: np.ndarray) -> np.ndarray:
-    return np.concatenate([problem.residuals(problem.prior.parameters_of(z)), z], axis=1)
-
-
-def _jacobian(problem: Problem, z: np.ndarray) -> np.ndarray:
-    moved = np.concatenate([z[None], z + _DIFFERENCE * np.eye(z.size)])
-    residuals = _residuals(problem, moved)
-    return (residuals[1:] - residuals[0]).T / _DIFFERENCE
+    ]  # fmt: skip
+    reached = [End(end.x, end.cost, end.grad, end.jac.T @ end.jac) for end in found]
+    return sorted(reached, key=lambda end: end.cost)

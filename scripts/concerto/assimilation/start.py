@@ -14,17 +14,24 @@ DESCENTS = 8
 _SCATTER = 0.05  # of the way from a mode to a member of the ensemble
 
 
+def informed(problem: Problem, members: int, rng: np.random.Generator) -> np.ndarray:
+    """Return ``z`` (member, size) of an ensemble that has seen a tenth of the information.
+
+    By :mod:`~concerto.assimilation.methods.esmda`; at least ``members``, more if it needs them.
+    """
+    members = max(MEMBERS_PER_UNKNOWN * problem.prior.size, members)
+    budget = {"members": members, "steps": 4, "most_steps": 60}
+    return esmda.smooth(problem, budget, rng, INFORMATION).z
+
+
 def begin(problem: Problem, chains: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return an ensemble and a state for each chain, in unit space.
 
-    The ensemble (member, parameter) of :mod:`~concerto.assimilation.methods.esmda` has seen a tenth
-    of the information; the states (chain, parameter) are close to the best modes that descents from
-    it reach, half as many as descents.
+    The ensemble (member, parameter) has seen a tenth of the information; the states (chain,
+    parameter) are close to the best modes that descents from it reach, half as many as descents.
     """
     prior = problem.prior
-    members = max(MEMBERS_PER_UNKNOWN * prior.size, chains)
-    budget = {"members": members, "steps": 4, "most_steps": 60}
-    ensemble = esmda.smooth(problem, budget, rng, INFORMATION).z
+    ensemble = informed(problem, chains, rng)
     modes = descend(problem, ensemble[:DESCENTS])[: DESCENTS // 2]
     # a step back towards the ensemble, for chains that start at one mode must not start as one
     modes = modes[np.arange(chains) % len(modes)]
