@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -58,15 +59,20 @@ def ends(
     until the cost or the scores change by less than the share ``change``, or the largest component
     of the gradient is below ``gradient``, or after ``most`` evaluations.
     """
-    found = [
-        least_squares(
-            lambda at: scores.residuals(at[None])[0],
-            start,
-            jac=lambda at: scores.linearise(at)[1],
-            max_nfev=most,
-            ftol=change, xtol=change, gtol=gradient or None,
-        )
-        for start in starts
-    ]  # fmt: skip
-    reached = [End(end.x, end.cost, end.grad, end.jac.T @ end.jac) for end in found]
-    return sorted(reached, key=lambda end: end.cost)
+    found = [_descend(scores, start, most, change, gradient) for start in starts]
+    return sorted(found, key=lambda end: end.cost)
+
+
+def _descend(scores: Scores, start: np.ndarray, most: int, change: float, gradient: float) -> End:
+    @lru_cache(maxsize=1)
+    def known(at: bytes) -> tuple[np.ndarray, np.ndarray]:
+        # the derivative is wanted next wherever the residuals are, but for the steps not taken
+        return scores.linearise(np.frombuffer(at))
+
+    end = least_squares(
+        lambda at: known(at.tobytes())[0],
+        start,
+        jac=lambda at: known(at.tobytes())[1],
+        max_nfev=most, ftol=change, xtol=change, gtol=gradient or None,
+    )  # fmt: skip
+    return End(end.x, end.cost, end.grad, end.jac.T @ end.jac)

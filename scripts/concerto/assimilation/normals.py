@@ -33,10 +33,6 @@ class Normals:
         moved = np.linalg.solve(roots.transpose(0, 2, 1), noise[:, :, None])[:, :, 0]
         return self.means[mode] + moved, mode
 
-    def distance(self, scores: np.ndarray, mode: np.ndarray) -> np.ndarray:
-        """Return (member,) the square of the distance to a mode, in standard deviations."""
-        return _square(scores - self.means[mode], self.precisions[mode])
-
     def log_density(self, scores: np.ndarray) -> np.ndarray:
         """Return (member,) the log density of scores, with the turns next to theirs."""
         turns = [(-2.0 * np.pi, 0.0, 2.0 * np.pi) if around else (0.0,) for around in self.circular]
@@ -59,8 +55,8 @@ class Check:
     cost
         (member,) the cost of each draw; infinite where the model fails.
     nonlinearity
-        Root of the mean square of what the cost changes from a mode to a draw, over what a
-        quadratic cost would; 0 for a normal posterior.
+        Root of the mean square of the change of the log density from a mode to a draw, that of the
+        mixture less that of the posterior; 0 if they are the same.
     mean, sd
         Mean and standard deviation of the same.
     ess
@@ -88,8 +84,8 @@ def check(
     """
     cost = scores.cost(draws)
     sound = np.isfinite(cost)
-    over = (cost - costs[mode] - 0.5 * normals.distance(draws, mode))[sound]
     weights = -(cost + normals.log_density(draws))[sound]
+    over = -weights - (costs + normals.log_density(normals.means))[mode[sound]]
     if not sound.any():
         return Check(cost, math.inf, math.nan, math.nan, 0.0)
     ess = math.exp(2.0 * logsumexp(weights) - logsumexp(2.0 * weights))

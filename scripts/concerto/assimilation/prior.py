@@ -64,7 +64,13 @@ class Prior:
         normal = [p if p.prior == "log-normal" else None for p in parameters]
         self._center = np.array([math.log(p.median) if p else 0.0 for p in normal])
         self._spread = np.array([math.log(p.factor) if p else math.inf for p in normal])
-        self._per_probability = np.array([_per_probability(p) for p in parameters])
+        self._column = np.cumsum(1 + self.circular) - (1 + self.circular)  # the first in ``z``
+        self._ends = np.array([(p.min, p.max) for p in parameters], dtype=float).T
+        plain = np.log(self._ends, out=self._ends.copy(), where=self._logarithmic)
+        self._start, self._per_share = plain[0], plain[1] - plain[0]
+        self._normal = np.isfinite(self._spread)
+        below, above = ndtr((plain - self._center) / self._spread)[:, self._normal]
+        self._below, self._within = below, above - below
 
     def draw(self, members: int, rng: np.random.Generator) -> np.ndarray:
         """Return (member, size) draws of ``z``."""
@@ -72,17 +78,15 @@ class Prior:
 
     def parameters_of(self, z: np.ndarray) -> np.ndarray:
         """Return the parameters (member, parameter), in their units, of ``z`` (member, size)."""
-        parameters = np.empty((len(z), len(self.parameters)))
-        column = 0
-        for k, parameter in enumerate(self.parameters):
-            if parameter.prior == "circular":
-                turn = np.arctan2(z[:, column + 1], z[:, column]) / (2.0 * math.pi) % 1.0
-                parameters[:, k] = parameter.min + turn * (parameter.max - parameter.min)
-                column += 2
-            else:
-                parameters[:, k] = _quantile(parameter, ndtr(z[:, column]))
-                column += 1
-        return parameters
+        share = ndtr(z[:, self._column])
+        first = self._column[self.circular]
+        share[:, self.circular] = np.arctan2(z[:, first + 1], z[:, first]) / (2.0 * math.pi) % 1.0
+        parameters = self._start + share * self._per_share
+        normal = self._normal
+        scores = ndtri(self._below + share[:, normal] * self._within)
+        parameters[:, normal] = self._center[normal] + self._spread[normal] * scores
+        np.exp(parameters, out=parameters, where=self._logarithmic)
+        return np.clip(parameters, *self._ends)  # round-off at the bounds
 
     def slopes(self, z: np.ndarray) -> np.ndarray:
         """Return (member, parameter, size), how parameters change with ``z`` (member, size).
@@ -90,20 +94,20 @@ class Prior:
         A day of the year has no slope where both of its components are 0; 0 is returned there.
         """
         slopes = np.zeros((len(z), len(self.parameters), self.size))
-        column = np.cumsum(1 + self.circular) - (1 + self.circular)
-        first, values = z[:, column], self.parameters_of(z)
+        each, column, values = np.arange(len(self.parameters)), self._column, self.parameters_of(z)
+        per_share = np.tile(self._per_share, (len(z), 1))
+        density = np.exp(-0.5 * z[:, column] ** 2) / math.sqrt(2.0 * math.pi)
         _, score = self._scores(values)
-        density = np.exp(0.5 * (score * score - first * first)) / math.sqrt(2.0 * math.pi)
-        each = np.arange(len(self.parameters))
-        slopes[:, each, column] = (
-            self._per_probability * np.where(self._logarithmic, values, 1.0) * density
-        )
-        around, second = each[self.circular], column[self.circular] + 1
-        a, b = z[:, second - 1], z[:, second]
+        normal = self._normal
+        peak = math.sqrt(2.0 * math.pi) * self._spread[normal] * self._within
+        per_share[:, normal] = peak * np.exp(0.5 * score[:, normal] ** 2)
+        slopes[:, each, column] = per_share * density * np.where(self._logarithmic, values, 1.0)
+        around, first = each[self.circular], column[self.circular]
+        a, b = z[:, first], z[:, first + 1]
         square = np.maximum(a * a + b * b, np.finfo(float).tiny)
-        per_angle = self._per_probability[self.circular] / (2.0 * math.pi)
-        slopes[:, around, second - 1] = -per_angle * b / square
-        slopes[:, around, second] = per_angle * a / square
+        per_angle = self._per_share[self.circular] / (2.0 * math.pi)
+        slopes[:, around, first] = -per_angle * b / square
+        slopes[:, around, first + 1] = per_angle * a / square
         return slopes
 
     def to_unit(self, parameters: np.ndarray) -> np.ndarray:
@@ -183,43 +187,6 @@ class Prior:
 def _log_density(share: np.ndarray, normal: np.ndarray) -> np.ndarray:
     # the prior is a density of ln x, and unit space is linear in ln(x - origin)
     return np.sum(np.log1p(-share) - 0.5 * normal * normal, axis=1)
-
-
-def _quantile(parameter: Parameter, probability: np.ndarray) -> np.ndarray:
-    low, high = parameter.min, parameter.max
-    if parameter.prior == "uniform":
-        return low + probability * (high - low)
-    if parameter.prior == "log-uniform":
-        value = low * np.exp(probability * math.log(high / low))
-    else:
-        spread = math.log(parameter.factor)
-        below, above = _truncation(parameter)
-        value = parameter.median * np.exp(spread * ndtri(below + probability * (above - below)))
-    return np.clip(value, low, high)  # round-off at the bounds
-
-
-def _per_probability(parameter: Parameter) -> float:
-    """Return how a parameter, or its logarithm, changes with its probability.
-
-    Of a log-normal prior, at the median and without bounds.
-    """
-    low, high = parameter.min, parameter.max
-    if parameter.prior == "log-uniform":
-        return math.log(high / low)
-    if parameter.prior == "log-normal":
-        below, above = _truncation(parameter)
-        return math.sqrt(2.0 * math.pi) * math.log(parameter.factor) * (above - below)
-    return high - low
-
-
-def _truncation(parameter: Parameter) -> tuple[float, float]:
-    """Return the probabilities below both bounds of a log-normal prior without bounds."""
-    spread = math.log(parameter.factor)
-    below, above = (
-        ndtr(math.log(bound / parameter.median) / spread)
-        for bound in (parameter.min, parameter.max)
-    )
-    return below, above
 
 
 def _check(parameter: Parameter, origin: str) -> None:

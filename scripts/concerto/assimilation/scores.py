@@ -48,17 +48,16 @@ class Scores:
         """Return the parameters (member, parameter), in their units."""
         return self._problem.prior.parameters_of(self.to_z(scores))
 
-    def residuals(self, scores: np.ndarray) -> np.ndarray:
-        """Return (member, residual): those of the problem, then scores that have a normal prior."""
-        residuals = self._problem.residuals(self.parameters_of(scores))
-        return np.concatenate([residuals, scores[:, ~self.circular]], axis=1)
-
     def linearise(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the residuals (residual,) of scores (parameter,), and their derivative."""
+        """Return residuals (residual,) and their derivative (residual, parameter).
+
+        Those of the problem at scores (parameter,), then the scores that have a normal prior.
+        """
         residuals, by_z = self._problem.linearise(self.to_z(scores[None])[0])
-        turned = np.where(self.circular, -np.sin(scores), 1.0)
-        slopes = np.stack([turned, np.cos(scores)], axis=1)[self._kept]
-        by_scores = np.add.reduceat(by_z * slopes, self._first, axis=1)
+        around, first = self.circular, self._first[self.circular]
+        by_scores = by_z[:, self._first]
+        turn = scores[around]
+        by_scores[:, around] = np.cos(turn) * by_z[:, first + 1] - np.sin(turn) * by_z[:, first]
         return (
             np.concatenate([residuals, scores[~self.circular]]),
             np.concatenate([by_scores, self._prior]),

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from concerto.assimilation.methods.esmda import MISMATCH_RANGE
-from concerto.assimilation.normals import Normals, check
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
 from concerto.assimilation.scores import ANGLE_VARIANCE, Scores, short_way
@@ -73,7 +72,7 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
         if step < STEP:
             break
         mean = best
-    return _posterior(space, mean, perturbations @ spread, spread, np.array(steps))
+    return _posterior(space, mean, perturbations, spread, np.array(steps))
 
 
 def balanced(members: int, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -187,10 +186,11 @@ def _posterior(
     spread: np.ndarray,
     steps: np.ndarray,
 ) -> Posterior:
-    problem, unknowns = space.problem, mean + perturbations
+    problem, unknowns = space.problem, mean + perturbations @ spread
     residuals = space.residuals(unknowns)[:, : problem.n_observations]
     mismatch, smallest = float(np.mean(residuals**2)), float(np.linalg.eigvalsh(spread)[0])
     converged, verdict = _judge(steps, mismatch, smallest)
+    over = space.cost(unknowns) - space.cost(mean[None]) - 0.5 * np.sum(perturbations**2, axis=1)
     parameters = space.scores.parameters_of(space.scores_of(unknowns))
     unit = problem.prior.to_unit(parameters)
     unknown = np.full(unit.shape[1], np.nan)
@@ -204,7 +204,12 @@ def _posterior(
         ess_bulk=unknown,
         ess_tail=unknown,
         history={"step": steps},
-        diagnostics={"last_step": float(steps[-1]), "mismatch": mismatch, "spread": smallest},
+        diagnostics={
+            "last_step": float(steps[-1]),
+            "mismatch": mismatch,
+            "smallest_spread": smallest,
+            "nonlinearity": math.sqrt(float(np.mean(over**2))),
+        },
     )
 
 
