@@ -115,6 +115,30 @@ def test_days_are_continuous_across_the_new_year():
     np.testing.assert_allclose(moved, 0.01 / step, rtol=1e-6)
 
 
+def test_slopes_are_finite_differences():
+    z, h = np.random.default_rng(15).normal(0.0, 1.5, (200, PRIOR.size)), 1e-6
+    ahead, behind = (
+        np.stack([PRIOR.parameters_of(z + s * h * way) for way in np.eye(PRIOR.size)], axis=2)
+        for s in (1.0, -1.0)
+    )
+    expected = (ahead - behind) / (2.0 * h)
+    slopes = PRIOR.slopes(z)
+    ranges = np.array([p.max - p.min for p in PARAMETERS])
+    smooth = np.abs(expected) < 1e3 * ranges[:, None]  # but where the new year is between
+    np.testing.assert_allclose(
+        (slopes / ranges[:, None])[smooth], (expected / ranges[:, None])[smooth], atol=1e-6
+    )
+    assert smooth.mean() > 0.999
+    assert ((slopes != 0.0).sum(axis=(0, 2)) == np.where(CIRCULAR, 2, 1) * len(z)).all()
+
+
+def test_slopes_far_out_are_finite():
+    for z in (np.zeros((1, PRIOR.size)), np.full((1, PRIOR.size), -40.0)):
+        slopes = PRIOR.slopes(z)
+        assert np.isfinite(slopes).all()
+    assert (PRIOR.slopes(np.zeros((1, PRIOR.size)))[0, CIRCULAR] == 0.0).all()
+
+
 def log_density_by_the_law(name, parameters, units):
     """Log density of one parameter in unit space, from its law and the slope of unit space."""
     k = NAMES.index(name)

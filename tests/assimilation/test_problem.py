@@ -279,3 +279,43 @@ def test_observations_that_no_run_comes_near(problem, parameters):
     streams = [Stream("nee", values, np.full(values.shape, sd)), *problem.streams[1:]]
     found = dataclasses.replace(problem, streams=streams).out_of_reach(parameters)
     assert found["nee"] == len(far)
+
+
+class TestLinearise:
+    @pytest.mark.parametrize("law", LAWS)
+    @pytest.mark.parametrize("names", [(), NAMES], ids=["free", "constrained"])
+    def test_it_is_the_finite_difference(self, dalec2, names, law):
+        problem = with_errors(make_problem(dalec2, names), law, ("gpp", "lai"))
+        size, h = problem.prior.size, 1e-5
+        for z in np.random.default_rng(9).normal(size=(4, size)):
+            residuals, jacobian = problem.linearise(z)
+            at = np.concatenate([z[None], z + h * np.eye(size), z - h * np.eye(size)])
+            found = problem.residuals(problem.prior.parameters_of(at))
+            np.testing.assert_allclose(residuals, found[0], rtol=1e-12, atol=1e-12)
+            ahead, behind = np.split(found[1:], 2)
+            np.testing.assert_allclose(
+                jacobian, (ahead - behind).T / (2.0 * h), atol=1e-6 * np.abs(jacobian).max()
+            )
+
+    def test_it_is_the_transpose_of_the_adjoint(self, dalec2):
+        """The gradient of the likelihood by ``z``: by the adjoint, and by the residuals' slopes."""
+        problem = make_problem(dalec2, NAMES)
+        prior = problem.prior
+        z = np.random.default_rng(10).normal(size=(3, prior.size))
+        slopes, h = prior.slopes(z), 1e-6
+        soft = prior.to_soft(prior.to_unit(prior.parameters_of(z)))
+        _, gradient = problem.log_posterior(soft)
+        parameters = prior.parameters_of(z)
+        _, of_prior = prior.soft_density(soft, parameters, np.zeros_like(soft))
+        ahead, behind = (prior.to_parameters(prior.from_soft(soft + s * h)) for s in (1.0, -1.0))
+        per_soft = (ahead - behind) / (2.0 * h)  # a parameter is a function of its own place alone
+        expected = np.einsum("mk,mkz->mz", (gradient - of_prior) / per_soft, slopes)
+        for k in range(len(z)):
+            residuals, jacobian = problem.linearise(z[k])
+            size = np.abs(expected[k]).max()
+            np.testing.assert_allclose(-jacobian.T @ residuals, expected[k], atol=1e-6 * size)
+
+    def test_its_work_is_counted(self, dalec2):
+        problem = make_problem(dalec2)
+        problem.linearise(np.ones(problem.prior.size))
+        assert problem.model_runs == 1 + problem.prior.size
