@@ -39,8 +39,10 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     """Draw from normal densities around the modes of the posterior.
 
     ``budget`` holds the number of ``starts`` of descents, the ``members`` to draw and the
-    ``most_iterations`` of a descent. Descents start from an ensemble that has seen a tenth of the
-    information. The verdict is ``converged`` if the gradient is small at all modes that are kept,
+    ``most_iterations`` of a descent. Half of the descents start from an ensemble that has seen a
+    tenth of the information, which brings them close to good modes, and half from draws of the
+    prior, as such an ensemble may have lost a mode. None can be sure to have found them all. The
+    verdict is ``converged`` if the gradient is small at all modes that are kept,
     a quarter of the descents ended at one of them, and the cost on the draws is close to the
     quadratic one that a normal density stands for. Draws where the model fails are left out.
 
@@ -51,8 +53,9 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     """
     starts, members, most = (int(budget[key]) for key in ("starts", "members", "most_iterations"))
     scores = Scores(problem)
-    ensemble = informed(problem, starts, rng)
-    reached = ends(scores, scores.of(ensemble[:starts]), most, _CHANGE, GRADIENT)
+    far = problem.prior.draw(starts // 2, rng)
+    near = informed(problem, starts, rng)[: starts - len(far)]
+    reached = ends(scores, scores.of(np.concatenate([near, far])), most, _CHANGE, GRADIENT)
     homes = cluster(reached, scores.circular)
     modes = [home[0] for home in homes]
     normals = laplace(modes, scores.circular)
