@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from concerto.assimilation.contributions import contributions
 from concerto.assimilation.location import ErrorStatement, location_problem, open_location
 from concerto.assimilation.problem import Problem
-from concerto.ensembles import posterior_dataset, write_ensemble
+from concerto.ensembles import contribution_dataset, posterior_dataset, write_ensemble
 from concerto.plugins import load
 from concerto.scripting import script_log
 from concerto.seeds import generator
@@ -55,7 +56,12 @@ def assimilate_site(
     posterior = load("assimilation.methods", method).assimilate(problem, budget, rng)
     converged = "yes" if posterior.converged else "no"
     log.info("%s, %s: converged: %s; %s", name, method, converged, posterior.verdict)
-    dataset = posterior_dataset(problem.prior, posterior, location.observations)
+    streams, rest = contributions(problem, posterior)
+    for stream, said in streams.items():
+        log.info("%s: %s", stream, said)
+    dataset = posterior_dataset(problem.prior, posterior, location.observations).merge(
+        contribution_dataset(streams, rest)
+    )
     dataset.attrs = {
         "method": method,
         "converged": converged,

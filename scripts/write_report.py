@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
-from concerto.evaluation.comparison import diagnostics
+from concerto.evaluation.comparison import contributions, diagnostics
 from concerto.products.files import write_text
 from concerto.products.report import RunFacts, SiteResults, read_picture, render_report
 from concerto.provenance import FILENAME
@@ -71,11 +71,13 @@ def site_results(
         method: xr.load_dataset(run / "posterior" / site / f"{method}.nc")
         for method in config["assimilation"]["methods"]
     }
+    published = posteriors[config["assimilation"]["product"]]
     return SiteResults(
         name=site,
         settings=config["sites"][site],
         verdicts={method: posterior.attrs for method, posterior in posteriors.items()},
-        diagnostics=diagnostics(posteriors[config["assimilation"]["product"]]),
+        diagnostics=diagnostics(published),
+        streams=contributions(published),
         scores=pd.read_csv(run / "evaluation" / site / "scores.csv"),
         notes=pd.read_csv(run / "evaluation" / site / "notes.csv"),
         methods=pd.read_csv(run / "evaluation" / site / "methods.csv"),

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import xarray as xr
 
+from concerto.assimilation.contributions import Contribution
 from concerto.assimilation.distributions import Distribution
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.prior import Prior
@@ -81,6 +82,26 @@ def posterior_dataset(prior: Prior, posterior: Posterior, observations: xr.Datas
         chain=("member", posterior.chain, {"long_name": "number of the Markov chain"}),
         **diagnostics,
     )
+
+
+def contribution_dataset(
+    streams: Mapping[str, Contribution], rest: Mapping[str, float]
+) -> xr.Dataset:
+    """Return what each stream had to say, with ``signal_constraints`` and ``signal_prior``."""
+    described = {
+        "observations": "number of assimilated observations",
+        "effective": "number of independent observations that would say as much of a shared error",
+        "mean_square": "mean squared standardised misfit over the posterior",
+        "signal": "degrees of freedom for signal",
+    }
+    dataset = xr.Dataset(coords={"stream": list(streams)})
+    for name, long_name in described.items():
+        values = [float(getattr(stream, name)) for stream in streams.values()]
+        dataset[f"stream_{name}"] = ("stream", values, {"long_name": long_name, "units": "1"})
+    for name, value in rest.items():
+        attributes = {"long_name": f"degrees of freedom determined by the {name}", "units": "1"}
+        dataset[f"signal_{name}"] = ((), value, attributes)
+    return dataset
 
 
 def series_dataset(

@@ -88,6 +88,22 @@ class Prior:
         np.exp(parameters, out=parameters, where=self._logarithmic)
         return np.clip(parameters, *self._ends)  # round-off at the bounds
 
+    def z_of(self, parameters: np.ndarray) -> np.ndarray:
+        """Return a ``z`` (member, size) of parameters (member, parameter) in their units.
+
+        Of those that a day of the year has, that at a distance of one from the origin.
+        """
+        plain = np.log(parameters, out=parameters.copy(), where=self._logarithmic)
+        share = (plain - self._start) / self._per_share
+        normal = self._normal
+        scores = (plain[:, normal] - self._center[normal]) / self._spread[normal]
+        share[:, normal] = (ndtr(scores) - self._below) / self._within
+        z = np.empty((len(parameters), self.size))
+        z[:, self._column] = ndtri(np.clip(share, _EDGE, 1.0 - _EDGE))
+        first, angle = self._column[self.circular], 2.0 * math.pi * share[:, self.circular]
+        z[:, first], z[:, first + 1] = np.cos(angle), np.sin(angle)
+        return z
+
     def slopes(self, z: np.ndarray) -> np.ndarray:
         """Return (member, parameter, size), how parameters change with ``z`` (member, size).
 

@@ -92,7 +92,7 @@ class Problem:
             len(self.forcing.weather),
             self.forcing.mean_temperature,
         )
-        filters = [
+        self._filters = [
             stream_filter(
                 self.stream_errors[stream.name],
                 np.where(np.isfinite(stream.values), stream.random_sd, np.nan),
@@ -101,7 +101,7 @@ class Problem:
             )
             for stream in self.streams
         ]
-        self._whitener = Whitener(filters, self.innovation_correlation)
+        self._whitener = Whitener(self._filters, self.innovation_correlation)
         # what was not observed has no weight, and must not be NaN to have none
         self._values = np.nan_to_num(np.stack([stream.values for stream in self.streams]))
         self._inflated = [
@@ -121,6 +121,19 @@ class Problem:
     def n_observations(self) -> int:
         """Number of observations of all streams together."""
         return self._whitener.n_observations
+
+    @property
+    def stream_of_observations(self) -> np.ndarray:
+        """Number of the stream (observation,) that each of the first residuals belongs to."""
+        return self._whitener.stream
+
+    def effective_observations(self, k: int) -> float:
+        """Return how many independent observations would say as much as those of stream ``k``.
+
+        Of an error that they all share, in proportion to their own: s'C^-1 s with the standard
+        deviations s of their errors and the covariance C, which is their number if C is diagonal.
+        """
+        return self._filters[k].effective_number(self.streams[k].random_sd)
 
     def predict(self, parameters: np.ndarray) -> list[np.ndarray]:
         """Return what each stream would have shown at every step, (member, time) each."""

@@ -22,7 +22,8 @@ class Scores:
     """A problem as a sum of squares in the space of scores.
 
     The cost is half the squared scores, angles left out, and half the squared residuals: minus the
-    log posterior density in this space, up to a constant.
+    log posterior density in this space, up to a constant. ``flat`` (parameter, parameter) is the
+    precision of a normal density that stands for the flat prior of angles.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -31,6 +32,7 @@ class Scores:
         self._kept = np.stack([np.ones_like(self.circular), self.circular], axis=1)
         self._first = np.cumsum(1 + self.circular) - (1 + self.circular)
         self._prior = np.eye(len(self.circular))[~self.circular]
+        self.flat = np.diag(np.where(self.circular, 1.0 / ANGLE_VARIANCE, 0.0))
 
     def to_z(self, scores: np.ndarray) -> np.ndarray:
         """Return ``z`` (member, size) of scores (member, parameter)."""
@@ -43,6 +45,10 @@ class Scores:
         first, around = self._first[self.circular], self.circular
         scores[:, around] = np.arctan2(z[:, first + 1], z[:, first])
         return scores
+
+    def at(self, parameters: np.ndarray) -> np.ndarray:
+        """Return the scores (member, parameter) of parameters in their units."""
+        return self.of(self._problem.prior.z_of(parameters))
 
     def parameters_of(self, scores: np.ndarray) -> np.ndarray:
         """Return the parameters (member, parameter), in their units."""

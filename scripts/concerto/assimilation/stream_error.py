@@ -117,6 +117,17 @@ class StreamFilter:
         """Logarithm of the Jacobian of whitening."""
         return -float(np.sum(np.log(self.sd[self.valid])))
 
+    def effective_number(self, observation_sd: np.ndarray) -> float:
+        """Return s'C^-1 s of the errors' standard deviations s and covariance C.
+
+        ``observation_sd`` (time,) as :func:`stream_filter` has it.
+        """
+        error = self.error
+        model = self.scale * math.hypot(error.sd_fast, error.sd_slow)
+        sd = np.hypot(model, error.observation_factor * np.where(self.valid, observation_sd, 0.0))
+        lanes = np.broadcast_to(sd[:, None], (1, 1, len(sd), LANES))
+        return float(np.sum(Whitener([self], np.eye(1)).apply(lanes)[0, :, 0] ** 2))
+
     def expect(self, misfit: np.ndarray) -> np.ndarray:
         """Return the model error expected at every time, given all misfits (member, time).
 

@@ -156,3 +156,16 @@ def diagnostics(posterior: xr.Dataset) -> pd.DataFrame:
     names = ("rhat", "ess_bulk", "ess_tail")
     columns = {name: posterior[name].to_numpy().astype(float) for name in names}
     return pd.DataFrame({"parameter": [str(p) for p in posterior.parameter.to_numpy()], **columns})
+
+
+def contributions(posterior: xr.Dataset) -> pd.DataFrame:
+    """Return what each stream, then constraints and prior had to say in a posterior.
+
+    Columns ``source``, ``observations``, ``effective``, ``mean_square`` and ``signal``, the degrees
+    of freedom that it determined; all but the last NaN for constraints and prior.
+    """
+    names = ("observations", "effective", "mean_square", "signal")
+    streams = pd.DataFrame({name: posterior[f"stream_{name}"].to_numpy() for name in names})
+    streams.insert(0, "source", posterior["stream"].to_numpy().astype(str))
+    rest = [(name, float(posterior[f"signal_{name}"])) for name in ("constraints", "prior")]
+    return pd.concat([streams, pd.DataFrame(rest, columns=["source", "signal"])], ignore_index=True)

@@ -81,6 +81,11 @@ PREDICTORS = {
     "hmc": "HMC",
     "demcz": "DE-MCz",
     "esmda": "ES-MDA",
+    "fourdvar": "4D-Var",
+    "fourdenvar": "4DEnVar",
+    "letkf": "LETKF",
+    "particle_filter": "particle filter",
+    "pathfinder": "Pathfinder",
     "climatology": "day-of-year climatology",
     "regression": "regression on weather",
 }

@@ -60,6 +60,8 @@ class SiteResults:
         Attributes of each method's posterior: converged, verdict, model_runs.
     diagnostics
         R-hat and effective sample size by parameter, of the methods that have them.
+    streams
+        What each stream, the constraints and the prior had to say in the published posterior.
     scores, notes, methods, years, means, masking
         Tables as their rules write them.
     figures
@@ -70,6 +72,7 @@ class SiteResults:
     settings: Mapping[str, Any]
     verdicts: Mapping[str, Mapping[str, Any]]
     diagnostics: pd.DataFrame
+    streams: pd.DataFrame
     scores: pd.DataFrame
     notes: pd.DataFrame
     methods: pd.DataFrame
@@ -166,6 +169,7 @@ def _site_view(site: SiteResults, method: str) -> dict[str, Any]:
         "notes": _notes(site.notes),
         "agreement": comparison.in_words(site.methods),
         "parameters": _parameters(site),
+        "streams": site.streams.to_dict("records"),
         "fluxes": _budget(site.years, {name: FLUXES[name].label for name in FLUXES}),
         "stocks": _budget(
             site.years, {f"{STOCK_CHANGE}{name}": POOLS[name].label for name in POOLS}
