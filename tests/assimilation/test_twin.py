@@ -95,6 +95,51 @@ def test_intervals_hold_the_truth(method):
     assert np.concatenate(held).mean() >= 0.8
 
 
+VARIATIONAL = {
+    "fourdvar": {"starts": 8, "members": 500, "most_iterations": 100},
+    "fourdenvar": {"members": 200, "most_iterations": 20},
+}
+
+
+def narrowed(parameter, share):
+    """A parameter of which the middle ``share`` of the range is left, but for days of the year."""
+    if parameter.prior == "circular":
+        return parameter
+    there, back = (np.asarray,) * 2 if parameter.prior == "uniform" else (np.log, np.exp)
+    low, high = there(parameter.min), there(parameter.max)
+    middle, half = 0.5 * (low + high), 0.5 * share * (high - low)
+    return replace(parameter, min=float(back(middle - half)), max=float(back(middle + half)))
+
+
+@pytest.mark.parametrize("method", VARIATIONAL)
+def test_normal_intervals_hold_the_truth_where_the_prior_is_narrow(method):
+    """Normal densities suit a posterior that is not too curved: a tenth of the ranges."""
+    model = model_named("dalec2")
+    prior = Prior([narrowed(parameter, 0.1) for parameter in model.parameters])
+    held = []
+    for seed in range(6):
+        truth, problem = twin(model, prior, seed)
+        posterior = plugins.load("assimilation.methods", method).assimilate(
+            problem, VARIATIONAL[method], np.random.default_rng(seed)
+        )
+        held.append(covered(prior, truth, posterior.unit))
+    assert sum(map(len, held)) >= 12, "too few identifiable parameters to judge"
+    assert np.concatenate(held).mean() >= 0.75
+
+
+def test_a_posterior_close_to_normal_is_called_so():
+    """And the same with the whole ranges is not."""
+    model = model_named("dalec2")
+    for share, wanted in ((0.02, True), (1.0, False)):
+        prior = Prior([narrowed(parameter, share) for parameter in model.parameters])
+        _, problem = twin(model, prior, 1)
+        posterior = plugins.load("assimilation.methods", "fourdvar").assimilate(
+            problem, VARIATIONAL["fourdvar"], np.random.default_rng(1)
+        )
+        assert posterior.converged == wanted, posterior.verdict
+        assert ("use hmc" in posterior.verdict) != wanted
+
+
 SIGNIFICANCE = 1e-4  # of tests of draws against their law
 CENTER, WIDTH = 0.8, 0.5
 

@@ -14,7 +14,7 @@ DESCENTS = 8
 _SCATTER = 0.05  # of the way from a mode to a member of the ensemble
 
 
-def informed(problem: Problem, members: int, rng: np.random.Generator) -> np.ndarray:
+def informed(problem: Problem, rng: np.random.Generator, members: int = 1) -> np.ndarray:
     """Return ``z`` (member, size) of an ensemble that has seen a tenth of the information.
 
     By :mod:`~concerto.assimilation.methods.esmda`; at least ``members``, more if it needs them.
@@ -31,7 +31,7 @@ def begin(problem: Problem, chains: int, rng: np.random.Generator) -> tuple[np.n
     parameter) are close to the best modes that descents from it reach, half as many as descents.
     """
     prior = problem.prior
-    ensemble = informed(problem, chains, rng)
+    ensemble = informed(problem, rng, chains)
     modes = descend(problem, ensemble[:DESCENTS])[: DESCENTS // 2]
     # a step back towards the ensemble, for chains that start at one mode must not start as one
     modes = modes[np.arange(chains) % len(modes)]

@@ -58,21 +58,23 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
             f"fourdenvar: {members} members for {len(problem.prior.circular)} unknowns; "
             f"expected an even number, at least {least}"
         )
-    space = _Background.about(problem, informed(problem, members, rng))
+    space = _Background.about(problem, informed(problem, rng))
     perturbations = balanced(members, space.first.size, rng)
-    mean, spread, steps = space.first, space.spread, []
+    mean, spread = space.first, space.spread
+    history: dict[str, list[float]] = {"cost": [], "step": []}
     for iteration in range(most):
         base, slopes = _gauge(space, mean, _BUNDLE * perturbations @ spread)
         best, step, spread = _minimise(space, mean, base, slopes)
-        steps.append(step)
+        history["cost"].append(0.5 * float(base @ base + mean @ mean))
+        history["step"].append(step)
         log.info(
             "outer loop %d: cost %.2f, step %.3g of the posterior's standard deviation",
-            iteration + 1, 0.5 * (base @ base + mean @ mean), step,
+            iteration + 1, history["cost"][-1], step,
         )  # fmt: skip
         if step < STEP:
             break
         mean = best
-    return _posterior(space, mean, perturbations, spread, np.array(steps))
+    return _posterior(space, mean, perturbations, spread, history)
 
 
 def balanced(members: int, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -113,7 +115,7 @@ class _Background:
         center = np.where(circular, turned, 0.0)
         sd = np.where(circular, math.sqrt(ANGLE_VARIANCE), 1.0)
         unknowns = short_way(drawn - center, circular) / sd
-        spread = np.linalg.cholesky(np.cov(unknowns.T)).T
+        spread = np.linalg.cholesky(np.atleast_2d(np.cov(unknowns.T))).T
         return cls(scores, problem, center, sd, unknowns.mean(axis=0), spread)
 
     def scores_of(self, unknowns: np.ndarray) -> np.ndarray:
@@ -184,12 +186,12 @@ def _posterior(
     mean: np.ndarray,
     perturbations: np.ndarray,
     spread: np.ndarray,
-    steps: np.ndarray,
+    history: dict[str, list[float]],
 ) -> Posterior:
     problem, unknowns = space.problem, mean + perturbations @ spread
     residuals = space.residuals(unknowns)[:, : problem.n_observations]
     mismatch, smallest = float(np.mean(residuals**2)), float(np.linalg.eigvalsh(spread)[0])
-    converged, verdict = _judge(steps, mismatch, smallest)
+    converged, verdict = _judge(history["step"], mismatch, smallest)
     over = space.cost(unknowns) - space.cost(mean[None]) - 0.5 * np.sum(perturbations**2, axis=1)
     parameters = space.scores.parameters_of(space.scores_of(unknowns))
     unit = problem.prior.to_unit(parameters)
@@ -203,9 +205,9 @@ def _posterior(
         rhat=unknown,
         ess_bulk=unknown,
         ess_tail=unknown,
-        history={"step": steps},
+        history={name: np.array(series) for name, series in history.items()},
         diagnostics={
-            "last_step": float(steps[-1]),
+            "last_step": history["step"][-1],
             "mismatch": mismatch,
             "smallest_spread": smallest,
             "nonlinearity": math.sqrt(float(np.mean(over**2))),
@@ -213,7 +215,7 @@ def _posterior(
     )
 
 
-def _judge(steps: np.ndarray, mismatch: float, smallest: float) -> tuple[bool, str]:
+def _judge(steps: list[float], mismatch: float, smallest: float) -> tuple[bool, str]:
     low, high = MISMATCH_RANGE
     said = (
         f"the mean would move by {steps[-1]:.2g} of the posterior's standard deviation after "

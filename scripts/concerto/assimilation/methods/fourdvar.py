@@ -54,7 +54,7 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     starts, members, most = (int(budget[key]) for key in ("starts", "members", "most_iterations"))
     scores = Scores(problem)
     far = problem.prior.draw(starts // 2, rng)
-    near = informed(problem, starts, rng)[: starts - len(far)]
+    near = informed(problem, rng, starts)[: starts - len(far)]
     reached = ends(scores, scores.of(np.concatenate([near, far])), most, _CHANGE, GRADIENT)
     homes = cluster(reached, scores.circular)
     modes = [home[0] for home in homes]
