@@ -188,6 +188,15 @@ class TestCluster:
         assert self.homes(end([3.0, 0.0], 5.0, 1.0), end([0.0, 0.0], 5.1)) == [1, 1]
 
 
+def test_an_angle_that_nothing_tells_weighs_as_its_whole_circle():
+    told, untold = np.diag([4.0, 100.0]), np.diag([4.0, 0.0])
+    modes = [End(np.zeros(2), 3.0, np.zeros(2), curvature) for curvature in (told, untold)]
+    weights = fourdvar.laplace(modes, np.array([False, True])).weights
+    assert weights[0] / weights[1] == pytest.approx(
+        0.1 * (2.0 * np.pi) ** 0.5 / (2.0 * np.pi), rel=1e-3
+    )
+
+
 class TestNormals:
     CIRCULAR = np.array([False, True])
     PRECISIONS = np.array([[[1.0, 0.4], [0.4, 0.5]], [[4.0, 0.0], [0.0, 9.0]]])
