@@ -34,6 +34,34 @@ rule read_tower:
         "../scripts/read_tower.py"
 
 
+# Grid cells are no site of the default run: ask for their cubes.
+rule prepare_transect:
+    input:
+        raw=ancient(f"{RUN}/raw/transect_2000"),
+        source="config/sources/transect_2000.yaml",
+    output:
+        drivers=f"{RUN}/cubes/transect/drivers.nc",
+        observations=f"{RUN}/cubes/transect/observations.nc",
+        masking=f"{RUN}/cubes/transect/masking.csv",
+    log:
+        f"{RUN}/logs/prepare_transect.log",
+    benchmark:
+        f"{RUN}/benchmarks/prepare_transect.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=15,
+    params:
+        library=library("prepare_transect"),
+        quality=config["quality"],
+    message:
+        "Prepare the cells of the transect along 24.25 degrees east"
+    script:
+        "../scripts/prepare_transect.py"
+
+
 rule aggregate_daily:
     input:
         record=rules.read_tower.output.cube,

@@ -19,7 +19,7 @@ from concerto.plugins import PACKAGES, available, suggestion
 ROOT = Path(__file__).resolve().parents[2]
 # Folders of a run whose files and folders are called by a site's name, but for those named here.
 SITE_STAGES: Mapping[str, tuple[str, ...]] = {
-    "cubes": (),
+    "cubes": ("transect",),
     "prior": (),
     "posterior": (),
     "projection": (),

@@ -25,6 +25,7 @@ from concerto.prepare.uncertainty import complete_random, daily_random_sd, syste
 log = logging.getLogger(__name__)
 
 DAY = pd.Timedelta(days=1)
+ABSENT = "not in the records"
 COLUMNS = ("variable", "level", "reason", "masked", "total")
 
 
@@ -37,6 +38,10 @@ class MaskCount:
     def add(self, variable: str, level: str, reason: str, masked: np.ndarray) -> None:
         """Count the true elements of a mask."""
         self.rows.append((variable, level, reason, int(masked.sum()), int(masked.size)))
+
+    def has(self, variable: str, reason: str) -> bool:
+        """Return whether something was counted for this reason already."""
+        return any((row[0], row[2]) == (variable, reason) for row in self.rows)
 
     def table(self) -> pd.DataFrame:
         """Return one row for each variable, level and reason, also where nothing was masked."""
@@ -95,8 +100,9 @@ def _driver(
         if name in REQUIRED_DRIVERS:
             raise InputError("site's records", name, "nothing", _remedy(name, steps))
         days = record.sizes["time"] // steps
-        log.warning("no record has %s: it is missing on all days", name)
-        count.add(name, "daily", "not in the records", np.ones(days, bool))
+        if not count.has(name, ABSENT):  # of many cells, one tells it
+            log.warning("no record has %s: it is missing on all days", name)
+        count.add(name, "daily", ABSENT, np.ones(days, bool))
         return np.full(days, np.nan), {}
     source = record[origin].attrs["source"]
     values = record[origin].to_numpy().reshape(-1, steps)

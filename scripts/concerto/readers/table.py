@@ -73,7 +73,7 @@ def read(path: Path, site: Mapping, spec: Mapping) -> xr.Dataset:
     log.info("%s: step %s, %d rows", path.name, step, len(frame))
     variables: dict[str, xr.DataArray] = {}
     for name, declared in spec["variables"].items():
-        variables |= _variable(frame, name, declared, step, path)
+        variables |= declared_variable(frame, name, declared, step, path)
     return _common.dataset(variables, starts, step)
 
 
@@ -133,9 +133,22 @@ def _load_parquet(path: Path) -> pd.DataFrame:
         raise InputError(path, "file", f"unreadable ({error})", "a parquet table") from error
 
 
-def _variable(
+def declared_variable(
     frame: pd.DataFrame, name: str, declared: Mapping, step: pd.Timedelta, path: Path
 ) -> dict[str, xr.DataArray]:
+    """Return a variable with all that belongs to it, by name, of a table's columns.
+
+    Parameters
+    ----------
+    frame
+        The columns.
+    name, declared
+        Its canonical name, and its entry under ``variables`` of the declaration.
+    step
+        The record's step.
+    path
+        The file, for messages.
+    """
     column, unit = declared["column"], declared["units"]
     values = frame[column].to_numpy()
     if declared.get("per_step"):
