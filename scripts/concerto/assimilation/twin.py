@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from concerto.assimilation.diagnostics import chain_diagnostics
 from concerto.assimilation.problem import Problem
 from concerto.errors import ConcertoError
 
@@ -20,10 +21,12 @@ _BATCH = 4096  # draws of the prior, or members, at once
 _MOST_DRAWS = 50_000_000
 
 # of the sequential sampler
-PARTICLES = 4096
+POPULATIONS = 4
+PARTICLES, MOVES = 4096, 10.0
+RHAT_MOST = 1.05
+_MORE_LAST = 10.0
 _KEPT = 0.5  # share of particles that a step of the temperature leaves, in effective number
-_MOVED, _MOVED_LAST = 4.0, 40.0  # accepted moves of a particle at each temperature, and at the last
-_MOST_SWEEPS = 2000
+_MOST_SWEEPS = 5000
 _SHRINKING = (1.0, 0.5, 0.25, 0.1)  # of the best move for a normal density, for a curved one
 _BLOCK_SHARE = 0.3  # of the unknowns that every other move changes
 _ROUNDING = 1e-4  # standard deviation of the noise that keeps moves off the particles' lattice
@@ -84,7 +87,11 @@ def draw_truths(
 
 
 def temper_truths(
-    problem: Problem, count: int, rng: np.random.Generator, particles: int = PARTICLES
+    problem: Problem,
+    count: int,
+    rng: np.random.Generator,
+    particles: int = PARTICLES,
+    moves: float = MOVES,
 ) -> np.ndarray:
     """Draw parameters from the prior times the constraints where rejection would take too long.
 
@@ -92,14 +99,18 @@ def temper_truths(
     particles from the prior, under constraints that weigh ever more, are resampled and moved by
     differences of other particles (ter Braak 2006, Statistics and Computing 16, 239). Each half of
     them moves along differences of the other, so that every move leaves the density as it is. The
-    law is right in the limit of many particles, not exactly.
+    law is right in the limit of many particles and moves, not exactly; how nearly is judged by
+    whether populations that know nothing of each other agree.
 
     Parameters
     ----------
     problem, count, rng
         As in :func:`draw_truths`.
     particles
-        How many particles; more than ``count``.
+        How many particles a population has; as many as ``count``, or more.
+    moves
+        How often each particle moves, on average, whenever the constraints weigh more; ten times
+        as often in the end.
 
     Returns
     -------
@@ -109,28 +120,30 @@ def temper_truths(
     Raises
     ------
     ConcertoError
-        If there are fewer particles than truths, no run has a finite density, or the particles
-        hardly move.
+        If there are fewer particles than truths, no run has a finite density, the particles
+        hardly move, or populations do not agree.
     """
     if particles < count:
         raise ConcertoError(f"truths: found {particles} particles; expected at least {count}")
-    z = problem.prior.draw(particles, rng)
-    density = _log_constraints(problem, z)
-    weight, log_share = 0.0, 0.0
-    while weight < 1.0:
-        step = _next_step(density, 1.0 - weight)
-        gain = step * density
-        top = float(gain.max())
-        log_share += top + float(np.log(np.mean(np.exp(gain - top))))
-        weight = 1.0 if step == 1.0 - weight else weight + step
-        chosen = _resampled(np.exp(gain - top), rng)
-        z, density = z[chosen], density[chosen]
-        sweeps = _move(problem, z, density, weight, _MOVED if weight < 1.0 else _MOVED_LAST, rng)
-        log.info(
-            "constraints weigh %.3g: mean log-density %.3g, acceptance of rejection %.2g, "
-            "%d sweeps", weight, density.mean(), np.exp(log_share), sweeps,
-        )  # fmt: skip
-    return problem.prior.parameters_of(z[rng.choice(particles, count, replace=False)])
+    grown = [_population(problem, particles, moves, rng) for _ in range(POPULATIONS)]
+    parameters = np.stack([problem.prior.parameters_of(z) for z, _ in grown])
+    log_shares = np.array([log_share for _, log_share in grown])
+    prior = problem.prior
+    unit = np.stack([prior.to_unit(part) for part in parameters])
+    rhat = float(np.max(chain_diagnostics(unit, prior.circular)["rhat"]))
+    log.info(
+        "%d populations of %d: largest R-hat %.3f; rejection would accept %.2g",
+        POPULATIONS, particles, rhat, np.mean(np.exp(log_shares)),
+    )  # fmt: skip
+    if not rhat < RHAT_MOST:
+        raise ConcertoError(
+            f"truths: found R-hat {rhat:.3f} between populations of {particles} particles; "
+            f"expected less than {RHAT_MOST:g}: take more particles, or more than {moves:g} moves"
+        )
+    # a population counts by its estimate of the share, which makes their sum unbiased
+    weights = np.exp(log_shares - log_shares.max())
+    origin = rng.choice(POPULATIONS, count, p=weights / weights.sum())
+    return parameters[origin, rng.choice(particles, count, replace=False)]
 
 
 def observe(problem: Problem, truth: np.ndarray, rng: np.random.Generator) -> Problem:
@@ -166,6 +179,30 @@ def observe(problem: Problem, truth: np.ndarray, rng: np.random.Generator) -> Pr
         replace(stream, values=row) for stream, row in zip(problem.streams, values, strict=True)
     ]
     return replace(problem, streams=streams, model_runs=0, gradients=0, failures=0)
+
+
+def _population(
+    problem: Problem, particles: int, moves: float, rng: np.random.Generator
+) -> tuple[np.ndarray, float]:
+    """Return particles (particle, unknown), and the logarithm of what rejection would accept."""
+    z = problem.prior.draw(particles, rng)
+    density = _log_constraints(problem, z)
+    weight, log_share = 0.0, 0.0
+    while weight < 1.0:
+        step = _next_step(density, 1.0 - weight)
+        gain = step * density
+        top = float(gain.max())
+        log_share += top + float(np.log(np.mean(np.exp(gain - top))))
+        weight = 1.0 if step == 1.0 - weight else weight + step
+        chosen = _resampled(np.exp(gain - top), rng)
+        z, density = z[chosen], density[chosen]
+        wanted = moves if weight < 1.0 else _MORE_LAST * moves
+        sweeps = _move(problem, z, density, weight, wanted, rng)
+        log.info(
+            "constraints weigh %.3g: mean log-density %.3g, %d sweeps",
+            weight, density.mean(), sweeps,
+        )  # fmt: skip
+    return z, log_share
 
 
 def _log_constraints(problem: Problem, z: np.ndarray) -> np.ndarray:
