@@ -40,6 +40,8 @@ RUN = f"results/{config['run']}"
 SITES = list(config["sites"])
 MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
+CALIBRATION = config.get("twin", {}).get("calibration", {})
+CALIBRATED = list(CALIBRATION.get("budgets", {}))
 REPORT = f"{RUN}/report/index.html"
 
 os.environ.update(NUMBA_CACHE_DIR=str(Path(RUN, "numba_cache").resolve()))
@@ -50,7 +52,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 wildcard_constraints:
     site="|".join(SITES),
-    method="|".join(METHODS),
+    method="|".join({*METHODS, *CALIBRATED}),
+    job="[0-9]+",
     source="[a-z0-9_]+",
 
 
@@ -63,6 +66,7 @@ include: "rules/project.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
 include: "rules/canopy.smk"
+include: "rules/twin.smk"
 include: "rules/benchmark.smk"
 
 

@@ -1,13 +1,12 @@
 """Find the posterior of one site by one method."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from concerto.assimilation.contributions import contributions
-from concerto.assimilation.location import ErrorStatement, location_problem, open_location
+from concerto.assimilation.location import read_problem
 from concerto.assimilation.problem import Problem
 from concerto.ensembles import contribution_dataset, posterior_dataset, write_ensemble
 from concerto.plugins import load
@@ -48,9 +47,7 @@ def assimilate_site(
     constraints, budget
         Constraints switched on; budget of the method.
     """
-    location = open_location(model, drivers, observations, site)
-    errors = ErrorStatement.from_dict(json.loads(statement.read_text(encoding="utf-8")))
-    problem = location_problem(location, errors, constraints)
+    location, problem = read_problem(model, drivers, observations, statement, site, constraints)
     _warn_of_reach(problem, generator(seed, "reach", name))
     rng = generator(seed, "posterior", method, name)
     posterior = load("assimilation.methods", method).assimilate(problem, budget, rng)

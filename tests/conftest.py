@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from concerto.models import Model
+from synthetic_dalec import model_named
 from synthetic_run import write_run
 
 
@@ -10,3 +12,9 @@ from synthetic_run import write_run
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the synthetic run's files."""
     return write_run(tmp_path_factory.mktemp("run") / "synthetic")
+
+
+@pytest.fixture(scope="session")
+def dalec2() -> Model:
+    """The model with its file of parameters."""
+    return model_named("dalec2")

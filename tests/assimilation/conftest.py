@@ -1,13 +1,5 @@
 import pytest
-from concerto.models import Model
-from synthetic_dalec import model_named
 from threadpoolctl import threadpool_limits
-
-
-@pytest.fixture(scope="session")
-def dalec2() -> Model:
-    """The model with its file of parameters."""
-    return model_named("dalec2")
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,14 @@ import pytest
 from concerto import plugins
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
-from concerto.assimilation.stream_error import StreamError
-from concerto.assimilation.twin import draw_truths, observe, temper_truths
+from concerto.assimilation.stream_error import StreamError, inflation
+from concerto.assimilation.twin import (
+    draw_truths,
+    observe,
+    temper_truths,
+    with_only,
+    with_stream,
+)
 from concerto.errors import ConcertoError
 from scipy.stats import chi2, ks_2samp, kstest, norm
 from synthetic_dalec import make_problem, model_named
@@ -292,3 +298,53 @@ def test_a_failing_truth_is_named(constrained):
     truth[constrained.model.parameter_names.index("leaf_mass")] = np.nan
     with pytest.raises(ConcertoError, match="no finite nee, gpp, lai"):
         observe(constrained, truth, np.random.default_rng(12))
+
+
+class TestStreams:
+    def test_some_streams_are_the_problem_without_the_others(self, constrained):
+        drawn = constrained.prior.parameters_of(constrained.prior.draw(9, np.random.default_rng(1)))
+        found = with_only(constrained, {"lai", "gpp"})
+        assert [stream.name for stream in found.streams] == ["gpp", "lai"]
+        np.testing.assert_array_equal(
+            found.innovation_correlation, constrained.innovation_correlation[1:, 1:]
+        )
+        expected = constrained.mean_squares(drawn)
+        for name, squares in found.mean_squares(drawn).items():
+            # the first of two correlated streams is whitened by itself
+            if name == "gpp":
+                continue
+            np.testing.assert_allclose(squares, expected[name], rtol=0.2)
+        terms = constrained.residuals(drawn)[:, constrained.n_observations :]
+        np.testing.assert_array_equal(found.residuals(drawn)[:, found.n_observations :], terms)
+
+    def test_unknown_streams_are_named(self, constrained):
+        with pytest.raises(ConcertoError, match="found et; expected some of nee, gpp, lai"):
+            with_only(constrained, {"nee", "et"})
+
+    def test_inflations_go_with_their_streams(self, constrained):
+        errors = {
+            name: replace(error, inflated=name != "nee")
+            for name, error in constrained.stream_errors.items()
+        }
+        factors = [inflation("gpp"), inflation("lai")]
+        prior = Prior((*constrained.model.parameters, *factors))
+        found = with_only(replace(constrained, prior=prior, stream_errors=errors), {"nee", "lai"})
+        assert [p.name for p in found.prior.parameters[-2:]] == [
+            constrained.model.parameter_names[-1], "inflation_lai",
+        ]  # fmt: skip
+
+    def test_one_more_stream_has_independent_errors_where_it_is_seen(self, constrained):
+        every, error = 60, 25.0
+        more = with_stream(constrained, "reco", every, error)
+        assert more.n_observations == constrained.n_observations + len(
+            range(every // 2, len(constrained.forcing.weather), every)
+        )
+        rng = np.random.default_rng(2)
+        truth = more.prior.parameters_of(more.prior.draw(1, rng))[0]
+        drawn = [
+            observe(more, truth, rng).streams[-1].values - more.predict(truth[None])[-1][0]
+            for _ in range(100)
+        ]
+        seen = np.array(drawn)[:, every // 2 :: every]
+        assert np.isfinite(seen).all()
+        assert seen.std() == pytest.approx(error, rel=0.1)

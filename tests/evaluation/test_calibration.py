@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from concerto.assimilation.posterior import Posterior
 from concerto.errors import ConcertoError
@@ -12,10 +13,13 @@ from concerto.evaluation.calibration import (
     LEVEL,
     band,
     ecdf,
+    effective_draws,
     holm,
+    judge_methods,
+    method_summary,
     p_value,
     ranks,
-    thinned,
+    spread_evenly,
     verdict,
 )
 from hypothesis import given, settings
@@ -69,7 +73,7 @@ def posterior(chain, ess):
 
 def test_thinning_takes_from_all_chains_evenly():
     chain = np.tile([0, 1, 2, 3], 50)
-    chosen = thinned(posterior(chain, [150.0, 90.0]), 20)
+    chosen = spread_evenly(posterior(chain, [150.0, 90.0]), 20)
     assert len(set(chosen)) == 20
     np.testing.assert_array_equal(np.bincount(chain[chosen]), [5, 5, 5, 5])
     for k in range(4):
@@ -77,15 +81,57 @@ def test_thinning_takes_from_all_chains_evenly():
 
 
 def test_thinning_of_an_ensemble_counts_every_member():
-    chosen = thinned(posterior(np.zeros(50, dtype=int), [np.nan, np.nan]), 50)
+    chosen = spread_evenly(posterior(np.zeros(50, dtype=int), [np.nan, np.nan]), 50)
     np.testing.assert_array_equal(chosen, np.arange(50))
 
 
-@pytest.mark.parametrize(("members", "ess"), [(200, 19.0), (10, 500.0)])
-def test_too_few_independent_draws_are_refused(members, ess):
-    few = int(min(members, ess))
-    with pytest.raises(ConcertoError, match=f"found {few} independent.*expected at least 20"):
-        thinned(posterior(np.zeros(members, dtype=int), [100.0, ess]), 20)
+def test_too_few_members_are_refused():
+    with pytest.raises(ConcertoError, match="found 10 draws of the posterior; expected 20"):
+        spread_evenly(posterior(np.zeros(10, dtype=int), [500.0]), 20)
+
+
+def test_independent_draws_are_those_of_the_worst_parameter_or_all_members():
+    assert effective_draws(posterior(np.zeros(200, dtype=int), [100.0, 19.0])) == 19.0
+    assert effective_draws(posterior(np.zeros(30, dtype=int), [100.0, 80.0])) == 30.0
+    assert effective_draws(posterior(np.zeros(50, dtype=int), [np.nan, np.nan])) == 50.0
+
+
+def test_methods_are_judged_one_by_one():
+    """One whose ranks are uniform, and one whose posteriors are too narrow in one quantity."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for method in ("right", "narrow"):
+        uniform = rng.integers(20, size=(300, 2))
+        if method == "narrow":
+            uniform[:, 1] = 19 * rng.integers(2, size=300)
+        for truth, places in enumerate(uniform):
+            rows.append(
+                {
+                    "truth": truth, "method": method, "converged": truth < 150, "tries": 1,
+                    "effective": 100.0, "cpu_seconds": 2.0, "model_runs": 10, "gradients": 4,
+                    "first": places[0], "second": places[1],
+                }
+            )  # fmt: skip
+    table = pd.DataFrame(rows)
+    judged = judge_methods(table, 19).set_index(["method", "quantity"])
+    assert judged.passed.to_dict() == {
+        ("right", "first"): True, ("right", "second"): True,
+        ("narrow", "first"): True, ("narrow", "second"): False,
+    }  # fmt: skip
+    summary = method_summary(table, judged.reset_index()).set_index("method")
+    assert summary.passed.to_dict() == {"right": 2, "narrow": 1}
+    assert (summary.truths == 300).all()
+    assert (summary.converged == 0.5).all()
+    assert summary.loc["narrow", "dispersion"] > 1.5 > summary.loc["right", "dispersion"]
+    assert (summary.cpu_seconds == 2.0).all()
+
+
+def test_a_quantity_that_one_method_lacks_is_left_out_there():
+    table = pd.DataFrame(
+        {"truth": [0, 1, 0, 1], "method": ["a", "a", "b", "b"], "x": 1, "y": [1.0, 2.0, np.nan, 1]}
+    )
+    judged = judge_methods(table, 3)
+    assert judged.groupby("method").quantity.apply(list).to_dict() == {"a": ["x", "y"], "b": ["x"]}
 
 
 def test_p_values_are_those_of_all_possible_ranks():

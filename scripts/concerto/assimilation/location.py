@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -186,6 +187,20 @@ def observed_streams(
         except ConcertoError as error:
             raise ConcertoError(f"{file}: {error}") from error
     return streams
+
+
+def read_problem(
+    model_files: Sequence[Path],
+    drivers_file: Path,
+    observations_file: Path,
+    statement_file: Path,
+    site: Mapping,
+    constraints: Sequence[str],
+) -> tuple[Location, Problem]:
+    """Read all of a location and return it with the problem that it poses."""
+    location = open_location(model_files, drivers_file, observations_file, site)
+    described = json.loads(statement_file.read_text(encoding="utf-8"))
+    return location, location_problem(location, ErrorStatement.from_dict(described), constraints)
 
 
 def location_problem(

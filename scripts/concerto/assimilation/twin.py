@@ -7,17 +7,21 @@ hold them as often as they promise (Talts et al. 2018, arXiv:1804.06788).
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 
 from concerto.assimilation.diagnostics import chain_diagnostics
-from concerto.assimilation.problem import Problem
+from concerto.assimilation.prior import Prior
+from concerto.assimilation.problem import Problem, Stream
+from concerto.assimilation.stream_error import StreamError, inflation
 from concerto.errors import ConcertoError
 
 log = logging.getLogger(__name__)
 
 _BATCH = 4096  # draws of the prior, or members, at once
+_NIL = 1e-6  # of an error of observation: a model error that is none
 _MOST_DRAWS = 50_000_000
 
 # of the sequential sampler
@@ -144,6 +148,66 @@ def temper_truths(
     weights = np.exp(log_shares - log_shares.max())
     origin = rng.choice(POPULATIONS, count, p=weights / weights.sum())
     return parameters[origin, rng.choice(particles, count, replace=False)]
+
+
+def with_only(problem: Problem, names: Collection[str]) -> Problem:
+    """Return the problem with some of its streams, by their names, and their unknowns.
+
+    Raises
+    ------
+    ConcertoError
+        If the problem has no such stream.
+    """
+    found = [stream.name for stream in problem.streams]
+    unknown = sorted(set(names) - set(found))
+    if unknown:
+        raise ConcertoError(
+            f"streams: found {', '.join(unknown)}; expected some of {', '.join(found)}"
+        )
+    kept = [k for k, name in enumerate(found) if name in names]
+    errors = {found[k]: problem.stream_errors[found[k]] for k in kept}
+    factors = [inflation(name) for name, error in errors.items() if error.inflated]
+    return replace(
+        problem,
+        prior=Prior((*problem.model.parameters, *factors)),
+        streams=[problem.streams[k] for k in kept],
+        stream_errors=errors,
+        innovation_correlation=problem.innovation_correlation[np.ix_(kept, kept)],
+        model_runs=0,
+        gradients=0,
+        failures=0,
+    )
+
+
+def with_stream(problem: Problem, name: str, every: int, error: float) -> Problem:
+    """Return the problem with one more stream, for observations of truths.
+
+    Parameters
+    ----------
+    problem
+        Its model has the observable ``name``.
+    name
+        Of the stream.
+    every
+        Steps from one observation to the next; the first is half as many after the start.
+    error
+        Standard deviation of an observation, in the unit of the observable: independent from one
+        to the next.
+    """
+    steps = len(problem.forcing.weather)
+    values = np.full(steps, np.nan)
+    values[every // 2 :: every] = 0.0  # a truth's will take their place
+    stream = Stream(name, values, np.full(steps, error))
+    random = StreamError(sd_fast=_NIL * error, tau_fast=1.0, sd_slow=0.0, tau_slow=1.0)
+    count = len(problem.streams)
+    correlation = np.eye(count + 1)
+    correlation[:count, :count] = problem.innovation_correlation
+    return replace(
+        problem,
+        streams=[*problem.streams, stream],
+        stream_errors={**problem.stream_errors, name: random},
+        innovation_correlation=correlation,
+    )
 
 
 def observe(problem: Problem, truth: np.ndarray, rng: np.random.Generator) -> Problem:

@@ -24,6 +24,9 @@ from concerto.errors import ConcertoError
 
 LEVEL = 0.01
 SIGNIFICANT = 2.576  # standard errors: 99 %, two-sided
+_COSTS = ("effective", "cpu_seconds", "model_runs", "gradients")
+FACTS = ("truth", "method", "converged", "tries", *_COSTS)
+"""Columns of a table of ranks that hold no ranks."""
 _NEGLIGIBLE = 1e-12  # tail of a count that is taken not to occur
 _UNIFORM_SQUARES = 0.8  # variance of squared deviations from the mean over the variance squared
 
@@ -39,7 +42,7 @@ def ranks(truth: np.ndarray, draws: np.ndarray, rng: np.random.Generator) -> np.
     truth
         (quantity,).
     draws
-        (draw, quantity) nearly independent ones, of :func:`thinned` for instance.
+        (draw, quantity) nearly independent ones, of :func:`spread_evenly` for instance.
     rng
         Source of the places among equals.
 
@@ -55,23 +58,25 @@ def ranks(truth: np.ndarray, draws: np.ndarray, rng: np.random.Generator) -> np.
     return np.sum(draws < truth, axis=0) + rng.integers(ties + 1)
 
 
-def thinned(posterior: Posterior, count: int) -> np.ndarray:
+def effective_draws(posterior: Posterior) -> float:
+    """Return how many independent draws a posterior has, of the worst parameter.
+
+    Those of a method without chains count in full.
+    """
+    return float(np.nanmin([len(posterior.chain), *posterior.ess_bulk]))
+
+
+def spread_evenly(posterior: Posterior, count: int) -> np.ndarray:
     """Return which members to take for ``count`` draws, spread evenly over all chains.
 
     Raises
     ------
     ConcertoError
-        If the posterior has fewer members, or their effective number is smaller for some parameter,
-        so that draws would not be nearly independent.
+        If the posterior has fewer members.
     """
     members = len(posterior.chain)
-    # a method without chains has no effective number: its members count in full
-    effective = float(np.nanmin([members, *posterior.ess_bulk]))
-    if effective < count:
-        raise ConcertoError(
-            f"ranks: found {effective:.0f} independent draws among {members} of the posterior; "
-            f"expected at least {count}"
-        )
+    if members < count:
+        raise ConcertoError(f"ranks: found {members} draws of the posterior; expected {count}")
     in_order = np.argsort(posterior.chain, kind="stable")
     return in_order[((np.arange(count) + 0.5) * members / count).astype(int)]
 
@@ -178,6 +183,47 @@ def verdict(
     table.insert(3, "p_holm", corrected)
     table.insert(4, "passed", corrected > level)
     return table
+
+
+def judge_methods(table: pd.DataFrame, draws: int, level: float = LEVEL) -> pd.DataFrame:
+    """Return the :func:`verdict` of each method, with its name in ``method``.
+
+    ``table`` has a row for each method and truth, with the rank of each quantity in a column of its
+    own, beside the columns ``FACTS``; quantities that a method has no ranks of are left out.
+    """
+    quantities = [name for name in table if name not in FACTS]
+    parts = []
+    for method, rows in table.groupby("method", sort=False):
+        known = {name: rows[name].to_numpy() for name in quantities if rows[name].notna().all()}
+        judged = verdict({name: places.astype(int) for name, places in known.items()}, draws, level)
+        judged.insert(0, "method", method)
+        parts.append(judged)
+    return pd.concat(parts, ignore_index=True)
+
+
+def method_summary(table: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each method: whether it is calibrated, and what a posterior costs.
+
+    ``passed`` of how many ``quantities``; the smallest corrected ``p``; mean ``dispersion`` of
+    ranks; the share of posteriors that ``converged``, medians of the ``effective`` draws, the
+    ``cpu_seconds``, ``model_runs`` and ``gradients`` of one.
+    """
+    rows = []
+    for method, of_method in judged.groupby("method", sort=False):
+        facts = table[table.method == method]
+        rows.append(
+            {
+                "method": method,
+                "truths": len(facts),
+                "quantities": len(of_method),
+                "passed": int(of_method.passed.sum()),
+                "smallest_p": of_method.p_holm.min(),
+                "dispersion": of_method.dispersion.mean(),
+                "converged": facts.converged.mean(),
+                **{name: facts[name].median() for name in _COSTS},
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _check(values: np.ndarray, draws: int) -> None:

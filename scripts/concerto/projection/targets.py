@@ -52,7 +52,8 @@ def targets(problem: Problem, parameters: np.ndarray) -> dict[str, np.ndarray]:
             f"targets: found no {', '.join(lacking) or 'carbon balance'} in {model.name}; "
             "expected a model of carbon pools"
         )
-    runs = model.simulate(parameters, problem.forcing.weather, (), summed)
+    own = parameters[:, : len(model.parameters)]
+    runs = model.simulate(own, problem.forcing.weather, (), summed)
     totals = runs.placement.collect(runs.totals)
     mean = dict(zip(summed, totals.T / len(problem.forcing.weather), strict=True))
     final = dict(zip(model.pools, runs.placement.collect(runs.pools).T, strict=True))
