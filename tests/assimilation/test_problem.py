@@ -6,7 +6,7 @@ from concerto.assimilation.constraints import NAMES
 from concerto.assimilation.distributions import Distribution
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Stream
-from concerto.assimilation.stream_error import StreamError, inflation
+from concerto.assimilation.stream_error import StreamError, inflation, state_covariance
 from concerto.errors import ConcertoError
 from synthetic_dalec import draw_parameters, make_problem
 
@@ -319,3 +319,44 @@ class TestLinearise:
         problem = make_problem(dalec2)
         problem.linearise(np.ones(problem.prior.size))
         assert problem.model_runs == 1 + problem.prior.size
+
+
+class TestWindows:
+    def test_a_record_in_windows_is_the_whole_record(self, problem, parameters):
+        state, columns = problem.start(parameters), []
+        for stop in (1, 9, 150, 151, 400):
+            residuals, state = problem.advance(state, parameters, stop)
+            columns.append(residuals)
+            assert state.step == stop
+        np.testing.assert_array_equal(np.hstack(columns), problem.residuals(parameters))
+        _, whole = problem.advance(problem.start(parameters), parameters, 400)
+        for name in ("pools", "fast", "slow"):
+            np.testing.assert_array_equal(getattr(state, name), getattr(whole, name))
+
+    def test_windows_count_as_parts_of_a_run(self, dalec2, parameters):
+        problem = make_problem(dalec2)
+        state = problem.start(parameters)
+        for stop in (100, 200, 300):
+            _, state = problem.advance(state, parameters, stop)
+        assert problem.model_runs == round(0.75 * 37)
+
+    def test_the_final_state_is_that_of_the_runs_with_errors_around_what_is_expected(
+        self, problem, parameters
+    ):
+        many = np.repeat(parameters[:2], 3000, axis=0)  # more than are held at once
+        final = problem.final_state(many, np.random.default_rng(1))
+        _, expected = problem.advance(problem.start(parameters[:2]), parameters[:2], 400)
+        assert final.step == 400
+        np.testing.assert_array_equal(final.pools[::3000], expected.pools)
+        covariance = state_covariance(problem._filters, problem.innovation_correlation)
+        sd = np.sqrt(np.diag(covariance))
+        drawn = np.hstack([final.fast, final.slow])
+        wanted = np.hstack([expected.fast, expected.slow])
+        for k in range(2):
+            part = drawn[3000 * k : 3000 * (k + 1)]
+            np.testing.assert_allclose(
+                (part.mean(axis=0) - wanted[k]) / sd, 0.0, atol=4.5 / np.sqrt(3000)
+            )
+            np.testing.assert_allclose(
+                np.cov(part.T) / np.outer(sd, sd), covariance / np.outer(sd, sd), atol=0.12
+            )

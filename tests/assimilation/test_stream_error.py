@@ -7,7 +7,9 @@ import pytest
 from concerto.assimilation.stream_error import (
     StreamError,
     Whitener,
+    draw_innovations,
     fit_stream_error,
+    state_covariance,
     stream_filter,
 )
 from concerto.models.kernels.lanes import LANES, Placement
@@ -340,3 +342,65 @@ def test_coloured_innovations_of_a_time_are_correlated_as_stated():
     first = whitener.colour(white)[:, :, 0].reshape(3, draws)
     noise = (1.0 - CORRELATION**2) / math.sqrt(draws)
     assert (np.abs(np.corrcoef(first) - CORRELATION) <= 5.0 * noise + 1e-12).all()
+
+
+def test_whitening_can_be_cut_and_resumed():
+    rng = np.random.default_rng(21)
+    sds = [observations(k)[0] for k in (22, 23)]
+    filters = [stream_filter(ERROR, sd, season_of(N), 1.0) for sd in sds]
+    whitener = Whitener(filters, np.array([[1.0, 0.6], [0.6, 1.0]]))
+    misfits = rng.normal(size=(2, 3, N, LANES))
+    states, parts = np.zeros((3, 4, LANES)), []
+    for start, stop in ((0, 1), (1, 40), (40, 40), (40, N)):
+        part = whitener.between(start, stop)
+        parts.append(part.apply(misfits[:, :, start:stop], states))
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), whitener.apply(misfits))
+
+
+def test_states_after_the_end_are_as_uncertain_as_their_errors_show():
+    """Errors of two streams with correlated drivers, filtered: what the filters miss of them."""
+    members, correlation = 40_000, np.array([[1.0, -0.7], [-0.7, 1.0]])
+    rng = np.random.default_rng(24)
+    errors = (ERROR, StreamError(0.8, 6.0, 0.5, 30.0))
+    season = season_of(30)
+    sds = [observations(k, n=30)[0] for k in (25, 26)]
+    filters = [stream_filter(e, sd, season, 1.0) for e, sd in zip(errors, sds, strict=True)]
+    driven = draw_innovations(correlation, members, 31, rng)
+    paths, misfits = [], []
+    for k, error in enumerate(errors):
+        states = []
+        for spread, tau, fresh in (
+            (error.sd_fast, error.tau_fast, driven[k, 0]),
+            (error.sd_slow, error.tau_slow, driven[k, 1]),
+        ):
+            path, keep = [fresh[:, 0]], math.exp(-1.0 / tau)
+            for t in range(1, 31):
+                path.append(keep * path[-1] + math.sqrt(1.0 - keep**2) * fresh[:, t])
+            states.append(spread * np.array(path))
+        paths.append(states)
+        noise = error.observation_factor * np.nan_to_num(sds[k]) * rng.normal(size=(members, 30))
+        misfits.append((states[0] + states[1])[:30].T * error.scale(season) + noise)
+    place = Placement(members)
+    known = np.zeros((place.tiles, 4, LANES))
+    Whitener(filters, correlation).apply(np.stack([place.lay_out(m) for m in misfits]), known)
+    expected = place.collect(known)
+    truth = np.stack([paths[k][part][-1] for part in (0, 1) for k in (0, 1)], axis=1)
+    covariance = state_covariance(filters, correlation)
+    scale = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
+    found = np.cov((truth - expected).T)
+    np.testing.assert_allclose(found / scale, covariance / scale, atol=5.0 * math.sqrt(2 / members))
+    assert abs(covariance[0, 1] / scale[0, 1]) > 0.2
+
+
+def test_errors_run_on_from_where_they_are():
+    rng = np.random.default_rng(27)
+    season = season_of(60)
+    innovations = rng.standard_normal((2, 5, 60))
+    whole = ERROR.draw(season, 1.0, innovations)
+    start = np.array([[ERROR.sd_fast], [ERROR.sd_slow]]) * innovations[:, :, 0]
+    for t in range(1, 41):
+        for k, keep in enumerate(ERROR.persistence(1.0)):
+            sd = (ERROR.sd_fast, ERROR.sd_slow)[k]
+            start[k] = keep * start[k] + math.sqrt(1.0 - keep**2) * sd * innovations[k, :, t]
+    later = ERROR.run_on(season[40:], 1.0, start, innovations[:, :, 40:])
+    np.testing.assert_allclose(later, whole[:, 40:], rtol=1e-10)

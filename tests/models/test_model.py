@@ -1,6 +1,7 @@
 """The record of a model, its file of parameters, and running many members at once."""
 
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,14 @@ import pytest
 import yaml
 from concerto.errors import ConcertoError
 from concerto.models import load_model
-from synthetic_dalec import daily_calendar, draw_parameters, files_of, make_drivers
+from real_drivers import vielsalm
+from synthetic_dalec import (
+    daily_calendar,
+    draw_parameters,
+    files_of,
+    make_drivers,
+    model_named,
+)
 
 # unit, min, max
 PUBLISHED = {
@@ -110,3 +118,22 @@ def test_parts_that_want_a_driver_in_two_units_are_refused(dalec2):
     model = replace(dalec2, components=dalec2.components | {"odd": odd})
     with pytest.raises(ConcertoError, match="photosynthesis wants co2 in ppm; expected Pa"):
         _ = model.drivers
+
+
+@pytest.mark.parametrize("name", ["dalec2", "dalec_water"])
+def test_a_run_in_windows_is_the_whole_run_to_the_last_bit(name):
+    model = model_named(name)
+    drivers, days = vielsalm()
+    weather = model.prepare_weather(drivers, days.dayofyear - 0.5, 365, 1.0, 50.3, 493.0)
+    parameters = draw_parameters(model, 20, seed=5)
+    whole = model.simulate(parameters, weather, ("nee", "gpp"))
+    pools, parts = model.initial_pools(parameters, weather), []
+    ends = (0, 1, 8, 31, len(weather))
+    for start, stop in pairwise(ends):
+        runs = model.resume(pools, parameters, weather.between(start, stop), ("nee", "gpp"))
+        parts.append(np.stack([runs.series("nee"), runs.series("gpp")]))
+        pools = runs.final_pools
+    expected = np.stack([whole.series("nee"), whole.series("gpp")])
+    np.testing.assert_array_equal(np.concatenate(parts, axis=2), expected)
+    np.testing.assert_array_equal(pools, whole.final_pools)
+    np.testing.assert_array_equal(weather.between(0, 8).values, weather.until(8).values)

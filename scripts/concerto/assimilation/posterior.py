@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from concerto.assimilation.state import State
+
 
 @dataclass(frozen=True)
 class Posterior:
@@ -30,6 +32,9 @@ class Posterior:
     diagnostics
         Named numbers that the verdict rests on, beside those of single parameters, such as
         ``divergences``, ``k_hat`` or ``gradient_norm``; they travel as attributes of the product.
+    final
+        The state of every member after the last step of the record, from which forecasts go on
+        (:mod:`concerto.projection.forecast`); None where a method has none.
     """
 
     unit: np.ndarray
@@ -42,3 +47,4 @@ class Posterior:
     ess_tail: np.ndarray
     history: dict[str, np.ndarray] = field(default_factory=dict)
     diagnostics: dict[str, float] = field(default_factory=dict)
+    final: State | None = None

@@ -10,18 +10,28 @@ large one, n ln s.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from concerto.assimilation.constraints import Constraints
 from concerto.assimilation.prior import Prior
-from concerto.assimilation.stream_error import StreamError, Whitener, inflation, stream_filter
+from concerto.assimilation.state import State
+from concerto.assimilation.stream_error import (
+    StreamError,
+    StreamFilter,
+    Whitener,
+    inflation,
+    state_covariance,
+    stream_filter,
+)
 from concerto.errors import ConcertoError
 from concerto.models import Model, Trajectories, Weather
 from concerto.models.kernels.lanes import LANES
 
 _REACH = 4.0  # random errors from the ensemble within which an observation can be explained
+
+_BATCH = 256  # members whose whole runs are held at once: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -75,9 +85,10 @@ class Problem:
     stream_errors: Mapping[str, StreamError]
     innovation_correlation: np.ndarray
     constraint_names: Sequence[str]
-    model_runs: int = 0
+    steps_run: int = 0
     gradients: int = 0
     failures: int = 0
+    _filters: list[StreamFilter] = field(init=False, repr=False)
     _whitener: Whitener = field(init=False, repr=False)
     _constraints: Constraints = field(init=False, repr=False)
 
@@ -123,6 +134,21 @@ class Problem:
         return self._whitener.n_observations
 
     @property
+    def inflated(self) -> tuple[str, ...]:
+        """Names of the streams whose errors are stated up to a factor."""
+        return tuple(self.streams[k].name for k in self._inflated)
+
+    def as_stated(self) -> Problem:
+        """Return the problem with all errors as they are stated, of no unknown factor."""
+        errors = {
+            name: replace(error, inflated=False) for name, error in self.stream_errors.items()
+        }
+        return replace(
+            self, prior=Prior(self.model.parameters, self.prior.origin), stream_errors=errors,
+            steps_run=0, gradients=0, failures=0,
+        )  # fmt: skip
+
+    @property
     def stream_of_observations(self) -> np.ndarray:
         """Number of the stream (observation,) that each of the first residuals belongs to."""
         return self._whitener.stream
@@ -134,6 +160,11 @@ class Problem:
         deviations s of their errors and the covariance C, which is their number if C is diagonal.
         """
         return self._filters[k].effective_number(self.streams[k].random_sd)
+
+    @property
+    def model_runs(self) -> int:
+        """How often the model was run; parts of the record count as parts of a run."""
+        return round(self.steps_run / len(self.forcing.weather))
 
     def predict(self, parameters: np.ndarray) -> list[np.ndarray]:
         """Return what each stream would have shown at every step, (member, time) each."""
@@ -242,7 +273,7 @@ class Problem:
             parameters[:, :own], directions[:, :, :own], self.forcing.weather, runs.names,
             runs.summed, runs.dates,
         )  # fmt: skip
-        self.model_runs += z.size
+        self.steps_run += z.size * len(self.forcing.weather)
         misfit = self._misfit(runs, factors)
         white, prices = self._whitener.apply(misfit), self._prices(factors)
         to_factors = changes.placement.lay_out(directions[0, :, own:])
@@ -284,6 +315,72 @@ class Problem:
         sound = np.isfinite(density) & np.isfinite(gradient).all(axis=1)
         self.failures += int((~sound).sum())
         return np.where(sound, density, -np.inf), np.where(sound[:, None], gradient, 0.0)
+
+    def start(self, parameters: np.ndarray) -> State:
+        """Return the state before the first step, of which no model error is known."""
+        unknown = np.zeros((len(parameters), len(self.streams)))
+        pools = self.model.initial_pools(parameters, self.forcing.weather)
+        return State(0, pools, unknown, unknown)
+
+    def advance(self, state: State, parameters: np.ndarray, stop: int) -> tuple[np.ndarray, State]:
+        """Run from a state to the step ``stop``.
+
+        Parameters
+        ----------
+        state
+            Where the members stand, with the model errors that are expected of them.
+        parameters
+            (member, parameter), none of them an inflation.
+
+        Returns
+        -------
+        residuals, state
+            (member, observation) residuals of the observations on the way, which from the start
+            to the end are the first ``n_observations`` columns of :meth:`residuals`; the state
+            before ``stop``.
+        """
+        steps = slice(state.step, stop)
+        self.steps_run += len(parameters) * (stop - state.step)
+        weather = self.forcing.weather.between(state.step, stop)
+        runs = self.model.resume(state.pools, parameters, weather, self._outputs)
+        place = runs.placement
+        errors = place.lay_out(np.hstack([state.fast, state.slow]))
+        misfit = self._misfit(runs, place.lay_out(parameters[:, :0]), steps)
+        whitener = self._whitener.between(state.step, stop)
+        white = whitener.residual(whitener.apply(misfit, errors))
+        fast, slow = np.hsplit(place.collect(errors), 2)
+        return place.collect(white), State(stop, runs.final_pools, fast, slow)
+
+    def with_drawn_errors(self, state: State, rng: np.random.Generator) -> State:
+        """Return the state after the last step with draws of the model errors.
+
+        Parameters
+        ----------
+        state
+            That to which :meth:`advance` came, with expected model errors.
+        """
+        covariance = state_covariance(self._filters, self.innovation_correlation)
+        around = rng.multivariate_normal(
+            np.zeros(len(covariance)), covariance, len(state.pools), method="eigh"
+        )
+        fast, slow = np.hsplit(around, 2)
+        return replace(state, fast=state.fast + fast, slow=state.slow + slow)
+
+    def final_state(self, parameters: np.ndarray, rng: np.random.Generator) -> State:
+        """Return the state after the last step of runs from the start, with drawn model errors.
+
+        ``parameters`` is (member, parameter).
+        """
+        end = len(self.forcing.weather)
+        ends = [
+            self.advance(self.start(some), some, end)[1]
+            for some in np.array_split(parameters, -(-len(parameters) // _BATCH))
+        ]
+        pools, fast, slow = (
+            np.concatenate([getattr(part, name) for part in ends])
+            for name in ("pools", "fast", "slow")
+        )
+        return self.with_drawn_errors(State(end, pools, fast, slow), rng)
 
     def _likelihood_gradient(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-likelihood (member,), and its gradient by the parameters."""
@@ -337,7 +434,7 @@ class Problem:
 
         For what the streams see, or for other ``outputs``.
         """
-        self.model_runs += len(parameters)
+        self.steps_run += len(parameters) * len(self.forcing.weather)
         dates = (0, *self.forcing.anniversaries)
         own = len(self.model.parameters)
         runs = self.model.simulate(
@@ -347,11 +444,16 @@ class Problem:
         )  # fmt: skip
         return runs, runs.placement.lay_out(parameters[:, own:])
 
-    def _misfit(self, runs: Trajectories, factors: np.ndarray) -> np.ndarray:
-        """Return observation minus model over its inflation, (stream, tile, time, lane)."""
+    def _misfit(
+        self, runs: Trajectories, factors: np.ndarray, steps: slice = slice(None)
+    ) -> np.ndarray:
+        """Return observation minus model over its inflation, (stream, tile, time, lane).
+
+        Of runs of some ``steps``.
+        """
         tiles, times, _, lanes = runs.record.shape
         misfit = np.empty((len(self.streams), tiles, times, lanes))
-        for k, values in enumerate(self._values):
+        for k, values in enumerate(self._values[:, steps]):
             np.subtract(values[None, :, None], runs.record[:, :, k], out=misfit[k])
         for i, k in enumerate(self._inflated):
             misfit[k] /= factors[:, i, None]

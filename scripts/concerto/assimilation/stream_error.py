@@ -16,6 +16,7 @@ model's parameters.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -89,9 +90,24 @@ class StreamError:
         innovations
             (2, member, time): those of ``fast`` and of ``slow``.
         """
+        spread = np.array([self.sd_fast, self.sd_slow])
+        return self.run_on(season, step, spread[:, None] * innovations[:, :, 0], innovations)
+
+    def run_on(
+        self, season: np.ndarray, step: float, states: np.ndarray, innovations: np.ndarray
+    ) -> np.ndarray:
+        """Return model errors (member, time) that start from known ``fast`` and ``slow``.
+
+        Parameters
+        ----------
+        season, step, innovations
+            As in :meth:`draw`; the innovations of the first time are not used.
+        states
+            (2, member) ``fast`` and ``slow`` at the first time.
+        """
         fast, slow = self.persistence(step)
-        errors = self.sd_fast * _autoregressive(innovations[0], fast)
-        errors += self.sd_slow * _autoregressive(innovations[1], slow)
+        errors = _autoregressive(states[0], self.sd_fast * innovations[0], fast)
+        errors += _autoregressive(states[1], self.sd_slow * innovations[1], slow)
         return errors * self.scale(season)
 
 
@@ -175,11 +191,38 @@ class Whitener:
         """Number of observations of all streams together."""
         return int(self.valid.sum())
 
-    def apply(self, misfit: np.ndarray) -> np.ndarray:
-        """Whiten misfits (stream, tile, time, LANES); returns (tile, observation, LANES)."""
-        _, tiles, _, lanes = misfit.shape
+    def between(self, start: int, stop: int) -> Whitener:
+        """Return the whitener of the times from ``start`` on, before ``stop``."""
+        part = copy.copy(self)
+        *of_streams, persistence, mixing = self._parts
+        part.valid, *of_streams = (
+            np.ascontiguousarray(values[:, start:stop]) for values in (self.valid, *of_streams)
+        )
+        part.stream = np.nonzero(part.valid.T)[1]
+        part._parts = (*of_streams, persistence, mixing[start:stop])
+        return part
+
+    def apply(self, misfit: np.ndarray, states: np.ndarray | None = None) -> np.ndarray:
+        """Whiten misfits.
+
+        Parameters
+        ----------
+        misfit
+            (stream, tile, time, LANES).
+        states
+            (tile, 2 * stream, LANES) what is expected of every stream's ``fast``, then of every
+            ``slow``, at the first time; overwritten by what is expected at the time after the last.
+            None for nothing known, which is zeros.
+
+        Returns
+        -------
+        numpy.ndarray
+            (tile, observation, LANES).
+        """
+        streams, tiles, _, lanes = misfit.shape
         white = np.empty((tiles, self.n_observations, lanes))
-        _whiten(misfit, self.valid, *self._parts, white)
+        known = np.zeros((tiles, 2 * streams, lanes)) if states is None else states
+        _whiten(misfit, self.valid, *self._parts, known, white)
         return white
 
     def colour(self, white: np.ndarray) -> np.ndarray:
@@ -250,6 +293,49 @@ class Whitener:
         weights = np.empty((tiles, times, streams, lanes))
         _pull_back(white, self.valid, *self._parts, weights)
         return weights
+
+
+def draw_innovations(
+    correlation: np.ndarray, members: int, times: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return (stream, 2, member, time) standard normal drivers of ``fast`` and ``slow``.
+
+    Those of different streams are correlated by ``correlation`` (stream, stream).
+    """
+    shape = (len(correlation), 2, members, times)
+    factor = np.linalg.cholesky(correlation)
+    return np.einsum("ij,jkmt->ikmt", factor, rng.standard_normal(shape))
+
+
+def state_covariance(filters: Sequence[StreamFilter], correlation: np.ndarray) -> np.ndarray:
+    """Return how uncertain the model errors are at the time after the last.
+
+    Of the difference between ``fast`` and ``slow`` and what the filters expect of them, given all
+    observations, for streams whose drivers are correlated. Each stream is filtered by itself, so
+    its own covariance is that of its filter; that of two streams is shut by the gains of both.
+
+    Returns
+    -------
+    numpy.ndarray
+        (2 * stream, 2 * stream) of every stream's ``fast``, then of every ``slow``.
+    """
+    n = len(filters)
+    persistence = np.array([f.error.persistence(f.step) for f in filters]).T.ravel()
+    spread = np.array([(f.error.sd_fast, f.error.sd_slow) for f in filters]).T.ravel()
+    stationary = np.kron(np.eye(2), correlation) * np.outer(spread, spread)
+    share = np.sqrt(1.0 - persistence * persistence)
+    fresh, carried = np.outer(share, share) * stationary, np.outer(persistence, persistence)
+    gains = np.stack([[f.gain_fast * f.scale for f in filters],
+                      [f.gain_slow * f.scale for f in filters]])  # fmt: skip
+    covariance = stationary
+    for gain_fast, gain_slow in np.moveaxis(gains, 2, 0):
+        to_fast, to_slow = np.diag(gain_fast), np.diag(gain_slow)
+        kept = np.eye(2 * n) - np.block([[to_fast, to_fast], [to_slow, to_slow]])
+        covariance = carried * (kept @ covariance @ kept.T) + fresh
+    for k, f in enumerate(filters):
+        own = np.ix_([k, n + k], [k, n + k])
+        covariance[own] = carried[own] * f.covariance[-1][[[0, 1], [1, 2]]] + fresh[own]
+    return covariance
 
 
 def stream_filter(
@@ -390,7 +476,7 @@ def _mixing(valid: np.ndarray, correlation: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-def _whiten(misfit, valid, scale, gain_fast, gain_slow, per_sd, persistence, mixing, white):
+def _whiten(misfit, valid, scale, gain_fast, gain_slow, per_sd, persistence, mixing, states, white):
     # flat buffers and a known number of lanes let LLVM vectorise the inner loops
     streams, tiles, times, _ = misfit.shape
     fast_states = np.empty(streams * LANES)
@@ -398,8 +484,9 @@ def _whiten(misfit, valid, scale, gain_fast, gain_slow, per_sd, persistence, mix
     innovations = np.empty(streams * LANES)
     mixed = np.empty(LANES)
     for tile in range(tiles):
-        fast_states[:] = 0.0
-        slow_states[:] = 0.0
+        known = states[tile].ravel()
+        fast_states[:] = known[: fast_states.size]
+        slow_states[:] = known[fast_states.size :]
         n = 0
         for t in range(times):
             for k in range(streams):
@@ -427,6 +514,8 @@ def _whiten(misfit, valid, scale, gain_fast, gain_slow, per_sd, persistence, mix
                     for i in range(at, at + LANES):
                         fast_states[i] *= fast
                         slow_states[i] *= slow
+        known[: fast_states.size] = fast_states
+        known[fast_states.size :] = slow_states
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
@@ -546,12 +635,12 @@ def _smooth(misfit, valid, scale, gain_fast, gain_slow, fast, slow, back, out):
 
 
 @njit(cache=True, error_model="numpy")
-def _autoregressive(innovations, persistence):
-    """Stationary first-order autoregressive series of unit variance, (member, time)."""
+def _autoregressive(first, innovations, persistence):
+    """First-order autoregressive series from ``first`` (member,) on, (member, time)."""
     series = np.empty_like(innovations)
     fresh = math.sqrt(1.0 - persistence * persistence)
     for member in range(innovations.shape[0]):
-        value = innovations[member, 0]
+        value = first[member]
         series[member, 0] = value
         for t in range(1, innovations.shape[1]):
             value = persistence * value + fresh * innovations[member, t]

@@ -173,7 +173,7 @@ def with_only(problem: Problem, names: Collection[str]) -> Problem:
         streams=[problem.streams[k] for k in kept],
         stream_errors=errors,
         innovation_correlation=problem.innovation_correlation[np.ix_(kept, kept)],
-        model_runs=0,
+        steps_run=0,
         gradients=0,
         failures=0,
     )
@@ -242,7 +242,7 @@ def observe(problem: Problem, truth: np.ndarray, rng: np.random.Generator) -> Pr
     streams = [
         replace(stream, values=row) for stream, row in zip(problem.streams, values, strict=True)
     ]
-    return replace(problem, streams=streams, model_runs=0, gradients=0, failures=0)
+    return replace(problem, streams=streams, steps_run=0, gradients=0, failures=0)
 
 
 def _population(

@@ -79,7 +79,11 @@ class Weather:
 
     def until(self, end: int) -> Weather:
         """Return the first ``end`` steps."""
-        return replace(self, values=np.ascontiguousarray(self.values[:, :end]))
+        return self.between(0, end)
+
+    def between(self, start: int, stop: int) -> Weather:
+        """Return the steps from ``start`` on, before ``stop``."""
+        return replace(self, values=np.ascontiguousarray(self.values[:, start:stop]))
 
     def for_lanes(self, place: Placement) -> np.ndarray:
         """Return the values as a time loop takes them; remembered where they are laid out anew."""
@@ -123,6 +127,11 @@ class Trajectories:
     def series(self, name: str) -> np.ndarray:
         """Return the output ``name`` as (member, time)."""
         return self.placement.collect(self.record[:, :, self.names.index(name)])
+
+    @property
+    def final_pools(self) -> np.ndarray:
+        """The pools at the end, (member, pool)."""
+        return self.placement.collect(self.pools)
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,6 +306,40 @@ class Model:
         batch = _Batch(weather, tuple(outputs), tuple(summed), tuple(snapshots), threads)
         return batch.run(steps.forward, place, start, keep_path=keep_path)
 
+    def resume(
+        self,
+        pools: np.ndarray,
+        parameters: np.ndarray,
+        weather: Weather,
+        outputs: Sequence[str],
+        *,
+        threads: int = 1,
+    ) -> Trajectories:
+        """Run the model on from ``pools`` (member, pool), whatever the initial ones may be.
+
+        A run that is cut and resumed is the whole run, to the last bit.
+
+        Parameters
+        ----------
+        pools
+            In the order of :attr:`pools` and their units, such as the pools that a run left.
+        parameters, weather, outputs, threads
+            As in :meth:`simulate`.
+        """
+        steps = _steps(self, weather.daily, tuple(outputs), ())
+        place = _place(len(parameters), len(weather.values))
+        given = place.lay_out(parameters)
+        _, constants = steps.begin.run(given)
+        start = _Start(given, place.lay_out(pools), constants)
+        batch = _Batch(weather, tuple(outputs), threads=threads)
+        return batch.run(steps.forward, place, start)
+
+    def initial_pools(self, parameters: np.ndarray, weather: Weather) -> np.ndarray:
+        """Return the pools (member, pool) from which :meth:`simulate` runs."""
+        place = _place(len(parameters), len(weather.values))
+        begin = _steps(self, weather.daily, (), ()).begin
+        return place.collect(begin.run(place.lay_out(parameters))[0])
+
     def push_forward(
         self,
         parameters: np.ndarray,
@@ -393,7 +436,7 @@ class Model:
 
         def cycle(pools: np.ndarray) -> np.ndarray:
             start = _Start(*map(place.lay_out, (parameters, pools, constants)))
-            return place.collect(batch.run(steps.forward, place, start).pools)
+            return batch.run(steps.forward, place, start).final_pools
 
         def derivative(pools: np.ndarray) -> np.ndarray:
             directions = np.tile(np.eye(n), (members, 1))

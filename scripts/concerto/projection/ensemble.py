@@ -15,7 +15,7 @@ import xarray as xr
 
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Forcing, Stream
-from concerto.assimilation.stream_error import INFLATION, stream_filter
+from concerto.assimilation.stream_error import INFLATION, draw_innovations, stream_filter
 from concerto.domain import STREAMS
 from concerto.ensembles import RandomError
 from concerto.models import Model
@@ -23,12 +23,19 @@ from concerto.models import Model
 _BATCH = 128  # members simulated at once: bounds the memory
 
 
-def process_ensemble(model: Model, drive: Forcing, parameters: np.ndarray) -> dict[str, np.ndarray]:
-    """Return observables and pools, (member, time) each, of every row of ``parameters``."""
+def process_ensemble(
+    model: Model, drive: Forcing, parameters: np.ndarray, pools: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Return observables and pools, (member, time) each, of every row of ``parameters``.
+
+    The runs start from ``pools`` (member, pool), or from the initial ones among the parameters.
+    """
     names = tuple(name for name in STREAMS if name in model.outputs) + model.pools
+    start = model.initial_pools(parameters, drive.weather) if pools is None else pools
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for start in range(0, len(parameters), _BATCH):
-        runs = model.simulate(parameters[start : start + _BATCH], drive.weather, names)
+    for first in range(0, len(parameters), _BATCH):
+        some = slice(first, first + _BATCH)
+        runs = model.resume(start[some], parameters[some], drive.weather, names)
         for name in names:
             parts[name].append(runs.series(name))
     return {name: np.concatenate(series).astype(np.float32) for name, series in parts.items()}
@@ -66,10 +73,8 @@ def error_ensemble(
     dict
         (member, time) draws for each stream.
     """
-    names = [stream.name for stream in streams]
-    shape = (len(names), 2, *process[names[0]].shape)
-    factor = np.linalg.cholesky(statement.correlation)
-    innovations = np.einsum("ij,jkmt->ikmt", factor, rng.standard_normal(shape))
+    members, times = process[streams[0].name].shape
+    innovations = draw_innovations(statement.correlation, members, times, rng)
     errors = {}
     for k, stream in enumerate(streams):
         error = statement.stream_errors[stream.name]

@@ -83,7 +83,9 @@ def smooth(
     for step in range(int(budget["most_steps"])):
         residuals = _residuals(problem, z)
         mismatch.append(_mismatch(problem, residuals))
-        share = min(_share(residuals), information / budget["steps"], information - assimilated)
+        share = min(
+            information_share(residuals), information / budget["steps"], information - assimilated
+        )
         z = update(z, residuals, 1.0 / share, rng)
         assimilated += share
         log.info(
@@ -138,7 +140,7 @@ def _mismatch(problem: Problem, residuals: np.ndarray) -> float:
     return float(np.mean(residuals[:, : problem.n_observations] ** 2))
 
 
-def _share(residuals: np.ndarray) -> float:
+def information_share(residuals: np.ndarray) -> float:
     """Return 1/alpha of the data-misfit controller (Iglesias & Yang 2021, eq. 34)."""
     misfit = 0.5 * np.sum(residuals**2, axis=1)
     n = residuals.shape[1]

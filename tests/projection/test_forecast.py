@@ -1,0 +1,172 @@
+"""Forecasts from a state: where they start, how they widen, and whether they are worth it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from concerto.assimilation.location import ErrorStatement
+from concerto.assimilation.methods import letkf
+from concerto.assimilation.prior import Prior
+from concerto.assimilation.problem import Problem, Stream
+from concerto.assimilation.state import State
+from concerto.assimilation.stream_error import StreamError
+from concerto.errors import ConcertoError
+from concerto.projection.ensemble import process_ensemble
+from concerto.projection.forecast import forecast
+from synthetic_dalec import CORRELATION, ERRORS, draw_parameters, make_forcing
+
+NAMES = ("nee", "gpp", "lai")
+STATEMENT = ErrorStatement(ERRORS, CORRELATION)
+DAYS, CUT = 420, 360
+
+
+def part(drive, start, stop):
+    return replace(
+        drive, weather=drive.weather.between(start, stop), season=drive.season[start:stop],
+        anniversaries=(),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def drive(dalec2):
+    return make_forcing(dalec2, DAYS, np.random.default_rng(1))
+
+
+def alike(dalec2, drive, members, errors=0.0):
+    """Members of one run, with the same model errors, before the step CUT."""
+    parameters = np.repeat(draw_parameters(dalec2, 1, seed=1), members, axis=0)
+    past = dalec2.simulate(parameters, drive.weather.until(CUT), ("nee",))
+    known = np.full((members, len(NAMES)), errors)
+    return parameters, State(CUT, past.final_pools, known, known)
+
+
+def test_runs_go_on_where_they_were(dalec2, drive):
+    parameters = draw_parameters(dalec2, 150, seed=2)  # more than are run at once
+    past = dalec2.simulate(parameters, drive.weather.until(CUT), ("nee",))
+    state = State(CUT, past.final_pools, *np.zeros((2, 150, 3)))
+    ahead = forecast(
+        dalec2, parameters, state, part(drive, CUT, DAYS), NAMES, STATEMENT,
+        np.random.default_rng(1),
+    )  # fmt: skip
+    whole = process_ensemble(dalec2, drive, parameters)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(ahead[name], values[:, CUT:])
+    assert {"nee_total", "gpp_total", "lai_total", "reco_total"} <= ahead.keys()
+
+
+def test_model_error_starts_as_known_and_widens_to_its_climate(dalec2, drive):
+    members = 4000
+    parameters, state = alike(dalec2, drive, members, errors=0.7)
+    short = {name: StreamError(0.5, 4.0, 0.4, 10.0, 0.3, -0.2) for name in NAMES}
+    season = part(drive, CUT, DAYS)
+    made = forecast(
+        dalec2, parameters, state, season, NAMES, ErrorStatement(short, CORRELATION),
+        np.random.default_rng(2),
+    )  # fmt: skip
+    error = short["nee"]
+    spread = (made["nee_total"] - made["nee"]).std(axis=0) / error.scale(season.season)
+    mean = (made["nee_total"] - made["nee"]).mean(axis=0) / error.scale(season.season)
+    lead = np.arange(DAYS - CUT)
+    fading = np.exp(-lead / 4.0), np.exp(-lead / 10.0)
+    expected = np.sqrt(0.25 * (1.0 - fading[0] ** 2) + 0.16 * (1.0 - fading[1] ** 2))
+    np.testing.assert_allclose(spread, expected, atol=4.5 * 0.64 / np.sqrt(2 * members))
+    np.testing.assert_allclose(mean, 0.7 * sum(fading), atol=4.5 * 0.64 / np.sqrt(members))
+    assert spread[0] < 1e-3  # of a float32
+    assert spread[-1] == pytest.approx(np.hypot(0.5, 0.4), rel=0.05)
+    both = np.corrcoef(made["nee_total"][:, -1], made["gpp_total"][:, -1])
+    assert both[0, 1] == pytest.approx(-0.5, abs=0.06)
+
+
+def test_a_state_of_others(dalec2, drive):
+    parameters, state = alike(dalec2, drive, 5)
+    with pytest.raises(ConcertoError, match="5 members and 3 streams; expected 4 and 3"):
+        forecast(
+            dalec2, parameters[:4], state, part(drive, CUT, DAYS), NAMES, STATEMENT,
+            np.random.default_rng(1),
+        )  # fmt: skip
+
+
+TRUTHS = 6
+SD = 0.3
+SLOW = {
+    "nee": StreamError(0.4, 15.0, 0.3, 100.0),
+    "gpp": StreamError(0.5, 15.0, 0.3, 100.0),
+    "lai": StreamError(0.1, 15.0, 0.1, 100.0),
+}
+
+
+class TestTwin:
+    """Forecasts of the days after a year of observations of known truths."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def forecasts(cls, dalec2):
+        """Truth and forecasts of NEE: from the state, without its errors, from the prior."""
+        prior, statement = Prior(dalec2.parameters), ErrorStatement(SLOW, np.eye(3))
+        found = []
+        for seed in range(TRUTHS):
+            rng = np.random.default_rng([4, seed])
+            drive = make_forcing(dalec2, DAYS, rng)
+            while True:  # a place with leaves
+                truth = process_ensemble(dalec2, drive, prior.parameters_of(prior.draw(1, rng)))
+                if truth["gpp"].mean() > 1.0:
+                    break
+            total = {
+                name: truth[name][0] + error.draw(
+                    drive.season, 1.0, rng.standard_normal((2, 1, DAYS))
+                )[0]
+                for name, error in SLOW.items()
+            }  # fmt: skip
+            streams = [
+                Stream(name, (total[name] + SD * rng.standard_normal(DAYS))[:CUT], np.full(CUT, SD))
+                for name in SLOW
+            ]
+            problem = Problem(dalec2, prior, part(drive, 0, CUT), streams, SLOW, np.eye(3), ())
+            budget = {"members": 200, "window_days": 8, "passes": 12, "relaxation": 0.0}
+            posterior = letkf.assimilate(problem, budget, rng)
+            assert posterior.converged, posterior.verdict
+            ahead = part(drive, CUT, DAYS)
+            draws = prior.parameters_of(prior.draw(200, rng))
+            cases = {
+                "state": (prior.to_parameters(posterior.unit), posterior.final),
+                "prior": (draws, problem.final_state(draws, rng)),
+            }
+            made = {
+                name: forecast(dalec2, *case, ahead, NAMES, statement, rng)["nee_total"]
+                for name, case in cases.items()
+            }
+            free = SLOW["nee"].draw(ahead.season, 1.0, rng.standard_normal((2, 200, DAYS - CUT)))
+            runs = process_ensemble(dalec2, ahead, cases["state"][0], posterior.final.pools)
+            made["climate"] = runs["nee"] + free
+            made["truth"] = total["nee"][CUT:]
+            found.append(made)
+        return found
+
+    def skill(self, forecasts, name, lead):
+        errors = [made[name].mean(axis=0)[:lead] - made["truth"][:lead] for made in forecasts]
+        return float(np.sqrt(np.mean(np.square(errors))))
+
+    def test_intervals_hold_the_truth(self, forecasts):
+        held = []
+        for made in forecasts:
+            low, high = np.quantile(made["state"], [0.05, 0.95], axis=0)
+            held.append(np.mean((low <= made["truth"]) & (made["truth"] <= high)))
+        # 60 days with errors of 15 days and more, in 6 places: some thirty independent days
+        assert 0.75 < np.mean(held) <= 1.0, held
+
+    def test_near_days_are_forecast_better_than_without_the_state(self, forecasts):
+        state, climate, prior = (
+            self.skill(forecasts, name, 5) for name in ("state", "climate", "prior")
+        )
+        assert state < 0.8 * climate
+        assert climate < prior
+
+    def test_spread_grows_with_lead_time_to_that_of_the_climate(self, forecasts):
+        near, far, climate = (
+            np.mean([made[name][:, days].std(axis=0).mean() for made in forecasts])
+            for name, days in (
+                ("state", slice(0, 5)), ("state", slice(40, 60)), ("climate", slice(40, 60)),
+            )
+        )  # fmt: skip
+        assert near < 0.8 * far
+        assert far == pytest.approx(climate, rel=0.15)
