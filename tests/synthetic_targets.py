@@ -83,6 +83,15 @@ class Normal:
     def log_density(self, unit: np.ndarray) -> np.ndarray:
         return -0.5 * np.sum(unit**2, axis=1)
 
+    def to_soft(self, unit: np.ndarray) -> np.ndarray:
+        return unit
+
+    def from_soft(self, soft: np.ndarray) -> np.ndarray:
+        return soft
+
+    def log_slope(self, soft: np.ndarray) -> np.ndarray:
+        return np.zeros(len(soft))
+
 
 class LinearTwin:
     """What filters use of a problem, of a model that is linear in the logarithms of its pools.
@@ -177,3 +186,21 @@ class LinearTwin:
 
     def not_finite(self, z: np.ndarray) -> list[str]:
         return [] if np.isfinite(self.residuals(z)).all() else ["residuals"]
+
+
+class Density:
+    """What the methods that follow a gradient use of a problem, with its posterior as a function.
+
+    ``log_posterior`` returns (member,) and its gradient (member, parameter) of unbounded unknowns;
+    starts are drawn from a standard normal.
+    """
+
+    def __init__(self, size: int, log_posterior: Callable) -> None:
+        self.prior = Normal(size)
+        self.log_posterior = log_posterior
+
+    def log_likelihood(self, parameters: np.ndarray) -> np.ndarray:
+        return self.log_posterior(parameters)[0] - self.prior.log_density(parameters)
+
+    def not_finite(self, parameters: np.ndarray) -> list[str]:
+        return [] if np.isfinite(self.log_posterior(parameters)[0]).all() else ["density"]

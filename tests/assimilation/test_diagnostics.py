@@ -1,6 +1,14 @@
 import numpy as np
 import pytest
-from concerto.assimilation.diagnostics import ESS_MIN, RHAT_MAX, chain_diagnostics, judge_chains
+from concerto.assimilation.diagnostics import (
+    ESS_MIN,
+    RHAT_MAX,
+    chain_diagnostics,
+    judge_chains,
+    judge_weights,
+    smooth_weights,
+    worth,
+)
 from scipy import stats
 
 CHAINS, DRAWS = 4, 1500
@@ -104,3 +112,37 @@ def test_verdict(rhat, ess, converged):
     assert f"{ess:.0f} (above {ESS_MIN:.0f} wanted)" in sentence
     if np.isfinite(rhat):
         assert f"{max(rhat, 1.002):.4f} (below {RHAT_MAX} wanted)" in sentence
+
+
+def pareto_weights(shape, count=20_000):
+    return np.log(stats.genpareto(shape).rvs(count, random_state=6))
+
+
+@pytest.mark.parametrize("shape", [0.2, 0.5, 1.0])
+def test_k_hat_is_the_shape_of_the_tail(shape):
+    smoothed, k_hat = smooth_weights(pareto_weights(shape))
+    # of the 425 largest, an estimate of the shape k is wrong by about (1 + k) / sqrt(425)
+    assert k_hat == pytest.approx(shape, abs=4.0 * (1.0 + shape) / np.sqrt(425))
+    assert np.exp(smoothed).sum() == pytest.approx(1.0)
+
+
+def test_worth_of_weights():
+    assert worth(np.full(7, 3.0)) == pytest.approx(7.0)
+    assert worth(np.array([0.0, 0.0, -np.inf])) == pytest.approx(2.0)
+
+
+def test_weights_without_a_tail():
+    assert smooth_weights(np.full(100, -3.0))[1] == -np.inf
+    few = np.full(100, -np.inf)
+    few[:3] = [0.0, 1.0, 2.0]
+    assert smooth_weights(few)[1] == np.inf
+
+
+@pytest.mark.parametrize(
+    ("count", "k_hat", "converged"),
+    [(401, 0.69, True), (400, 0.1, False), (5000, 0.7, False), (5000, np.inf, False)],
+)
+def test_verdict_on_weights(count, k_hat, converged):
+    found, sentence = judge_weights(np.zeros(count), k_hat)
+    assert found is converged
+    assert f"effective sample size {count} (above 400 wanted)" in sentence

@@ -140,14 +140,14 @@ def test_length_of_trajectories_is_about_a_quarter_turn_of_a_normal():
     metric = Metric(np.zeros(3), np.eye(3), np.zeros(3, dtype=bool))
     isotropic = lambda x: (-0.5 * np.sum(x * x, axis=1), -x)  # noqa: E731
     states = rng.standard_normal((64, 3))
-    hmc._run(isotropic, states, metric, pace, 400, rng, learn=True)
+    hmc.run(isotropic, states, metric, pace, 400, rng, learn=True)
     assert 0.8 < pace.length < 3.0
 
 
 def test_a_chain_that_does_not_move_begins_anew_from_one_that_does():
     states = np.arange(4.0)[:, None, None] * np.ones((4, 10, 2))
     found = Sampled(states, np.zeros((4, 10)), np.array([0.8, 0.0, 0.7, 0.1]), 0)
-    last, kept = hmc._restart_stuck(found, np.random.default_rng(1))
+    last, kept = hmc.restart_stuck(found, np.random.default_rng(1))
     assert set(last[[1, 3], 0]) <= {0.0, 2.0}
     assert (last[[0, 2], 0] == [0.0, 2.0]).all()
     assert set(kept[:, 0]) == {0.0, 2.0}

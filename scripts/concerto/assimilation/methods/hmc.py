@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from concerto.assimilation.curved import Curved, Target, middle, wrap
 from concerto.assimilation.diagnostics import chain_diagnostics, judge_chains
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
@@ -38,8 +38,6 @@ _SMALL, _SMALL_SHARE = 0.2, 0.1  # of the step, and of the trajectories that tak
 _FIRST_STEP, _FIRST_LENGTH = 0.1, 1.0  # in standard deviations
 _FIRST_SHARE = 0.02  # of the ensemble's covariance
 _PRIOR_DRAWS, _PRIOR_VARIANCE = 5.0, 1e-3  # draws' worth of a small metric for each parameter
-
-Target = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Posterior:
@@ -104,8 +102,7 @@ class Metric:
     @classmethod
     def of(cls, states: np.ndarray, circular: np.ndarray, share: float = 1.0) -> Metric:
         """Return the metric of a ``share`` of the covariance of ``states`` (state, parameter)."""
-        turn = np.angle(np.exp(2j * np.pi * states).mean(axis=0)) / (2.0 * np.pi)
-        near = _wrap(states, turn, circular)
+        near = wrap(states, middle(states), circular)
         count, size = states.shape
         trust = count / (count + _PRIOR_DRAWS * size)
         covariance = share * trust * np.cov(near.T)
@@ -114,7 +111,11 @@ class Metric:
 
     def wrap(self, states: np.ndarray) -> np.ndarray:
         """Return the same states, on the turn of the circle that is nearest to the mean."""
-        return _wrap(states, self.mean, self.circular)
+        return wrap(states, self.mean, self.circular)
+
+    def place(self, x: np.ndarray) -> np.ndarray:
+        """Return the states (chain, parameter) at coordinates ``x``."""
+        return self.mean + x @ self.root.T
 
     def whiten(self, states: np.ndarray) -> np.ndarray:
         """Return states (chain, parameter) in the metric's coordinates."""
@@ -124,14 +125,10 @@ class Metric:
         """Return ``target`` in the metric's coordinates."""
 
         def whitened(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            density, gradient = target(self.mean + x @ self.root.T)
+            density, gradient = target(self.place(x))
             return density, gradient @ self.root
 
         return whitened
-
-
-def _wrap(states: np.ndarray, center: np.ndarray, circular: np.ndarray) -> np.ndarray:
-    return np.where(circular, center + (states - center + 0.5) % 1.0 - 0.5, states)
 
 
 @dataclass
@@ -145,6 +142,7 @@ class Pace:
 
     step: float = _FIRST_STEP
     length: float = _FIRST_LENGTH
+    wanted: float = ACCEPTANCE
     _updates: int = 0
     _shortfall: float = 0.0
     _log_mean: float = 0.0
@@ -176,7 +174,7 @@ class Pace:
         """Learn from the probabilities (chain,) of acceptance of a trajectory."""
         self._updates += 1
         weight = 1.0 / (self._updates + 10.0)
-        short = ACCEPTANCE - float(acceptance.mean())
+        short = self.wanted - float(acceptance.mean())
         self._shortfall += weight * (short - self._shortfall)
         now = self._anchor - math.sqrt(self._updates) / 0.05 * self._shortfall
         self._log_mean += self._updates**-0.75 * (now - self._log_mean)
@@ -253,9 +251,9 @@ def sample(
     pace = Pace()
     for window, share in enumerate(WINDOWS):
         pace.restart()
-        found = _run(target, states, metric, pace, max(2, round(share * warm_up)), rng, learn=True)
+        found = run(target, states, metric, pace, max(2, round(share * warm_up)), rng, learn=True)
         pace.settle()
-        states, kept = _restart_stuck(found, rng)
+        states, kept = restart_stuck(found, rng)
         if window < len(WINDOWS) - 1:
             metric = Metric.of(kept, metric.circular)
         log.info(
@@ -263,10 +261,10 @@ def sample(
             window + 1, len(WINDOWS), found.densities.max(), pace.step, pace.length,
             100.0 * found.acceptance.mean(),
         )  # fmt: skip
-    return _run(target, states, metric, pace, draws, rng, learn=False)
+    return run(target, states, metric, pace, draws, rng, learn=False)
 
 
-def _restart_stuck(found: Sampled, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def restart_stuck(found: Sampled, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return where chains go on, and the states (state, parameter) to learn the metric from.
 
     A chain that does not move goes on from the last state of one that does.
@@ -283,10 +281,10 @@ def _restart_stuck(found: Sampled, rng: np.random.Generator) -> tuple[np.ndarray
     return last, found.states[moving, half:].reshape(-1, size)
 
 
-def _run(
+def run(
     target: Target,
     states: np.ndarray,
-    metric: Metric,
+    metric: Metric | Curved,
     pace: Pace,
     draws: int,
     rng: np.random.Generator,
@@ -316,7 +314,7 @@ def _run(
         x = np.where(taken[:, None], end, x)
         gradient = np.where(taken[:, None], end_gradient, gradient)
         density = np.where(taken, ended, density)
-        kept[:, k] = metric.wrap(metric.mean + x @ metric.root.T)
+        kept[:, k] = metric.wrap(metric.place(x))
         x = metric.whiten(kept[:, k])
         densities[:, k] = density
         total += acceptance
