@@ -54,6 +54,7 @@ wildcard_constraints:
     site="|".join(SITES),
     method="|".join({*METHODS, *CALIBRATED}),
     job="[0-9]+",
+    experiment="calibration|information",
     source="[a-z0-9_]+",
 
 
@@ -82,6 +83,7 @@ onsuccess:
     others = {
         "benchmark": f"Speed: {RUN}/speed",
         "canopy": f"Canopy: {RUN}/figures",
+        "twin": f"Twin experiments: {RUN}/report/twin.html",
     }
     asked = [made for target, made in others.items() if target in sys.argv]
     print("Done.", ", ".join(asked) or f"Report: {REPORT}")

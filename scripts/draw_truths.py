@@ -5,6 +5,7 @@ from pathlib import Path
 
 from concerto.assimilation.location import read_problem
 from concerto.assimilation.twin import draw_truths as draw
+from concerto.assimilation.twin import with_streams
 from concerto.ensembles import parameter_dataset, write_ensemble
 from concerto.scripting import script_log
 from concerto.seeds import generator
@@ -19,6 +20,7 @@ def draw_truths(
     output: Path,
     *,
     constraints: Sequence[str],
+    more: Mapping[str, Mapping],
     truths: int,
     seed: int,
 ) -> None:
@@ -32,11 +34,12 @@ def draw_truths(
         File of the model's parameters; the site's cubes; its stated errors.
     output
         NetCDF with the parameters; each truth is a member.
-    constraints, truths
-        Constraints switched on; number of truths.
+    constraints, more, truths
+        Constraints switched on; streams beside the site's; number of truths.
     """
     location, problem = read_problem(model, drivers, observations, statement, site, constraints)
-    drawn = draw(problem, truths, generator(seed, "truths"))
+    problem = with_streams(problem, more)
+    drawn = draw(problem, truths, generator(seed, "truths", *more))
     write_ensemble(
         parameter_dataset(problem.prior.parameters, drawn, location.observations),
         output,
@@ -56,6 +59,7 @@ if "snakemake" in globals():
             Path(snakemake.input.statement),  # noqa: F821
             Path(snakemake.output.truths),  # noqa: F821
             constraints=snakemake.params.constraints,  # noqa: F821
+            more=snakemake.params.more,  # noqa: F821
             truths=snakemake.params.truths,  # noqa: F821
             seed=snakemake.params.seed,  # noqa: F821
         )

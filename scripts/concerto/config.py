@@ -26,7 +26,7 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "evaluation": (),
     "products": (),
     "figures": ("sites",),
-    "report": ("index",),
+    "report": ("index", "twin"),
 }
 # What of a source decides which files it brings and what their provenance says of them.
 IDENTITY = ("title", "protocol", "locator", "members", "licence", "citation")

@@ -7,7 +7,7 @@ hold them as often as they promise (Talts et al. 2018, arXiv:1804.06788).
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -177,6 +177,17 @@ def with_only(problem: Problem, names: Collection[str]) -> Problem:
         gradients=0,
         failures=0,
     )
+
+
+def with_streams(problem: Problem, described: Mapping[str, Mapping]) -> Problem:
+    """Return the problem with more streams, as :func:`with_stream` adds them.
+
+    ``described`` has for each name ``every_days`` and ``error``.
+    """
+    for name, pattern in described.items():
+        every = max(1, round(pattern["every_days"] / problem.forcing.step))
+        problem = with_stream(problem, name, every, float(pattern["error"]))
+    return problem
 
 
 def with_stream(problem: Problem, name: str, every: int, error: float) -> Problem:

@@ -123,10 +123,30 @@ def render_report(page: str, facts: RunFacts, sites: Sequence[SiteResults]) -> s
     facts, sites
         What to say.
     """
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    method = facts.product
+    converged = all(site.verdicts[method]["converged"] == "yes" for site in sites)
+    names = ", ".join(site.name for site in sites)
+    return (
+        templates()
+        .get_template(TEMPLATE)
+        .render(
+            page=page,
+            title=f"Carbon balance of {names}",
+            facts=facts,
+            method=method,
+            sites=[_site_view(site, method) for site in sites],
+            all_converged=converged,
+            config_text=yaml.safe_dump(plain(facts.config), sort_keys=False, allow_unicode=True),
+            steps=STEPS,
+        )
+    )
+
+
+def templates() -> jinja2.Environment:
+    """Return the templates of pages, with the filters that they use."""
     environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -139,19 +159,7 @@ def render_report(page: str, facts: RunFacts, sites: Sequence[SiteResults]) -> s
         "predictor": predictor_label,
         "label": label,
     }
-    method = facts.product
-    converged = all(site.verdicts[method]["converged"] == "yes" for site in sites)
-    names = ", ".join(site.name for site in sites)
-    return environment.get_template(TEMPLATE).render(
-        page=page,
-        title=f"Carbon balance of {names}",
-        facts=facts,
-        method=method,
-        sites=[_site_view(site, method) for site in sites],
-        all_converged=converged,
-        config_text=yaml.safe_dump(_plain(facts.config), sort_keys=False, allow_unicode=True),
-        steps=STEPS,
-    )
+    return environment
 
 
 def _site_view(site: SiteResults, method: str) -> dict[str, Any]:
@@ -326,10 +334,10 @@ def percent(value: float) -> str:
     return f"{100 * value:.0f}\N{NO-BREAK SPACE}%" if np.isfinite(value) else "n/a"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn mappings and sequences of any class into those that YAML can write."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
