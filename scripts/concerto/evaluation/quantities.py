@@ -90,11 +90,20 @@ PREDICTORS = {
     "regression": "regression on weather",
 }
 BASELINES = ("climatology", "regression")
+TARGETS = {
+    "annual_nee": "annual NEE",
+    "annual_gpp": "annual GPP",
+    "mean_lai": "mean LAI",
+    "live_biomass": "live biomass",
+    "residence_time": "residence time",
+}
 
 
 def label(variable: str) -> str:
     """Return the short name of a variable; a variable not listed here keeps its own name."""
-    return QUANTITIES[variable].label if variable in QUANTITIES else variable
+    if variable in QUANTITIES:
+        return QUANTITIES[variable].label
+    return TARGETS.get(variable, variable)
 
 
 def predictor_label(predictor: str) -> str:
