@@ -173,7 +173,7 @@ rule weigh_streams:
         site=config["sites"][twin_site("information")],
         method=INFORMATION.get("method"),
         jobs=INFORMATION.get("jobs", 1),
-        count=INFORMATION.get("truths", 0),
+        first_truths=INFORMATION.get("truths", 0),
         constraints=config["constraints"],
         more=INFORMATION.get("streams", {}),
         subsets=INFORMATION.get("subsets", []),

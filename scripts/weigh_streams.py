@@ -104,7 +104,7 @@ if "snakemake" in globals():
             Path(snakemake.input.truths),  # noqa: F821
             Path(snakemake.output.results),  # noqa: F821
             share=(int(snakemake.wildcards.job), snakemake.params.jobs),  # noqa: F821
-            count=snakemake.params.count,  # noqa: F821
+            count=snakemake.params.first_truths,  # noqa: F821
             constraints=snakemake.params.constraints,  # noqa: F821
             more=snakemake.params.more,  # noqa: F821
             subsets=snakemake.params.subsets,  # noqa: F821
