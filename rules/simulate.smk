@@ -22,6 +22,7 @@ rule simulate_prior:
         library=library("simulate_prior"),
         site=site_config,
         members=config["projection"]["members"],
+        settings=config["assimilation"].get("errors", {}),
         seed=config["seed"],
     message:
         "Run {wildcards.site} with parameters from the prior"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from concerto.assimilation.location import open_location
+from concerto.assimilation.location import open_location, prior_of
 from concerto.ensembles import parameter_dataset, series_dataset, write_ensemble
 from concerto.projection.ensemble import process_ensemble
 from concerto.scripting import script_log
@@ -19,6 +19,7 @@ def simulate_prior(
     output: Path,
     *,
     members: int,
+    settings: Mapping,
     seed: int,
 ) -> None:
     """Write ``members`` draws of the prior and the free runs that follow from them.
@@ -33,13 +34,16 @@ def simulate_prior(
         The site's cubes.
     output
         NetCDF with parameters, fluxes and pools of each member.
+    settings
+        Whether the size of errors is to be inferred, which makes it a parameter.
     """
     location = open_location(model, drivers, observations, site)
-    draws = location.prior.draw(members, generator(seed, "prior", name))
-    parameters = location.prior.parameters_of(draws)
-    series = process_ensemble(location.model, location.forcing, parameters)
+    prior = prior_of(location, settings)
+    parameters = prior.parameters_of(prior.draw(members, generator(seed, "prior", name)))
+    own = parameters[:, : len(location.model.parameters)]
+    series = process_ensemble(location.model, location.forcing, own)
     dataset = series_dataset(location.model, series, location.streams, location.observations)
-    drawn = parameter_dataset(location.prior.parameters, parameters, location.observations)
+    drawn = parameter_dataset(prior.parameters, parameters, location.observations)
     write_ensemble(
         dataset.merge(drawn),
         output,
@@ -59,5 +63,6 @@ if "snakemake" in globals():
             Path(snakemake.input.observations),  # noqa: F821
             Path(snakemake.output.ensemble),  # noqa: F821
             members=snakemake.params.members,  # noqa: F821
+            settings=snakemake.params.settings,  # noqa: F821
             seed=snakemake.params.seed,  # noqa: F821
         )

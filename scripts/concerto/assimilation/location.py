@@ -63,10 +63,8 @@ class ErrorStatement:
 
     def prior(self, location: Location) -> Prior:
         """Return the prior of all that is unknown: the model's parameters, then inflations."""
-        factors = [
-            inflation(s.name) for s in location.streams if self.stream_errors[s.name].inflated
-        ]
-        return Prior((*location.prior.parameters, *factors), location.prior.origin)
+        inflated = [name for name, error in self.stream_errors.items() if error.inflated]
+        return _with_inflations(location, inflated)
 
 
 @dataclass(frozen=True)
@@ -263,10 +261,24 @@ def state_errors(
     laws = {stream.name: _law(settings, stream.name) for stream in streams}
     found = _statement(problem, problem.prior.parameters_of(modes[:1]), laws)
     errors = {
-        name: replace(error, inflated=_setting(settings, name, "inflation", "none") == "inferred")
-        for name, error in found.stream_errors.items()
+        stream.name: replace(found.stream_errors[stream.name], inflated=_inflated(settings, stream))
+        for stream in streams
     }
     return ErrorStatement(errors, found.correlation)
+
+
+def prior_of(location: Location, settings: Mapping) -> Prior:
+    """Return the prior of all that is unknown under ``assimilation.errors`` of a configuration."""
+    return _with_inflations(location, [s.name for s in location.streams if _inflated(settings, s)])
+
+
+def _with_inflations(location: Location, names: Sequence[str]) -> Prior:
+    factors = [inflation(stream.name) for stream in location.streams if stream.name in names]
+    return Prior((*location.prior.parameters, *factors), location.prior.origin)
+
+
+def _inflated(settings: Mapping, stream: Stream) -> bool:
+    return _setting(settings, stream.name, "inflation", "none") == "inferred"
 
 
 def _law(settings: Mapping, stream: str) -> Distribution:
