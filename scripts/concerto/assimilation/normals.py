@@ -11,6 +11,8 @@ from scipy.special import logsumexp
 
 from concerto.assimilation.scores import Scores, short_way
 
+NONLINEARITY_MAX = 1.0  # error of the log density, root mean square over the draws
+
 
 @dataclass(frozen=True)
 class Normals:

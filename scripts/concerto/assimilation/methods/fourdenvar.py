@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from concerto.assimilation.methods.esmda import MISMATCH_RANGE
+from concerto.assimilation.normals import NONLINEARITY_MAX
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
 from concerto.assimilation.scores import ANGLE_VARIANCE, Scores, short_way
@@ -43,7 +44,8 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     ``budget`` holds the ``members``, an even number, and the ``most_iterations`` of the outer loop,
     which begins at the mean of an ensemble that has seen a tenth of the information. The verdict is
     ``converged`` if the mean then stood still, the mean squared misfit of the ensemble is between
-    0.5 and 2 of what the stated errors lead to expect, and the ensemble did not collapse.
+    0.5 and 2 of what the stated errors lead to expect, the ensemble did not collapse, and the cost
+    of its members is close to the quadratic one that a normal density stands for.
 
     Raises
     ------
@@ -191,8 +193,9 @@ def _posterior(
     problem, unknowns = space.problem, mean + perturbations @ spread
     residuals = space.residuals(unknowns)[:, : problem.n_observations]
     mismatch, smallest = float(np.mean(residuals**2)), float(np.linalg.eigvalsh(spread)[0])
-    converged, verdict = _judge(history["step"], mismatch, smallest)
     over = space.cost(unknowns) - space.cost(mean[None]) - 0.5 * np.sum(perturbations**2, axis=1)
+    nonlinearity = math.sqrt(float(np.mean(over**2)))
+    converged, verdict = _judge(history["step"], mismatch, smallest, nonlinearity)
     parameters = space.scores.parameters_of(space.scores_of(unknowns))
     unit = problem.prior.to_unit(parameters)
     unknown = np.full(unit.shape[1], np.nan)
@@ -210,17 +213,22 @@ def _posterior(
             "last_step": history["step"][-1],
             "mismatch": mismatch,
             "smallest_spread": smallest,
-            "nonlinearity": math.sqrt(float(np.mean(over**2))),
+            "nonlinearity": nonlinearity,
         },
     )
 
 
-def _judge(steps: list[float], mismatch: float, smallest: float) -> tuple[bool, str]:
+def _judge(
+    steps: list[float], mismatch: float, smallest: float, nonlinearity: float
+) -> tuple[bool, str]:
     low, high = MISMATCH_RANGE
     said = (
         f"the mean would move by {steps[-1]:.2g} of the posterior's standard deviation after "
         f"{len(steps)} outer loops (below {STEP:g} wanted); mean squared misfit {mismatch:.3g} "
         f"(expected 1, accepted {low:g} to {high:g}); smallest ensemble spread {smallest:.2g} of "
-        f"the prior's (above {COLLAPSE:g} wanted)"
+        f"the prior's (above {COLLAPSE:g} wanted); log density {nonlinearity:.3g} from a normal "
+        f"one on the members (below {NONLINEARITY_MAX:g} wanted)"
     )
+    if not nonlinearity < NONLINEARITY_MAX:
+        return False, f"the posterior is not close to normal, use hmc; {said}"
     return bool(steps[-1] < STEP and low <= mismatch <= high and smallest > COLLAPSE), said

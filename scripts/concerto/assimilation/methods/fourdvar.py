@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import softmax
 
 from concerto.assimilation.mode import End, ends
-from concerto.assimilation.normals import Check, Normals, check
+from concerto.assimilation.normals import NONLINEARITY_MAX, Check, Normals, check
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
 from concerto.assimilation.scores import ANGLE_VARIANCE, Scores, short_way
@@ -28,7 +28,6 @@ from concerto.errors import ConcertoError
 log = logging.getLogger(__name__)
 
 GRADIENT = 0.01  # of each score; no precision is below the prior's 1, so a mode is as close as that
-NONLINEARITY_MAX = 1.0  # error of the log density, root mean square over the draws
 SHARE_MIN = 0.25  # of the descents that must end at a mode that is kept
 _CHANGE = 1e-12  # share of the cost: the gradient decides when a descent ends
 _NEAR = 2.0  # standard deviations from a mode, and cost above it, of what is the same mode
