@@ -15,9 +15,12 @@ def problem(dalec2):
     return make_problem(dalec2, days=120)
 
 
-def prior_alone(ess):
-    """A method that does not look at observations and claims to have ``ess`` draws in turn."""
-    left = iter(ess)
+def prior_alone(ess, rhat=1.0):
+    """A method that does not look at observations and claims to have ``ess`` draws in turn.
+
+    Its chains agree with each other from the second time on; at the first their R-hat is ``rhat``.
+    """
+    left, apart = iter(ess), iter([rhat, 1.0, 1.0])
 
     def assimilate(problem, budget, rng):
         unit = problem.prior.to_unit(
@@ -26,16 +29,16 @@ def prior_alone(ess):
         problem.log_likelihood(problem.prior.to_parameters(unit[:3]))
         effective = np.full(unit.shape[1], next(left))
         return Posterior(
-            unit, np.zeros(len(unit)), np.zeros(len(unit), dtype=np.int32), False, "", effective,
-            effective, effective,
+            unit, np.zeros(len(unit)), np.zeros(len(unit), dtype=np.int32), False, "",
+            np.full(unit.shape[1], next(apart)), effective, effective,
         )  # fmt: skip
 
     return assimilate
 
 
-def run(problem, truth, ess, budgets, seed=1):
+def run(problem, truth, ess, budgets, seed=1, rhat=1.0):
     rng = np.random.default_rng(seed)
-    return replicate(problem, truth, prior_alone(ess), budgets, DRAWS, rng)
+    return replicate(problem, truth, prior_alone(ess, rhat), budgets, DRAWS, rng)
 
 
 def test_every_parameter_and_target_has_a_rank(problem, dalec2):
@@ -65,6 +68,13 @@ def test_the_next_budget_is_tried_where_draws_are_too_few(problem, dalec2, ess, 
     found = run(problem, truth, ess, budgets)
     assert (found.tries, found.effective) == (tries, effective)
     assert found.model_runs == 3 * tries
+
+
+@pytest.mark.parametrize(("rhat", "tries"), [(1.29, 1), (1.31, 2), (np.nan, 1)])
+def test_the_next_budget_is_tried_where_chains_are_apart(problem, dalec2, rhat, tries):
+    truth = draw_parameters(dalec2, 1, seed=4)[0]
+    found = run(problem, truth, [50.0, 50.0], [{"members": 20}, {"members": 30}], rhat=rhat)
+    assert found.tries == tries
 
 
 def test_ranks_of_the_prior_under_the_prior_are_uniform(problem, dalec2):

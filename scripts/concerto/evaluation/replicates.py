@@ -14,6 +14,9 @@ from concerto.assimilation.twin import observe
 from concerto.evaluation.calibration import effective_draws, ranks, spread_evenly
 from concerto.projection.targets import targets
 
+APART = 1.3
+"""R-hat above which chains have not come to the same ground; short ones that have reach 1.2."""
+
 Assimilate = Callable[[Problem, Mapping, np.random.Generator], Posterior]
 
 
@@ -52,8 +55,9 @@ def replicate(
 ) -> Replicate:
     """Observe a truth, assimilate, and rank the truth among draws of the posterior.
 
-    A posterior with fewer independent draws than are asked for is thrown away for one with the
-    next budget; that of the last one is taken as it is.
+    A posterior with fewer independent draws than are asked for, or of chains that are far apart, is
+    thrown away for one with the next budget; that of the last one is taken as it is. Many chains
+    that each know a place of their own count as many draws, so that their number alone says little.
 
     Parameters
     ----------
@@ -74,7 +78,7 @@ def replicate(
     begun = time.process_time()
     left = list(budgets)
     posterior = assimilate(observed, left.pop(0), rng)
-    while left and effective_draws(posterior) < draws:
+    while left and not _usable(posterior, draws):
         posterior = assimilate(observed, left.pop(0), rng)
     spent = time.process_time() - begun
     unit = posterior.unit[spread_evenly(posterior, draws)]
@@ -95,3 +99,8 @@ def replicate(
         gradients=observed.gradients,
         cpu_seconds=spent,
     )
+
+
+def _usable(posterior: Posterior, draws: int) -> bool:
+    apart = np.nanmax([1.0, *posterior.rhat])
+    return effective_draws(posterior) >= draws and apart < APART
