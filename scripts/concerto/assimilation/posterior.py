@@ -48,3 +48,14 @@ class Posterior:
     history: dict[str, np.ndarray] = field(default_factory=dict)
     diagnostics: dict[str, float] = field(default_factory=dict)
     final: State | None = None
+
+    @classmethod
+    def of_ensemble(
+        cls, unit: np.ndarray, log_density: np.ndarray, converged: bool, verdict: str, **more
+    ) -> Posterior:
+        """Return the posterior of a method without chains, and so without their diagnostics."""
+        unknown = np.full(unit.shape[1], np.nan)
+        return cls(
+            unit, log_density, np.zeros(len(unit), dtype=np.int32), converged, verdict,
+            unknown, unknown, unknown, **more,
+        )  # fmt: skip

@@ -42,16 +42,11 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     parameters = problem.prior.parameters_of(z)
     unit = problem.prior.to_unit(parameters)
     likelihood = problem.log_likelihood(parameters)
-    unknown = np.full(unit.shape[1], np.nan)
-    return Posterior(
+    return Posterior.of_ensemble(
         unit=unit,
         log_density=likelihood + problem.prior.log_density(unit),
-        chain=np.zeros(len(z), dtype=np.int32),
         converged=converged,
         verdict=verdict,
-        rhat=unknown,
-        ess_bulk=unknown,
-        ess_tail=unknown,
         history={"mismatch": mismatch},
     )
 

@@ -198,16 +198,11 @@ def _posterior(
     converged, verdict = _judge(history["step"], mismatch, smallest, nonlinearity)
     parameters = space.scores.parameters_of(space.scores_of(unknowns))
     unit = problem.prior.to_unit(parameters)
-    unknown = np.full(unit.shape[1], np.nan)
-    return Posterior(
+    return Posterior.of_ensemble(
         unit=unit,
         log_density=problem.log_likelihood(parameters) + problem.prior.log_density(unit),
-        chain=np.zeros(len(unit), dtype=np.int32),
         converged=converged,
         verdict=verdict,
-        rhat=unknown,
-        ess_bulk=unknown,
-        ess_tail=unknown,
         history={name: np.array(series) for name, series in history.items()},
         diagnostics={
             "last_step": history["step"][-1],

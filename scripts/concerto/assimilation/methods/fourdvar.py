@@ -77,16 +77,11 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     share = sum(len(homes[k]) for k in kept) / starts
     gradient = max(float(np.linalg.norm(mode.gradient)) for mode in modes)
     converged, verdict = _judge(gradient, unit.shape[1], len(modes), share, checked)
-    unknown = np.full(unit.shape[1], np.nan)
-    return Posterior(
+    return Posterior.of_ensemble(
         unit=unit,
         log_density=problem.log_likelihood(parameters) + problem.prior.log_density(unit),
-        chain=np.zeros(len(unit), dtype=np.int32),
         converged=converged,
         verdict=verdict,
-        rhat=unknown,
-        ess_bulk=unknown,
-        ess_tail=unknown,
         history={"cost": np.array([end.cost for end in reached])},
         diagnostics={
             "gradient_norm": gradient,

@@ -240,17 +240,12 @@ def _posterior(
     unit = problem.prior.to_unit(parameters)
     spread = math.sqrt(max(float(np.linalg.eigvalsh(np.cov(z.T))[0]), 0.0))
     collapsed = spread < COLLAPSE
-    unknown = np.full(unit.shape[1], np.nan)
-    return Posterior(
+    return Posterior.of_ensemble(
         unit=unit,
         log_density=problem.log_likelihood(parameters) + problem.prior.log_density(unit),
-        chain=np.zeros(len(z), dtype=np.int32),
         converged=innovations.accepted and not collapsed,
         verdict=f"{'the ensemble collapsed; ' if collapsed else ''}{innovations}; "
         f"smallest ensemble spread {spread:.2g} of the prior's (above {COLLAPSE:g} wanted)",
-        rhat=unknown,
-        ess_bulk=unknown,
-        ess_tail=unknown,
         history={"innovation": innovations.series},
         diagnostics={**innovations.diagnostics, "smallest_spread": spread},
         final=state,

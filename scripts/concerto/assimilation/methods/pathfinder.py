@@ -335,19 +335,14 @@ def _posterior(
     weights, k_hat = smooth_weights(sample.weights)
     steady, verdict = judge_weights(weights, k_hat)
     chosen = _resample(weights, members, rng)
-    unknown = np.full(sample.soft.shape[1], np.nan)
-    return Posterior(
+    return Posterior.of_ensemble(
         unit=problem.prior.from_soft(sample.soft[chosen]),
         log_density=sample.densities[chosen] - problem.prior.log_slope(sample.soft[chosen]),
-        chain=np.zeros(members, dtype=np.int32),
         converged=steady and COVERED_MIN < share < 1.0 / COVERED_MIN,
         verdict=(
             f"{verdict}, share of the particles' ground that draws cover {share:.2f} "
             f"({COVERED_MIN} to {1.0 / COVERED_MIN} wanted)"
         ),
-        rhat=unknown,
-        ess_bulk=unknown,
-        ess_tail=unknown,
         diagnostics={
             "k_hat": k_hat,
             "effective_sample_size": worth(weights),
