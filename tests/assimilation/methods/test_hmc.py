@@ -154,6 +154,13 @@ def test_a_chain_that_does_not_move_begins_anew_from_one_that_does():
     assert len(kept) == 2 * 5
 
 
+def test_a_metric_of_one_state_is_that_of_no_knowledge():
+    metric = Metric.of(np.array([[0.2, 0.9, 0.5]]), np.array([False, True, False]))
+    assert np.isfinite(metric.root).all()
+    np.testing.assert_allclose(metric.mean, [0.2, 0.9 - 1.0, 0.5])
+    assert (np.diag(metric.root) > 0.0).all()
+
+
 def test_where_the_density_ends_trajectories_are_not_accepted():
     def half(x):
         inside = x[:, 0] > 0.0

@@ -105,7 +105,8 @@ class Metric:
         near = wrap(states, middle(states), circular)
         count, size = states.shape
         trust = count / (count + _PRIOR_DRAWS * size)
-        covariance = share * trust * np.cov(near.T)
+        # of a single state, where all other chains are stuck, it is nil
+        covariance = share * trust * np.cov(near.T, ddof=0)
         covariance += (1.0 - trust) * _PRIOR_VARIANCE * np.eye(size)
         return cls(near.mean(axis=0), np.linalg.cholesky(covariance), circular)
 
