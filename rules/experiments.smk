@@ -1,0 +1,30 @@
+# What the rules of twin experiments share: experiments by name, and what each is made of.
+
+INFORMATION = config.get("twin", {}).get("information", {})
+# Experiments by the name of their truths; without the configuration of any, no rule is asked for.
+EXPERIMENTS = {"calibration": CALIBRATION, "information": INFORMATION}
+
+
+def twin_site(experiment):
+    """Return the site of an experiment."""
+    return EXPERIMENTS[experiment].get("site", SITES[0])
+
+
+def truths_of(experiment):
+    """Return how many draws of the prior an experiment needs, of which the first are truths."""
+    return experiment.get("free", experiment.get("truths", 0))
+
+
+def twin_files(experiment):
+    """Return what the problem of an experiment is made of."""
+    site = twin_site(experiment)
+    more = EXPERIMENTS[experiment].get("streams", {})
+    return {
+        "model": model_files(
+            config
+            | {"sites": {site: {"streams": [*config["sites"][site]["streams"], *more]}}}
+        ),
+        "drivers": f"{RUN}/cubes/{site}/drivers.nc",
+        "observations": f"{RUN}/cubes/{site}/observations.nc",
+        "statement": f"{RUN}/posterior/{site}/errors.json",
+    }
