@@ -196,8 +196,11 @@ def test_no_parameters_make_dalec2_fail_in_any_weather():
     parameters = draw_parameters(model, 1000, seed=4)
     runs = model.simulate(parameters, weather, model.outputs)
     assert np.isfinite(runs.record).all()
-    for name in ("gpp", *model.pools):
-        assert runs.series(name).min() >= 0.0
+    # subnormal numbers have a few bits: what is lost of an empty pool may round to more than it
+    nil = np.finfo(float).tiny
+    assert runs.series("gpp").min() >= 0.0
+    for name in model.pools:
+        assert runs.series(name).min() >= -nil
     assert np.quantile(runs.series("gpp"), 0.75) > 0.1
     changes = model.push_forward(parameters, parameters[:, None], weather, ["gpp"])
     assert np.isfinite(changes.record).all()

@@ -201,7 +201,7 @@ def _relax(z: np.ndarray, before: np.ndarray, relaxation: float) -> np.ndarray:
 
 def _join(z: np.ndarray, state: State) -> np.ndarray:
     """Return all that is analysed, (member, unknown): z, pools, expected model errors."""
-    if (state.pools < 0.0).any():
+    if (state.pools < -np.finfo(float).tiny).any():  # an empty pool may round to a subnormal one
         raise ConcertoError(
             f"letkf: found a pool of {state.pools.min():g} before step {state.step}; "
             "expected none below 0"
