@@ -1,6 +1,5 @@
 """Predict one site over its whole record with the posterior of one method."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def project_site(
         Draws of the posterior to use, at random, without replacement.
     """
     location = open_location(model, drivers, observations, site)
-    errors = ErrorStatement.from_dict(json.loads(statement.read_text(encoding="utf-8")))
+    errors = ErrorStatement.read(statement)
     draws = xr.load_dataset(posterior)["parameters"].isel(location=0)
     rng = generator(seed, "projection", name)
     chosen = np.sort(rng.choice(len(draws), min(members, len(draws)), replace=False))

@@ -61,6 +61,11 @@ class ErrorStatement:
         errors = {name: StreamError(**item) for name, item in described["stream_errors"].items()}
         return cls(errors, np.array(described["innovation_correlation"]))
 
+    @classmethod
+    def read(cls, file: Path) -> ErrorStatement:
+        """Return the statement that ``file`` holds."""
+        return cls.from_dict(json.loads(file.read_text(encoding="utf-8")))
+
     def prior(self, location: Location) -> Prior:
         """Return the prior of all that is unknown: the model's parameters, then inflations."""
         inflated = [name for name, error in self.stream_errors.items() if error.inflated]
@@ -197,8 +202,7 @@ def read_problem(
 ) -> tuple[Location, Problem]:
     """Read all of a location and return it with the problem that it poses."""
     location = open_location(model_files, drivers_file, observations_file, site)
-    described = json.loads(statement_file.read_text(encoding="utf-8"))
-    return location, location_problem(location, ErrorStatement.from_dict(described), constraints)
+    return location, location_problem(location, ErrorStatement.read(statement_file), constraints)
 
 
 def location_problem(

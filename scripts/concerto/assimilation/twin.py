@@ -15,6 +15,7 @@ import numpy as np
 from concerto.assimilation.diagnostics import chain_diagnostics
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Problem, Stream
+from concerto.assimilation.resampling import systematic
 from concerto.assimilation.stream_error import StreamError, inflation
 from concerto.errors import ConcertoError
 
@@ -269,7 +270,8 @@ def _population(
         top = float(gain.max())
         log_share += top + float(np.log(np.mean(np.exp(gain - top))))
         weight = 1.0 if step == 1.0 - weight else weight + step
-        chosen = _resampled(np.exp(gain - top), rng)
+        # in random order, for the two halves of the particles move each other
+        chosen = rng.permutation(systematic(gain, len(gain), rng))
         z, density = z[chosen], density[chosen]
         wanted = moves if weight < 1.0 else _MORE_LAST * moves
         sweeps = _move(problem, z, density, weight, wanted, rng)
@@ -301,14 +303,6 @@ def _next_step(density: np.ndarray, rest: float) -> float:
         middle = 0.5 * (low + high)
         low, high = (middle, high) if left(middle) >= _KEPT else (low, middle)
     return high
-
-
-def _resampled(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return which particles go on, in random order: systematic resampling."""
-    count = len(weights)
-    ticks = (np.arange(count) + rng.random()) / count
-    chosen = np.searchsorted(np.cumsum(weights) / weights.sum(), ticks)
-    return rng.permutation(np.minimum(chosen, count - 1))
 
 
 def _move(

@@ -7,8 +7,8 @@ from concerto.assimilation.methods.particle_filter import (
     Reference,
     effective_number,
     largest_share,
-    systematic,
 )
+from concerto.assimilation.resampling import systematic
 from concerto.errors import ConcertoError
 from scipy import stats
 from synthetic_dalec import make_problem

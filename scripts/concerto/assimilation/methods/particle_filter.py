@@ -37,6 +37,7 @@ from concerto.assimilation.diagnostics import chain_diagnostics, judge_chains
 from concerto.assimilation.innovation import Innovations, chi_square
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
+from concerto.assimilation.resampling import systematic
 from concerto.assimilation.stated import errors_as_stated
 from concerto.errors import ConcertoError
 
@@ -364,22 +365,6 @@ def largest_share(weights: np.ndarray, losses: np.ndarray, left: float) -> float
         middle = 0.5 * (low + high)
         low, high = (middle, high) if enough(middle) else (low, middle)
     return low
-
-
-def systematic(weights: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return ``count`` numbers of particles, in proportion to their weights.
-
-    Systematic resampling (Kitagawa 1996, J. Comput. Graph. Stat. 5, 1): each particle is taken as
-    often as expected, rounded up or down.
-
-    Parameters
-    ----------
-    weights
-        (particle,) logarithms that sum to one.
-    """
-    ends = np.cumsum(np.exp(weights))
-    points = (rng.random() + np.arange(count)) / count
-    return np.minimum(np.searchsorted(ends, points * ends[-1]), len(weights) - 1)
 
 
 def _named(found: Sequence[_Population]) -> dict[str, float]:

@@ -29,6 +29,7 @@ from concerto.assimilation.diagnostics import K_HAT_MAX, judge_weights, smooth_w
 from concerto.assimilation.methods.hmc import Pace, restart_stuck, run
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
+from concerto.assimilation.resampling import systematic
 from concerto.errors import ConcertoError
 
 log = logging.getLogger(__name__)
@@ -324,9 +325,7 @@ def _resample(weights: np.ndarray, count: int, rng: np.random.Generator) -> np.n
     Systematic resampling of draws in random order.
     """
     order = rng.permutation(len(weights))
-    shares = np.cumsum(np.exp(weights[order] - logsumexp(weights)))
-    marks = (rng.random() + np.arange(count)) / count
-    return rng.permutation(order[np.minimum(np.searchsorted(shares, marks), len(order) - 1)])
+    return rng.permutation(order[systematic(weights[order], count, rng)])
 
 
 def _posterior(
