@@ -246,8 +246,8 @@ class Constraints:
         terms, to_parameters, to_totals, to_first, to_typical, to_final = self._slopes.run(
             *_seen(runs)
         )
-        dates = len(runs.dates)
-        to_snapshots = np.repeat(to_typical[:, None] / dates, dates, axis=1)
+        to_snapshots = np.empty(runs.snapshots.shape)
+        to_snapshots[:] = to_typical[:, None] / len(runs.dates)
         to_snapshots[:, 0] += to_first
         return terms, to_parameters, to_totals, to_snapshots, to_final
 

@@ -389,7 +389,7 @@ class Placement:
 
     def collect(self, values: np.ndarray) -> np.ndarray:
         """Return (tile, ..., lane) as (member, ...)."""
-        moved = np.moveaxis(values, -1, 1)
+        moved = values.transpose(0, values.ndim - 1, *range(1, values.ndim - 1))
         return moved.reshape(LANES * self.tiles, *moved.shape[2:])[self._lanes]
 
 
@@ -420,14 +420,18 @@ class Pointwise:
         )
         return pointwise_driver(whole, _key(whole, self.name))
 
+    @cached_property
+    def _parts(self) -> list[slice]:
+        """Slots of each output among those of all."""
+        ends = np.cumsum([0, *_sizes(self.formula.outputs)]).tolist()
+        return [slice(*pair) for pair in pairwise(ends)]
+
     def run(self, *inputs: np.ndarray) -> list[np.ndarray]:
         """Return the formula's outputs of its inputs, all (tile, slot, lane)."""
         values = np.concatenate(inputs, axis=1)
-        sizes = _sizes(self.formula.outputs)
-        results = np.empty((len(values), sum(sizes), LANES))
+        results = np.empty((len(values), self._parts[-1].stop, LANES))
         self._drive(values, results)
-        parts = np.split(results, np.cumsum(sizes[:-1]), axis=1)
-        return [np.ascontiguousarray(part) for part in parts]
+        return [np.ascontiguousarray(results[:, part]) for part in self._parts]
 
 
 @dataclass(frozen=True)
