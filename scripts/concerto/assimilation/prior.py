@@ -19,12 +19,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import expit, ndtr, ndtri
+from numba import njit
+from scipy.special import ndtr, ndtri
 
 from concerto.errors import InputError
 from concerto.models import Parameter
 
 _SOFTNESS = 0.05  # of the range: how far from its ends the soft space bends
+_HALF = math.exp(-0.5 / _SOFTNESS)  # what is left of an end in the middle of the soft space
+_WHOLE = 1.0 - _HALF * _HALF
 _EDGE = 1e-6  # of the range: what lies closer to an end is taken to lie there
 KINDS = ("uniform", "log-uniform", "log-normal", "circular")
 
@@ -71,6 +74,7 @@ class Prior:
         self._normal = np.isfinite(self._spread)
         below, above = ndtr((plain - self._center) / self._spread)[:, self._normal]
         self._below, self._within = below, above - below
+        self._laws = self._logarithmic, self._origin, self._width, self._center, self._spread
 
     def draw(self, members: int, rng: np.random.Generator) -> np.ndarray:
         """Return (member, size) draws of ``z``."""
@@ -113,10 +117,10 @@ class Prior:
         each, column, values = np.arange(len(self.parameters)), self._column, self.parameters_of(z)
         per_share = np.tile(self._per_share, (len(z), 1))
         density = np.exp(-0.5 * z[:, column] ** 2) / math.sqrt(2.0 * math.pi)
-        _, score = self._scores(values)
         normal = self._normal
+        score = (np.log(values[:, normal]) - self._center[normal]) / self._spread[normal]
         peak = math.sqrt(2.0 * math.pi) * self._spread[normal] * self._within
-        per_share[:, normal] = peak * np.exp(0.5 * score[:, normal] ** 2)
+        per_share[:, normal] = peak * np.exp(0.5 * score**2)
         slopes[:, each, column] = per_share * density * np.where(self._logarithmic, values, 1.0)
         around, first = each[self.circular], column[self.circular]
         a, b = z[:, first], z[:, first + 1]
@@ -132,19 +136,24 @@ class Prior:
 
     def to_parameters(self, unit: np.ndarray) -> np.ndarray:
         """Return the parameters (member, parameter), in their units, of a point in unit space."""
-        linear = self._low + unit * self._width
-        return np.where(self._logarithmic, self._origin + np.exp(linear), linear)
+        parameters = unit * self._width
+        parameters += self._low
+        np.exp(parameters, out=parameters, where=self._logarithmic)
+        parameters += self._origin
+        return parameters
 
     def log_density(self, unit: np.ndarray) -> np.ndarray:
         """Return (member,) log prior density in unit space up to a constant; -inf outside."""
         inside = ((unit >= 0.0) & (unit <= 1.0)).all(axis=1)
-        share, normal = self._scores(self.to_parameters(np.clip(unit, 0.0, 1.0)))
-        return np.where(inside, _log_density(share, normal), -np.inf)
+        density = np.empty(len(unit))
+        _density(self.to_parameters(np.clip(unit, 0.0, 1.0)), *self._laws, density)
+        return np.where(inside, density, -np.inf)
 
     def from_soft(self, soft: np.ndarray) -> np.ndarray:
         """Return the point in unit space of one in soft space, both (member, parameter)."""
-        inside = np.logaddexp(0.0, soft / _SOFTNESS) - np.logaddexp(0.0, (soft - 1.0) / _SOFTNESS)
-        return np.where(self.circular, soft % 1.0, np.minimum(1.0, _SOFTNESS * inside))
+        unit = np.empty(soft.shape)
+        _from_soft(soft, self.circular, unit)
+        return unit
 
     def to_soft(self, unit: np.ndarray) -> np.ndarray:
         """Return the point in soft space of one in unit space; the ends themselves move inside."""
@@ -154,9 +163,9 @@ class Prior:
 
     def log_slope(self, soft: np.ndarray) -> np.ndarray:
         """Return (member,) the logarithm of the change of unit space with soft space."""
-        low, high = np.logaddexp(0.0, -soft / _SOFTNESS), np.logaddexp(0.0, (soft - 1) / _SOFTNESS)
-        whole = math.log1p(-math.exp(-1.0 / _SOFTNESS))
-        return np.sum(np.where(self.circular, 0.0, whole - low - high), axis=1)
+        total = np.empty(len(soft))
+        _log_slope(soft, self.circular, total)
+        return total
 
     def soft_density(
         self, soft: np.ndarray, parameters: np.ndarray, slopes: np.ndarray
@@ -176,33 +185,89 @@ class Prior:
             (member,) up to a constant; (member, parameter) with respect to ``soft``, of the sum of
             the density and the something.
         """
-        share, normal = self._scores(parameters)
-        along = np.where(self._logarithmic, parameters - self._origin, 1.0) * self._width
-        by_unit = slopes * along + np.where(
-            self._logarithmic, self._width * (share - (1.0 - share) * normal / self._spread), 0.0
-        )
-        low, high = expit(soft / _SOFTNESS), expit((soft - 1.0) / _SOFTNESS)
-        slope = np.where(self.circular, 1.0, low * (1.0 - high) * -math.expm1(-1.0 / _SOFTNESS))
-        bend = np.where(self.circular, 0.0, (1.0 - low - high) / _SOFTNESS)
-        density = _log_density(share, normal) + self.log_slope(soft)
-        return density, by_unit * slope + bend
-
-    def _scores(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return what share of each parameter is its origin, and its score in a log-normal prior.
-
-        Both (member, parameter), 0 where a prior has neither.
-        """
-        positive = np.where(self._logarithmic, parameters, 1.0)
-        return self._origin / positive, (np.log(positive) - self._center) / self._spread
+        density, gradient = np.empty(len(soft)), np.empty(soft.shape)
+        _soft_density(soft, parameters, slopes, self.circular, *self._laws, density, gradient)
+        return density, gradient
 
     def _linear(self, parameters: np.ndarray) -> np.ndarray:
         shifted = np.where(self._logarithmic, parameters - self._origin, 1.0)
         return np.where(self._logarithmic, np.log(shifted), parameters)
 
 
-def _log_density(share: np.ndarray, normal: np.ndarray) -> np.ndarray:
+@njit(forceinline=True, error_model="numpy")
+def _unit_law(value, logarithmic, origin, width, center, spread):
+    """Log density of a parameter in unit space, its slope there, and the parameter's own."""
+    if not logarithmic:
+        return 0.0, 0.0, width
     # the prior is a density of ln x, and unit space is linear in ln(x - origin)
-    return np.sum(np.log1p(-share) - 0.5 * normal * normal, axis=1)
+    share = origin / value
+    score = (math.log(value) - center) / spread
+    slope = width * (share - (1.0 - share) * score / spread)
+    return math.log1p(-share) - 0.5 * score * score, slope, width * (value - origin)
+
+
+@njit(forceinline=True, error_model="numpy")
+def _soft_law(soft, circular):
+    """Logarithm of the slope of unit space in soft space, its own slope, and the slope itself."""
+    if circular:
+        return 0.0, 0.0, 1.0
+    out = abs(soft - 0.5) / _SOFTNESS
+    fading = math.exp(-out)
+    ends = (1.0 + _HALF * fading) * (_HALF + fading)  # the farther, then the nearer
+    bend = _HALF * (1.0 - fading * fading) / (ends * _SOFTNESS)
+    slope = _WHOLE / ends
+    return math.log(slope) - out, math.copysign(bend, 0.5 - soft), slope * fading
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _from_soft(soft, circular, unit):
+    members, parameters = soft.shape
+    for m in range(members):
+        for k in range(parameters):
+            if circular[k]:
+                unit[m, k] = soft[m, k] % 1.0
+            else:
+                # from the nearer end, for both are alike
+                fading = math.exp(-abs(soft[m, k] - 0.5) / _SOFTNESS)
+                rise = _WHOLE * fading / (_HALF * (1.0 + _HALF * fading))
+                within = _SOFTNESS * math.log1p(rise)
+                unit[m, k] = within if soft[m, k] < 0.5 else 1.0 - within
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _log_slope(soft, circular, total):
+    members, parameters = soft.shape
+    total[:] = 0.0
+    for m in range(members):
+        for k in range(parameters):
+            total[m] += _soft_law(soft[m, k], circular[k])[0]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _density(values, logarithmic, origin, width, center, spread, density):
+    members, parameters = values.shape
+    density[:] = 0.0
+    for m in range(members):
+        for k in range(parameters):
+            density[m] += _unit_law(
+                values[m, k], logarithmic[k], origin[k], width[k], center[k], spread[k]
+            )[0]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _soft_density(
+    soft, values, slopes, circular, logarithmic, origin, width, center, spread, density, gradient
+):
+    members, parameters = soft.shape
+    density[:] = 0.0
+    for m in range(members):
+        for k in range(parameters):
+            prior, to_prior, per_unit = _unit_law(
+                values[m, k], logarithmic[k], origin[k], width[k], center[k], spread[k]
+            )
+            softness, to_softness, per_soft = _soft_law(soft[m, k], circular[k])
+            density[m] += prior + softness
+            gradient[m, k] = (slopes[m, k] * per_unit + to_prior) * per_soft + to_softness
 
 
 def _check(parameter: Parameter, origin: str) -> None:
