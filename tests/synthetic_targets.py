@@ -166,11 +166,11 @@ class LinearTwin:
             series.append(logs @ self.seen_pools.T + z @ self.seen_z.T)
             logs = logs @ self.growth.T + z @ self.drive.T
         place = Placement(len(z))
-        values = self.values[:, None, state.step : stop]
-        misfit = values - np.stack(series).transpose(2, 1, 0)
+        misfit = self.values[:, state.step : stop].T[:, None] - np.stack(series)
         known = place.lay_out(np.hstack([state.fast, state.slow]))
-        lanes = np.stack([place.lay_out(part) for part in misfit])
-        white = self.whitener.between(state.step, stop).apply(lanes, known)
+        whitener = self.whitener.between(state.step, stop)
+        seen = misfit[whitener.time, :, whitener.stream].T
+        white = whitener.apply(place.lay_out(seen), known)
         fast, slow = np.hsplit(place.collect(known), 2)
         return place.collect(white), State(stop, np.exp(self.LEVEL + logs), fast, slow)
 

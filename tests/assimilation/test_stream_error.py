@@ -43,10 +43,16 @@ def observations(seed, gap=0.4, n=N):
     return sd, rng.normal(0.0, 2.0, n)
 
 
+def observed(whitener, misfits):
+    """What is observed of misfits (stream, tile, time, lane): (tile, observation, lane)."""
+    return misfits[whitener.stream, :, whitener.time].transpose(1, 0, 2)
+
+
 def whiten(filters, correlation, misfits):
     """Whitened values of misfits (stream, time)."""
     lanes = np.repeat(np.array(misfits)[:, None, :, None], LANES, axis=3)
-    return Whitener(filters, correlation).apply(lanes)[0, :, 0]
+    whitener = Whitener(filters, correlation)
+    return whitener.apply(observed(whitener, lanes))[0, :, 0]
 
 
 def log_likelihood(filtered, misfit):
@@ -84,7 +90,7 @@ def test_whitening_is_triangular_and_turns_the_covariance_into_the_identity():
     dense += np.diag((ERROR.observation_factor * sd[seen]) ** 2)
     filtered = stream_filter(ERROR, sd, season, 1.0)
     place = Placement(seen.sum())
-    unit_vectors = place.lay_out(np.eye(N)[seen])[None]
+    unit_vectors = place.lay_out(np.eye(seen.sum()))
     white = Whitener([filtered], np.eye(1)).apply(unit_vectors)
     operator = place.collect(white).T
     assert operator.shape == (seen.sum(), seen.sum())
@@ -108,7 +114,7 @@ def test_lanes_and_tiles_are_whitened_alike():
     correlation = np.array([[1.0, 0.6], [0.6, 1.0]])
     misfits = rng.normal(size=(2, 3, N, LANES))
     whitener = Whitener(filters, correlation)
-    white = whitener.apply(misfits)
+    white = whitener.apply(observed(whitener, misfits))
     assert white.shape == (3, whitener.n_observations, LANES)
     assert whitener.n_observations == sum(np.isfinite(sd).sum() for sd in sds)
     for tile, lane in ((0, 0), (2, LANES - 1), (1, 7)):
@@ -275,16 +281,38 @@ def test_pull_back_is_the_transpose_of_whitening():
     sds = [observations(k)[0] for k in (7, 8)]
     filters = [stream_filter(ERROR, sd, season_of(N), 1.0) for sd in sds]
     whitener = Whitener(filters, np.array([[1.0, -0.7], [-0.7, 1.0]]))
-    misfits = rng.normal(size=(2, 3, N, LANES))
-    white = whitener.apply(misfits)
+    misfit = rng.normal(size=(3, whitener.n_observations, LANES))
+    white = whitener.apply(misfit)
     weights = rng.normal(size=white.shape)
     back = whitener.pull_back(weights)
-    assert back.shape == (3, N, 2, LANES)
     one = np.einsum("tnl,tnl->tl", weights, white)
-    other = np.einsum("tnkl,ktnl->tl", back, misfits)
+    other = np.einsum("tnl,tnl->tl", back, misfit)
     np.testing.assert_allclose(other, one, rtol=1e-11)
-    unseen = ~np.isfinite(np.stack(sds))
-    assert (back.transpose(2, 1, 0, 3)[unseen] == 0.0).all()
+
+
+def test_misfits_are_those_of_what_is_observed_and_have_a_transpose():
+    """Of three streams with gaps and inflations, around runs that change with their inflations."""
+    _, whitener = three_streams(N, CORRELATION)
+    rng = np.random.default_rng(28)
+    values, record = rng.normal(size=whitener.n_observations), rng.normal(size=(2, N, 3, LANES))
+    factors = rng.uniform(0.5, 2.0, (2, 3, LANES))
+    misfit = whitener.misfit(values, record, factors)
+    every = np.full((N, 3), np.nan)
+    every[whitener.valid.T] = values
+    expected = ((every[..., None] - record) / factors[:, None])[:, whitener.valid.T]
+    np.testing.assert_allclose(misfit, expected, rtol=1e-14)
+    weights = rng.normal(size=misfit.shape)
+    to_record, to_factors = whitener.pull_back_misfit(weights, misfit, factors)
+    assert (to_record[:, ~whitener.valid.T] == 0.0).all()
+    h, change, growth = 1e-6, rng.normal(size=record.shape), rng.normal(size=factors.shape)
+    ahead, behind = (
+        whitener.misfit(values, record + s * h * change, factors + s * h * growth)
+        for s in (1.0, -1.0)
+    )
+    along = np.einsum("tnl,tnl->tl", weights, ahead - behind) / (2.0 * h)
+    found = np.einsum("tnkl,tnkl->tl", to_record, change)
+    found += np.einsum("tkl,tkl->tl", to_factors, growth)
+    np.testing.assert_allclose(found, along, atol=1e-7 * np.abs(along).max())
 
 
 def three_streams(n, correlation):
@@ -304,13 +332,9 @@ def test_colouring_undoes_whitening():
     rng = np.random.default_rng(22)
     white = rng.standard_normal((3, whitener.n_observations, LANES))
     misfit = whitener.colour(white)
-    assert misfit.shape == (3, 3, N, LANES)
     np.testing.assert_allclose(whitener.apply(misfit), white, atol=1e-12)
-    seen = np.broadcast_to(whitener.valid[:, None, :, None], misfit.shape)
-    np.testing.assert_array_equal(np.isfinite(misfit), seen)
     other = rng.normal(0.0, 2.0, misfit.shape)
-    back = whitener.colour(whitener.apply(other))
-    np.testing.assert_allclose(back[seen], other[seen], atol=1e-12)
+    np.testing.assert_allclose(whitener.colour(whitener.apply(other)), other, atol=1e-12)
 
 
 def test_coloured_noise_has_the_stated_covariance():
@@ -325,7 +349,7 @@ def test_coloured_noise_has_the_stated_covariance():
         sd = observations(31 + k, (0.1, 0.5, 0.9)[k], n)[0][seen]
         expected = model_covariance(error, season_of(n), 1.0)[np.ix_(seen, seen)]
         expected += np.diag((error.observation_factor * sd) ** 2)
-        found = coloured[k].transpose(0, 2, 1).reshape(draws, n)[:, seen]
+        found = coloured[:, whitener.stream == k].transpose(0, 2, 1).reshape(draws, -1)
         variance = np.diag(expected)
         noise = np.sqrt((expected**2 + np.outer(variance, variance)) / draws)
         assert (np.abs(np.cov(found.T) - expected) < 5.0 * noise).all()
@@ -339,7 +363,7 @@ def test_coloured_innovations_of_a_time_are_correlated_as_stated():
     whitener = Whitener(filters, CORRELATION)
     draws = 3000 * LANES
     white = np.random.default_rng(24).standard_normal((3000, whitener.n_observations, LANES))
-    first = whitener.colour(white)[:, :, 0].reshape(3, draws)
+    first = whitener.colour(white)[:, :3].transpose(1, 0, 2).reshape(3, draws)
     noise = (1.0 - CORRELATION**2) / math.sqrt(draws)
     assert (np.abs(np.corrcoef(first) - CORRELATION) <= 5.0 * noise + 1e-12).all()
 
@@ -353,8 +377,9 @@ def test_whitening_can_be_cut_and_resumed():
     states, parts = np.zeros((3, 4, LANES)), []
     for start, stop in ((0, 1), (1, 40), (40, 40), (40, N)):
         part = whitener.between(start, stop)
-        parts.append(part.apply(misfits[:, :, start:stop], states))
-    np.testing.assert_array_equal(np.concatenate(parts, axis=1), whitener.apply(misfits))
+        parts.append(part.apply(observed(part, misfits[:, :, start:stop]), states))
+    whole = whitener.apply(observed(whitener, misfits))
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
 
 
 def test_states_after_the_end_are_as_uncertain_as_their_errors_show():
@@ -382,7 +407,8 @@ def test_states_after_the_end_are_as_uncertain_as_their_errors_show():
         misfits.append((states[0] + states[1])[:30].T * error.scale(season) + noise)
     place = Placement(members)
     known = np.zeros((place.tiles, 4, LANES))
-    Whitener(filters, correlation).apply(np.stack([place.lay_out(m) for m in misfits]), known)
+    whitener = Whitener(filters, correlation)
+    whitener.apply(observed(whitener, np.stack([place.lay_out(m) for m in misfits])), known)
     expected = place.collect(known)
     truth = np.stack([paths[k][part][-1] for part in (0, 1) for k in (0, 1)], axis=1)
     covariance = state_covariance(filters, correlation)

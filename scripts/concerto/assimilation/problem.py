@@ -113,11 +113,8 @@ class Problem:
             for stream in self.streams
         ]
         self._whitener = Whitener(self._filters, self.innovation_correlation)
-        # what was not observed has no weight, and must not be NaN to have none
-        self._values = np.nan_to_num(np.stack([stream.values for stream in self.streams]))
-        self._inflated = [
-            k for k, s in enumerate(self.streams) if self.stream_errors[s.name].inflated
-        ]
+        self._values = np.stack([s.values for s in self.streams], axis=1)[self._whitener.valid.T]
+        self._inflated = np.flatnonzero([self.stream_errors[s.name].inflated for s in self.streams])
         described = [inflation(self.streams[k].name) for k in self._inflated]
         expected = [*self.model.parameter_names, *(p.name for p in described)]
         found = [p.name for p in self.prior.parameters]
@@ -125,8 +122,8 @@ class Problem:
             raise ConcertoError(
                 f"prior: found the parameters {', '.join(found)}; expected {', '.join(expected)}"
             )
-        self._least = np.array([p.min for p in described])
-        self._counts = self._whitener.valid[self._inflated].sum(axis=1)
+        self._least = np.array([p.min for p in described])[:, None]
+        self._counts = self._whitener.valid[self._inflated].sum(axis=1, keepdims=True)
 
     @property
     def n_observations(self) -> int:
@@ -208,29 +205,31 @@ class Problem:
     def residuals(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member, residual): those of all streams, constraints and inflations."""
         runs, factors = self._simulate(parameters)
-        return runs.placement.collect(np.concatenate(self._residuals(runs, factors), axis=1))
+        return runs.placement.collect(self._residuals(runs, factors))
 
     def not_finite(self, parameters: np.ndarray) -> list[str]:
         """Return the names of the streams and constraints that some run gives no finite value."""
         runs, factors = self._simulate(parameters)
+        misfit = self._misfit(runs, factors)
         parts = {
-            stream.name: misfit[:, np.isfinite(stream.values)]
-            for stream, misfit in zip(self.streams, self._misfit(runs, factors), strict=True)
+            stream.name: misfit[:, self._whitener.stream == k]
+            for k, stream in enumerate(self.streams)
         } | self._constraints.named(runs)
         return [name for name, part in parts.items() if not np.isfinite(part).all()]
 
     def log_likelihood(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member,) log-likelihood with constraints, up to a constant; -inf for failures."""
         runs, factors = self._simulate(parameters)
-        total = runs.placement.collect(_squares(self._residuals(runs, factors)))
-        sound = np.isfinite(total)
-        self.failures += int((~sound).sum())
-        return np.where(sound, -0.5 * total, -np.inf)
+        density = -0.5 * runs.placement.collect(_squares(self._residuals(runs, factors)))
+        failed = ~np.isfinite(density)
+        self.failures += int(failed.sum())
+        density[failed] = -np.inf
+        return density
 
     def log_constraints(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member,) log-density of the constraints alone: at most 0, -inf for failures."""
         runs, _ = self._simulate(parameters, outputs=())
-        total = runs.placement.collect(_squares([self._constraints.residuals(runs)]))
+        total = runs.placement.collect(_squares(self._constraints.residuals(runs)))
         return np.where(np.isfinite(total), -0.5 * total, -np.inf)
 
     def log_constraints_before_run(self, parameters: np.ndarray) -> np.ndarray:
@@ -246,7 +245,8 @@ class Problem:
         """
         white = self._whitener.draw(rng)
         lanes = np.repeat(white[None, :, None], LANES, axis=2)
-        errors = self._whitener.colour(lanes)[:, 0, :, 0]
+        errors = np.full(self._whitener.valid.shape, np.nan)
+        errors.T[self._whitener.valid.T] = self._whitener.colour(lanes)[0, :, 0]
         errors[self._inflated] *= parameters[len(self.model.parameters) :, None]
         return errors
 
@@ -276,17 +276,16 @@ class Problem:
         self.steps_run += z.size * len(self.forcing.weather)
         misfit = self._misfit(runs, factors)
         white, prices = self._whitener.apply(misfit), self._prices(factors)
-        to_factors = changes.placement.lay_out(directions[0, :, own:])
+        to_factors = changes.placement.lay_out(self._by_stream(directions[0, :, own:], 0.0))
         # what the model shows is taken away from the observations, then divided by the inflation
-        shift = np.negative(changes.record.transpose(2, 0, 1, 3), order="C")
-        for i, k in enumerate(self._inflated):
-            shift[k] -= misfit[k, 0] * to_factors[:, i, None]
-            shift[k] /= factors[0, i]
+        time, k = self._whitener.time, self._whitener.stream
+        shift = -(changes.record[:, time, k] + misfit * to_factors[:, k]) / factors[:, k]
         terms = self._whitener.residual(white), self._constraints.residuals(runs), prices
+        k = self._inflated
         slopes = (
             self._whitener.slope(white) * self._whitener.apply(shift),
             self._constraints.push_forward(runs, changes),
-            self._counts[:, None] / (factors * prices) * to_factors,
+            self._counts / (factors[:, k] * prices) * to_factors[:, k],
         )
         return (
             runs.placement.collect(np.concatenate(terms, axis=1))[0],
@@ -311,10 +310,11 @@ class Problem:
         parameters = self.prior.to_parameters(self.prior.from_soft(soft))
         likelihood, slopes = self._likelihood_gradient(parameters)
         density, gradient = self.prior.soft_density(soft, parameters, slopes)
-        density = likelihood + density
-        sound = np.isfinite(density) & np.isfinite(gradient).all(axis=1)
-        self.failures += int((~sound).sum())
-        return np.where(sound, density, -np.inf), np.where(sound[:, None], gradient, 0.0)
+        density += likelihood
+        failed = ~(np.isfinite(density) & np.isfinite(gradient).all(axis=1))
+        self.failures += int(failed.sum())
+        density[failed], gradient[failed] = -np.inf, 0.0
+        return density, gradient
 
     def start(self, parameters: np.ndarray) -> State:
         """Return the state before the first step, of which no model error is known."""
@@ -339,14 +339,15 @@ class Problem:
             to the end are the first ``n_observations`` columns of :meth:`residuals`; the state
             before ``stop``.
         """
-        steps = slice(state.step, stop)
         self.steps_run += len(parameters) * (stop - state.step)
         weather = self.forcing.weather.between(state.step, stop)
         runs = self.model.resume(state.pools, parameters, weather, self._outputs)
         place = runs.placement
         errors = place.lay_out(np.hstack([state.fast, state.slow]))
-        misfit = self._misfit(runs, place.lay_out(parameters[:, :0]), steps)
         whitener = self._whitener.between(state.step, stop)
+        seen = slice(*np.searchsorted(self._whitener.time, (state.step, stop)))
+        factors = place.lay_out(self._by_stream(parameters[:, len(self.model.parameters) :], 1.0))
+        misfit = whitener.misfit(self._values[seen], runs.record, factors)
         white = whitener.residual(whitener.apply(misfit, errors))
         fast, slow = np.hsplit(place.collect(errors), 2)
         return place.collect(white), State(stop, runs.final_pools, fast, slow)
@@ -389,39 +390,31 @@ class Problem:
         misfit = self._misfit(runs, factors)
         white = self._whitener.apply(misfit)
         terms, to_parameters, *to_runs = self._constraints.slopes(runs)
-        to_misfit = self._whitener.pull_back(self._whitener.pull(white))
-        # before the weights of the scaled misfits become those of the record
-        to_factors = self._factor_slopes(misfit, to_misfit, factors)
-        for i, k in enumerate(self._inflated):
-            to_misfit[:, :, k] /= factors[:, i, None]
+        to_misfit = self._whitener.pull_back(-self._whitener.pull(white))
+        to_record, to_factors = self._whitener.pull_back_misfit(to_misfit, misfit, factors)
         slopes = to_parameters + self.model.pull_back(
-            self.forcing.weather, runs, to_misfit, *to_runs
+            self.forcing.weather, runs, to_record, *to_runs
         )
-        parts = self._whitener.residual(white), terms, self._prices(factors)
+        k = self._inflated
+        to_factors = to_factors[:, k] - self._counts / factors[:, k]
         collect = runs.placement.collect
         gradient = collect(np.concatenate([slopes, to_factors], axis=1))
-        return -0.5 * collect(_squares(parts)), gradient
+        return -0.5 * collect(_squares(self._joined(white, terms, factors))), gradient
 
-    def _factor_slopes(
-        self, misfit: np.ndarray, to_misfit: np.ndarray, factors: np.ndarray
-    ) -> np.ndarray:
-        """Return the gradient (tile, inflation, lane) of the log-likelihood by the inflations."""
-        along = [np.einsum("ntl,ntl->nl", misfit[k], to_misfit[:, :, k]) for k in self._inflated]
-        gained = np.stack(along, axis=1) if along else np.zeros_like(factors)
-        return (gained - self._counts[:, None]) / factors
-
-    def _residuals(self, runs: Trajectories, factors: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return residuals of streams, constraints and inflations, (tile, residual, lane) each."""
+    def _residuals(self, runs: Trajectories, factors: np.ndarray) -> np.ndarray:
+        """Return residuals of streams, constraints and inflations, (tile, residual, lane)."""
         white = self._whitener.apply(self._misfit(runs, factors))
-        return (
-            self._whitener.residual(white),
-            self._constraints.residuals(runs),
-            self._prices(factors),
-        )
+        return self._joined(white, self._constraints.residuals(runs), factors)
+
+    def _joined(self, white: np.ndarray, terms: np.ndarray, factors: np.ndarray) -> np.ndarray:
+        """Return (tile, residual, lane) all residuals: of whitened misfits, then ``terms``."""
+        parts = self._whitener.residual(white), terms, self._prices(factors)
+        return np.concatenate(parts, axis=1)
 
     def _prices(self, factors: np.ndarray) -> np.ndarray:
         """Return the residuals whose half squares are n ln s, but for a constant."""
-        return np.sqrt(2.0 * self._counts[:, None] * np.log(factors / self._least[:, None]))
+        share = factors[:, self._inflated] / self._least
+        return np.sqrt(2.0 * self._counts * np.log(share))
 
     def _simulate(
         self,
@@ -430,7 +423,7 @@ class Problem:
         outputs: Sequence[str] | None = None,
         keep_path: bool = False,
     ) -> tuple[Trajectories, np.ndarray]:
-        """Return runs, and their inflations (tile, inflation, lane).
+        """Return runs, and the inflations of all streams (tile, stream, lane).
 
         For what the streams see, or for other ``outputs``.
         """
@@ -442,24 +435,19 @@ class Problem:
             self._outputs if outputs is None else outputs, self._constraints.summed, dates,
             keep_path=keep_path,
         )  # fmt: skip
-        return runs, runs.placement.lay_out(parameters[:, own:])
+        return runs, runs.placement.lay_out(self._by_stream(parameters[:, own:], 1.0))
 
-    def _misfit(
-        self, runs: Trajectories, factors: np.ndarray, steps: slice = slice(None)
-    ) -> np.ndarray:
-        """Return observation minus model over its inflation, (stream, tile, time, lane).
+    def _by_stream(self, values: np.ndarray, stated: float) -> np.ndarray:
+        """Return (row, stream) of values (row, inflation); ``stated`` for streams without one."""
+        every = np.full((len(values), len(self.streams)), stated)
+        every[:, self._inflated] = values
+        return every
 
-        Of runs of some ``steps``.
-        """
-        tiles, times, _, lanes = runs.record.shape
-        misfit = np.empty((len(self.streams), tiles, times, lanes))
-        for k, values in enumerate(self._values[:, steps]):
-            np.subtract(values[None, :, None], runs.record[:, :, k], out=misfit[k])
-        for i, k in enumerate(self._inflated):
-            misfit[k] /= factors[:, i, None]
-        return misfit
+    def _misfit(self, runs: Trajectories, factors: np.ndarray) -> np.ndarray:
+        """Return observation minus model over its inflation, (tile, observation, lane)."""
+        return self._whitener.misfit(self._values, runs.record, factors)
 
 
-def _squares(parts: Sequence[np.ndarray]) -> np.ndarray:
+def _squares(residuals: np.ndarray) -> np.ndarray:
     """Return the sum (tile, lane) of the squares of residuals (tile, residual, lane)."""
-    return sum(np.einsum("tnl,tnl->tl", part, part) for part in parts)
+    return np.einsum("tnl,tnl->tl", residuals, residuals)

@@ -141,8 +141,7 @@ class StreamFilter:
         error = self.error
         model = self.scale * math.hypot(error.sd_fast, error.sd_slow)
         sd = np.hypot(model, error.observation_factor * np.where(self.valid, observation_sd, 0.0))
-        lanes = np.broadcast_to(sd[:, None], (1, 1, len(sd), LANES))
-        return float(np.sum(Whitener([self], np.eye(1)).apply(lanes)[0, :, 0] ** 2))
+        return float(np.sum(_whiten_one(self, sd[self.valid]) ** 2))
 
     def expect(self, misfit: np.ndarray) -> np.ndarray:
         """Return the model error expected at every time, given all misfits (member, time).
@@ -162,7 +161,8 @@ class Whitener:
     """Turns misfits of all streams into independent standard normal values.
 
     Each stream by its filter; then, at times that streams share, by the inverse Cholesky factor of
-    the correlation of their innovations.
+    the correlation of their innovations. Misfits are those of the observations alone, which run
+    through the streams of a time, then to the next time, as whitened ones do.
 
     Parameters
     ----------
@@ -173,34 +173,82 @@ class Whitener:
     """
 
     def __init__(self, filters: Sequence[StreamFilter], correlation: np.ndarray) -> None:
-        self.valid = np.stack([f.valid for f in filters])
-        # observations run through the streams of a time, then to the next time
-        self.stream = np.nonzero(self.valid.T)[1]
+        self._see(np.stack([f.valid for f in filters]))
         self._laws = [(k, f.error.law) for k, f in enumerate(filters)]
         self._parts = (
             np.stack([f.scale for f in filters]),
             np.stack([f.gain_fast for f in filters]),
             np.stack([f.gain_slow for f in filters]),
             1.0 / np.stack([f.sd for f in filters]),
-            np.array([f.error.persistence(f.step) for f in filters]),
+            # of every lane, in the order of the states
+            np.repeat(np.array([f.error.persistence(f.step) for f in filters]).T, LANES),
             _mixing(self.valid, correlation),
         )
+
+    def _see(self, valid: np.ndarray) -> None:
+        self.valid = valid
+        self.time, self.stream = np.nonzero(valid.T)
 
     @property
     def n_observations(self) -> int:
         """Number of observations of all streams together."""
-        return int(self.valid.sum())
+        return len(self.stream)
 
     def between(self, start: int, stop: int) -> Whitener:
         """Return the whitener of the times from ``start`` on, before ``stop``."""
         part = copy.copy(self)
         *of_streams, persistence, mixing = self._parts
-        part.valid, *of_streams = (
+        valid, *of_streams = (
             np.ascontiguousarray(values[:, start:stop]) for values in (self.valid, *of_streams)
         )
-        part.stream = np.nonzero(part.valid.T)[1]
+        part._see(valid)
         part._parts = (*of_streams, persistence, mixing[start:stop])
         return part
+
+    def misfit(self, values: np.ndarray, record: np.ndarray, factors: np.ndarray) -> np.ndarray:
+        """Return observation minus model over the inflation of its stream.
+
+        Parameters
+        ----------
+        values
+            (observation,) what was observed.
+        record
+            (tile, time, stream, LANES) what the model shows of every stream at every time.
+        factors
+            (tile, stream, LANES) inflations of the errors, 1 for errors as they are stated.
+
+        Returns
+        -------
+        numpy.ndarray
+            (tile, observation, LANES).
+        """
+        misfit = np.empty((len(record), self.n_observations, LANES))
+        _misfit(values, record, factors, self.time, self.stream, misfit)
+        return misfit
+
+    def pull_back_misfit(
+        self, weights: np.ndarray, misfit: np.ndarray, factors: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Apply the transposed derivative of :meth:`misfit`.
+
+        Parameters
+        ----------
+        weights
+            (tile, observation, LANES) of misfits.
+        misfit, factors
+            What :meth:`misfit` returned, and what it was given.
+
+        Returns
+        -------
+        record, factors
+            (tile, time, stream, LANES), 0 where there is no observation, and (tile, stream, LANES):
+            weights of those arguments of :meth:`misfit`.
+        """
+        streams, times = self.valid.shape
+        to_record = np.zeros((len(misfit), times, streams, LANES))
+        to_factors = np.zeros(factors.shape)
+        _pull_back_misfit(weights, misfit, factors, self.time, self.stream, to_record, to_factors)
+        return to_record, to_factors
 
     def apply(self, misfit: np.ndarray, states: np.ndarray | None = None) -> np.ndarray:
         """Whiten misfits.
@@ -208,7 +256,7 @@ class Whitener:
         Parameters
         ----------
         misfit
-            (stream, tile, time, LANES).
+            (tile, observation, LANES).
         states
             (tile, 2 * stream, LANES) what is expected of every stream's ``fast``, then of every
             ``slow``, at the first time; overwritten by what is expected at the time after the last.
@@ -219,28 +267,18 @@ class Whitener:
         numpy.ndarray
             (tile, observation, LANES).
         """
-        streams, tiles, _, lanes = misfit.shape
-        white = np.empty((tiles, self.n_observations, lanes))
-        known = np.zeros((tiles, 2 * streams, lanes)) if states is None else states
-        _whiten(misfit, self.valid, *self._parts, known, white)
+        white = np.empty(misfit.shape)
+        if states is None:
+            states = np.zeros((len(misfit), 2 * len(self.valid), LANES))
+        _whiten(misfit, self.valid, *self._parts, states, white)
         return white
 
     def colour(self, white: np.ndarray) -> np.ndarray:
         """Undo :meth:`apply`: turn independent values into misfits that are related as stated.
 
-        Parameters
-        ----------
-        white
-            (tile, observation, LANES); standard normal ones give draws of the errors.
-
-        Returns
-        -------
-        numpy.ndarray
-            (stream, tile, time, LANES) misfits, NaN where there is no observation.
+        Both (tile, observation, LANES); standard normal values give draws of the errors.
         """
-        tiles, _, lanes = white.shape
-        streams, times = self.valid.shape
-        misfit = np.full((streams, tiles, times, lanes), np.nan)
+        misfit = np.empty(white.shape)
         _colour(white, self.valid, *self._parts, misfit)
         return misfit
 
@@ -278,19 +316,9 @@ class Whitener:
     def pull_back(self, white: np.ndarray) -> np.ndarray:
         """Apply the transpose of whitening.
 
-        Parameters
-        ----------
-        white
-            (tile, observation, LANES) weights of whitened misfits.
-
-        Returns
-        -------
-        numpy.ndarray
-            (tile, time, stream, LANES) weights of misfits, 0 where there is no observation.
+        To weights of whitened misfits; returns those of misfits, both (tile, observation, LANES).
         """
-        tiles, _, lanes = white.shape
-        streams, times = self.valid.shape
-        weights = np.empty((tiles, times, streams, lanes))
+        weights = np.empty(white.shape)
         _pull_back(white, self.valid, *self._parts, weights)
         return weights
 
@@ -394,12 +422,11 @@ def fit_stream_error(
         [math.log(0.5 * spread), math.log(_TAU_FAST), math.log(0.5 * spread), math.log(_TAU_SLOW)]
     )
     width = np.array([1.0, math.log(_TAU_FACTOR), 1.0, math.log(_TAU_FACTOR)])
-    lanes = np.broadcast_to(np.where(valid, misfit, 0.0)[:, None], (1, 1, len(misfit), LANES))
+    observed = misfit[valid]
 
     def loss(x: np.ndarray) -> float:
         filtered = stream_filter(_from_vector(x, law), observation_sd, season, step)
-        white = Whitener([filtered], np.eye(1)).apply(lanes)[0, :, 0]
-        squares = 2.0 * float(law.loss(white).sum())
+        squares = 2.0 * float(law.loss(_whiten_one(filtered, observed)).sum())
         prior = np.sum(((x[:4] - center) / width) ** 2) + np.sum((x[4:] / _REST_SD) ** 2)
         return 0.5 * (squares + float(prior)) - filtered.log_determinant
 
@@ -424,6 +451,12 @@ def inflation(stream: str) -> Parameter:
         median=1.0,
         factor=1.5,
     )
+
+
+def _whiten_one(filtered: StreamFilter, misfit: np.ndarray) -> np.ndarray:
+    """Return the whitened misfits (observation,) of one run and one stream."""
+    lanes = np.repeat(misfit[None, :, None], LANES, axis=2)
+    return Whitener([filtered], np.eye(1)).apply(lanes)[0, :, 0]
 
 
 def _from_vector(x: np.ndarray, law: Distribution) -> StreamError:
@@ -476,103 +509,111 @@ def _mixing(valid: np.ndarray, correlation: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
+def _misfit(values, record, factors, time, stream, misfit):
+    for tile in range(len(misfit)):
+        for n in range(values.size):
+            t, k = time[n], stream[n]
+            for lane in range(LANES):
+                shown = record[tile, t, k, lane]
+                misfit[tile, n, lane] = (values[n] - shown) / factors[tile, k, lane]
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
+def _pull_back_misfit(weights, misfit, factors, time, stream, to_record, to_factors):
+    for tile in range(len(misfit)):
+        for n in range(time.size):
+            t, k = time[n], stream[n]
+            for lane in range(LANES):
+                change = -weights[tile, n, lane] / factors[tile, k, lane]
+                to_record[tile, t, k, lane] = change
+                to_factors[tile, k, lane] += change * misfit[tile, n, lane]
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
 def _whiten(misfit, valid, scale, gain_fast, gain_slow, per_sd, persistence, mixing, states, white):
     # flat buffers and a known number of lanes let LLVM vectorise the inner loops
-    streams, tiles, times, _ = misfit.shape
-    fast_states = np.empty(streams * LANES)
-    slow_states = np.empty(streams * LANES)
-    innovations = np.empty(streams * LANES)
-    mixed = np.empty(LANES)
-    for tile in range(tiles):
+    streams, times = valid.shape
+    slow_at = streams * LANES
+    innovations = np.empty(slow_at)
+    held = np.empty(2 * slow_at)
+    for tile in range(len(white)):
         known = states[tile].ravel()
-        fast_states[:] = known[: fast_states.size]
-        slow_states[:] = known[fast_states.size :]
+        held[:] = known
         n = 0
         for t in range(times):
             for k in range(streams):
-                fast, slow = persistence[k]
-                g_fast, g_slow = gain_fast[k, t], gain_slow[k, t]
-                s, per = scale[k, t], per_sd[k, t]
-                at = k * LANES
                 if valid[k, t]:
+                    g_fast, g_slow = gain_fast[k, t], gain_slow[k, t]
+                    s, per = scale[k, t], per_sd[k, t]
+                    at = k * LANES
                     for lane in range(LANES):
-                        innovations[at + lane] = misfit[k, tile, t, lane]
+                        innovations[at + lane] = misfit[tile, n, lane]
                     for i in range(at, at + LANES):
-                        innovation = innovations[i] - s * (fast_states[i] + slow_states[i])
+                        innovation = innovations[i] - s * (held[i] + held[slow_at + i])
                         innovations[i] = innovation * per
-                        fast_states[i] = fast * (fast_states[i] + g_fast * innovation)
-                        slow_states[i] = slow * (slow_states[i] + g_slow * innovation)
+                        held[i] += g_fast * innovation
+                        held[slow_at + i] += g_slow * innovation
+                    mixed = white[tile, n]
                     mixed[:] = 0.0
                     for other in range(k + 1):
                         weight = mixing[t, k, other]
                         if weight != 0.0:
                             for lane in range(LANES):
                                 mixed[lane] += weight * innovations[other * LANES + lane]
-                    white[tile, n] = mixed
                     n += 1
-                else:
-                    for i in range(at, at + LANES):
-                        fast_states[i] *= fast
-                        slow_states[i] *= slow
-        known[: fast_states.size] = fast_states
-        known[fast_states.size :] = slow_states
+            for i in range(held.size):
+                held[i] *= persistence[i]
+        known[:] = held
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
 def _colour(white, valid, scale, gain_fast, gain_slow, per_sd, persistence, mixing, misfit):
     """Run the inverse of ``_whiten``: its filter, told the innovations in place of the misfits."""
-    streams, tiles, times, _ = misfit.shape
-    fast_states = np.empty(streams * LANES)
-    slow_states = np.empty(streams * LANES)
-    innovations = np.empty(streams * LANES)
+    streams, times = valid.shape
+    slow_at = streams * LANES
+    innovations = np.empty(slow_at)
+    held = np.empty(2 * slow_at)
     rest = np.empty(LANES)
-    for tile in range(tiles):
-        fast_states[:] = 0.0
-        slow_states[:] = 0.0
+    for tile in range(len(white)):
+        held[:] = 0.0
         n = 0
         for t in range(times):
             for k in range(streams):
-                fast, slow = persistence[k]
-                g_fast, g_slow = gain_fast[k, t], gain_slow[k, t]
-                s, per = scale[k, t], per_sd[k, t]
-                at = k * LANES
                 if valid[k, t]:
+                    g_fast, g_slow = gain_fast[k, t], gain_slow[k, t]
+                    s, per = scale[k, t], per_sd[k, t]
                     for lane in range(LANES):
                         rest[lane] = white[tile, n, lane]
-                    n += 1
                     for other in range(k):
                         weight = mixing[t, k, other]
                         if weight != 0.0:
                             for lane in range(LANES):
                                 rest[lane] -= weight * innovations[other * LANES + lane]
                     for lane in range(LANES):
-                        i = at + lane
+                        i = k * LANES + lane
                         innovations[i] = rest[lane] / mixing[t, k, k]
                         innovation = innovations[i] / per
-                        misfit[k, tile, t, lane] = innovation + s * (
-                            fast_states[i] + slow_states[i]
-                        )
-                        fast_states[i] = fast * (fast_states[i] + g_fast * innovation)
-                        slow_states[i] = slow * (slow_states[i] + g_slow * innovation)
-                else:
-                    for i in range(at, at + LANES):
-                        fast_states[i] *= fast
-                        slow_states[i] *= slow
+                        misfit[tile, n, lane] = innovation + s * (held[i] + held[slow_at + i])
+                        held[i] += g_fast * innovation
+                        held[slow_at + i] += g_slow * innovation
+                    n += 1
+            for i in range(held.size):
+                held[i] *= persistence[i]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
 def _pull_back(white, valid, scale, gain_fast, gain_slow, per_sd, persistence, mixing, weights):
     """Run the transpose of ``_whiten``, backwards in time."""
-    tiles, times, streams, _ = weights.shape
-    to_fast = np.empty(streams * LANES)
-    to_slow = np.empty(streams * LANES)
-    mixed = np.empty(streams * LANES)
-    for tile in range(tiles):
-        to_fast[:] = 0.0
-        to_slow[:] = 0.0
+    streams, times = valid.shape
+    slow_at = streams * LANES
+    to_held = np.empty(2 * slow_at)
+    mixed = np.zeros(slow_at)
+    for tile in range(len(white)):
+        to_held[:] = 0.0
         n = white.shape[1]
         for t in range(times - 1, -1, -1):
-            mixed[:] = 0.0
+            for i in range(to_held.size):
+                to_held[i] *= persistence[i]
             for k in range(streams - 1, -1, -1):
                 if valid[k, t]:
                     n -= 1
@@ -581,23 +622,17 @@ def _pull_back(white, valid, scale, gain_fast, gain_slow, per_sd, persistence, m
                         if weight != 0.0:
                             for lane in range(LANES):
                                 mixed[other * LANES + lane] += weight * white[tile, n, lane]
-            for k in range(streams):
-                fast, slow = persistence[k]
-                at = k * LANES
-                if valid[k, t]:
-                    g_fast, g_slow = fast * gain_fast[k, t], slow * gain_slow[k, t]
+                    g_fast, g_slow = gain_fast[k, t], gain_slow[k, t]
                     s, per = scale[k, t], per_sd[k, t]
                     for lane in range(LANES):
-                        i = at + lane
-                        weight = mixed[i] * per + g_fast * to_fast[i] + g_slow * to_slow[i]
-                        weights[tile, t, k, lane] = weight
-                        to_fast[i] = fast * to_fast[i] - s * weight
-                        to_slow[i] = slow * to_slow[i] - s * weight
-                else:
-                    for lane in range(LANES):
-                        weights[tile, t, k, lane] = 0.0
-                        to_fast[at + lane] *= fast
-                        to_slow[at + lane] *= slow
+                        i = k * LANES + lane
+                        weight = (
+                            mixed[i] * per + g_fast * to_held[i] + g_slow * to_held[slow_at + i]
+                        )
+                        weights[tile, n, lane] = weight
+                        to_held[i] -= s * weight
+                        to_held[slow_at + i] -= s * weight
+                        mixed[i] = 0.0
 
 
 def _smoother_gains(
