@@ -161,6 +161,8 @@ def change_file(root: Path, file: str, path: list, value: object) -> None:
         (["median"], DELETE, r"\[autotrophic_fraction\]\.median: missing"),
         (["min"], 0.0, "min: found 0.0; expected more than 0"),
         (["prior"], "lognormal", "prior: found 'lognormal'; nearest valid: log-normal"),
+        (["prior"], "normal", r"parameters\[autotrophic_fraction\]\.mean: missing"),
+        (["sd"], 0.0, r"\.sd: found 0\.0; expected more than 0"),
         (["name"], "leaf_mass", "parameters: name 'leaf_mass' more than once"),
     ],
 )

@@ -24,16 +24,16 @@ PARAMETERS = (
     parameter("second_day", "circular", 0.0, 365.25),
     parameter("share", "log-normal", 0.4, 0.8, median=0.5, factor=1.5),
     parameter("life_span", "log-uniform", 1.001, 8.0, origin=1.0),
+    parameter("offset", "normal", -1.0, 4.0, mean=0.5, sd=1.2),
 )
 PRIOR = Prior(PARAMETERS)
 NAMES = [p.name for p in PARAMETERS]
 CIRCULAR = np.array([p.prior == "circular" for p in PARAMETERS])
 
 
-def truncated(median, factor, low, high):
-    """The logarithm of a log-normal parameter, cut off at its bounds."""
-    center, spread = math.log(median), math.log(factor)
-    a, b = ((math.log(x) - center) / spread for x in (low, high))
+def truncated(center, spread, *ends):
+    """A normal law, cut off at its ends."""
+    a, b = ((x - center) / spread for x in ends)
     return stats.truncnorm(a, b, center, spread)
 
 
@@ -43,8 +43,9 @@ LAWS = {
     "second_day": (lambda x: x, stats.uniform(0.0, 365.25)),
     "rate": (np.log, stats.uniform(math.log(1e-6), math.log(1e4))),
     "life_span": (np.log, stats.uniform(math.log(1.001), math.log(8.0 / 1.001))),
-    "efficiency": (np.log, truncated(17.5, 1.5, 5.0, 50.0)),
-    "share": (np.log, truncated(0.5, 1.5, 0.4, 0.8)),
+    "efficiency": (np.log, truncated(*np.log([17.5, 1.5, 5.0, 50.0]))),
+    "share": (np.log, truncated(*np.log([0.5, 1.5, 0.4, 0.8]))),
+    "offset": (lambda x: x, truncated(0.5, 1.2, -1.0, 4.0)),
 }
 
 
@@ -187,7 +188,30 @@ def test_parameters_of_the_model_are_a_prior(dalec2):
 @pytest.mark.parametrize(
     ("kind", "changes", "field", "found", "expected"),
     [
-        ("normal", {}, "x.prior", "normal", "one of uniform, log-uniform, log-normal, circular"),
+        (
+            "gamma",
+            {},
+            "x.prior",
+            "gamma",
+            "one of uniform, log-uniform, normal, log-normal, circular",
+        ),
+        ("normal", {"sd": 1.0}, "x", "mean None, sd 1.0", "a mean and an sd above 0 for normal"),
+        ("normal", {"mean": 1.5}, "x", "mean 1.5, sd None", "a mean and an sd above 0 for normal"),
+        (
+            "normal",
+            {"mean": 1.5, "sd": 0.0},
+            "x",
+            "mean 1.5, sd 0.0",
+            "a mean and an sd above 0 for normal",
+        ),
+        ("normal", {"mean": 2.5, "sd": 1.0}, "x.mean", "2.5", "a value from 1.0 to 2.0"),
+        (
+            "log-normal",
+            {"median": 0.9, "factor": 2.0},
+            "x.median",
+            "0.9",
+            "a value from 1.0 to 2.0",
+        ),
         ("uniform", {"min": 2.0, "max": 2.0}, "x", "min 2.0, max 2.0", "min < max"),
         ("uniform", {"min": 3.0, "max": 2.0}, "x", "min 3.0, max 2.0", "min < max"),
         ("circular", {"min": math.nan}, "x", "min nan, max 2.0", "min < max"),
@@ -231,6 +255,69 @@ def test_faults_are_named(kind, changes, field, found, expected):
     error = caught.value
     assert (error.file, error.field) == ("config/models/m.yaml", field)
     assert (error.found, error.expected) == (found, expected)
+
+
+@st.composite
+def cut_normals(draw):
+    """A normal or log-normal prior with any center in its range, and any spread."""
+    low, width = draw(st.floats(-3.0, 3.0)), draw(st.floats(0.1, 5.0))
+    center = min(low + draw(st.floats(0.0, 1.0)) * width, low + width)
+    spread = width * draw(st.floats(0.05, 20.0))
+    if draw(st.booleans()):
+        return parameter("x", "normal", low, low + width, mean=center, sd=spread)
+    low, high, center = (math.exp(x) for x in (low, low + width, center))
+    return parameter("x", "log-normal", low, high, median=center, factor=math.exp(spread))
+
+
+class TestNormal:
+    """Normal priors, on both scales, whatever their range and spread."""
+
+    UNIT = np.linspace(0.0, 1.0, 4001)[:, None]
+
+    @settings(deadline=None)  # the first example compiles
+    @given(cut_normals())
+    def test_density_is_that_of_the_draws(self, described):
+        """Probabilities below points, from the density and from ``z``."""
+        prior = Prior([described])
+        density = np.exp(prior.log_density(self.UNIT))
+        below = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
+        z = stats.norm.ppf(np.linspace(0.01, 0.99, 25))[:, None]
+        places = prior.to_unit(prior.parameters_of(z))[:, 0]
+        found = np.interp(places, self.UNIT[:, 0], below / below[-1])
+        np.testing.assert_allclose(found, np.linspace(0.01, 0.99, 25), atol=1e-3)
+
+    @given(cut_normals())
+    def test_density_in_parameters_integrates_to_one(self, described):
+        """That which the slope of ``z`` gives: the standard normal's over it."""
+        prior = Prior([described])
+        z = np.linspace(-7.0, 7.0, 4001)[:, None]
+        density = stats.norm.pdf(z[:, 0]) / prior.slopes(z)[:, 0, 0]
+        assert np.trapezoid(density, prior.parameters_of(z)[:, 0]) == pytest.approx(1.0, abs=1e-3)
+
+    @given(cut_normals())
+    def test_there_and_back(self, described):
+        prior = Prior([described])
+        z = np.linspace(-4.0, 4.0, 41)[:, None]
+        parameters = prior.parameters_of(z)
+        np.testing.assert_allclose(prior.z_of(parameters), z, atol=1e-3)
+        unit = prior.to_unit(parameters)
+        np.testing.assert_allclose(prior.to_parameters(unit), parameters, rtol=1e-9, atol=1e-9)
+
+    @settings(deadline=None)  # the first example compiles
+    @given(cut_normals())
+    def test_gradient_is_a_finite_difference(self, described):
+        prior = Prior([described])
+        soft = np.linspace(-0.2, 1.2, 57)[:, None]
+
+        def density(soft):
+            parameters = prior.to_parameters(prior.from_soft(soft))
+            return prior.soft_density(soft, parameters, np.zeros_like(soft))
+
+        h = 1e-6
+        difference = (density(soft + h)[0] - density(soft - h)[0]) / (2.0 * h)
+        gradient = density(soft)[1][:, 0]
+        size = max(1.0, np.abs(gradient).max())
+        np.testing.assert_allclose(difference, gradient, atol=1e-5 * size)
 
 
 class TestSoftSpace:

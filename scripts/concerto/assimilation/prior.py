@@ -11,6 +11,8 @@ exponentially. A fraction of the circle may run on past 1.
 ``z``: unbounded, with a standard normal prior, which suits methods that add and average members. A
 bounded parameter sits at the normal probability of its ``z``; a day of the year is the direction of
 two components of ``z``, so that 31 December and 1 January are neighbours.
+
+A normal and a log-normal prior are a normal score, of the parameter or of its logarithm.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _SOFTNESS = 0.05  # of the range: how far from its ends the soft space bends
 _HALF = math.exp(-0.5 / _SOFTNESS)  # what is left of an end in the middle of the soft space
 _WHOLE = 1.0 - _HALF * _HALF
 _EDGE = 1e-6  # of the range: what lies closer to an end is taken to lie there
-KINDS = ("uniform", "log-uniform", "log-normal", "circular")
+KINDS = ("uniform", "log-uniform", "normal", "log-normal", "circular")
 
 
 class Prior:
@@ -45,7 +47,8 @@ class Prior:
     Raises
     ------
     InputError
-        If a range is empty, a kind is unknown, or a logarithmic prior reaches zero.
+        If a range is empty or does not hold the prior's center, a kind is unknown, or a logarithmic
+        prior reaches zero.
     """
 
     def __init__(self, parameters: Sequence[Parameter], origin: str = "prior") -> None:
@@ -64,9 +67,7 @@ class Prior:
             for b in ("min", "max")
         )
         self._low, self._width = low, high - low
-        normal = [p if p.prior == "log-normal" else None for p in parameters]
-        self._center = np.array([math.log(p.median) if p else 0.0 for p in normal])
-        self._spread = np.array([math.log(p.factor) if p else math.inf for p in normal])
+        self._center, self._spread = np.array([_score_scale(p) for p in parameters]).T
         self._column = np.cumsum(1 + self.circular) - (1 + self.circular)  # the first in ``z``
         self._ends = np.array([(p.min, p.max) for p in parameters], dtype=float).T
         plain = np.log(self._ends, out=self._ends.copy(), where=self._logarithmic)
@@ -118,7 +119,8 @@ class Prior:
         per_share = np.tile(self._per_share, (len(z), 1))
         density = np.exp(-0.5 * z[:, column] ** 2) / math.sqrt(2.0 * math.pi)
         normal = self._normal
-        score = (np.log(values[:, normal]) - self._center[normal]) / self._spread[normal]
+        plain = np.log(values, out=values.copy(), where=self._logarithmic)
+        score = (plain[:, normal] - self._center[normal]) / self._spread[normal]
         peak = math.sqrt(2.0 * math.pi) * self._spread[normal] * self._within
         per_share[:, normal] = peak * np.exp(0.5 * score**2)
         slopes[:, each, column] = per_share * density * np.where(self._logarithmic, values, 1.0)
@@ -198,7 +200,8 @@ class Prior:
 def _unit_law(value, logarithmic, origin, width, center, spread):
     """Log density of a parameter in unit space, its slope there, and the parameter's own."""
     if not logarithmic:
-        return 0.0, 0.0, width
+        score = (value - center) / spread
+        return -0.5 * score * score, -width * score / spread, width
     # the prior is a density of ln x, and unit space is linear in ln(x - origin)
     share = origin / value
     score = (math.log(value) - center) / spread
@@ -270,6 +273,13 @@ def _soft_density(
             gradient[m, k] = (slopes[m, k] * per_unit + to_prior) * per_soft + to_softness
 
 
+def _score_scale(parameter: Parameter) -> tuple[float, float]:
+    """Return mean and standard deviation of a normal prior, on its own scale; 0, inf for others."""
+    if parameter.prior == "log-normal":
+        return math.log(parameter.median), math.log(parameter.factor)
+    return (parameter.mean, parameter.sd) if parameter.prior == "normal" else (0.0, math.inf)
+
+
 def _check(parameter: Parameter, origin: str) -> None:
     if parameter.prior not in KINDS:
         raise InputError(
@@ -295,4 +305,21 @@ def _check(parameter: Parameter, origin: str) -> None:
             parameter.name,
             f"median {parameter.median}, factor {parameter.factor}",
             "a median above 0 and a factor above 1 for log-normal",
+        )
+    if parameter.prior == "normal" and not (
+        parameter.mean is not None and parameter.sd and parameter.sd > 0.0
+    ):
+        raise InputError(
+            origin,
+            parameter.name,
+            f"mean {parameter.mean}, sd {parameter.sd}",
+            "a mean and an sd above 0 for normal",
+        )
+    center = {"normal": "mean", "log-normal": "median"}.get(parameter.prior, "min")
+    if not parameter.min <= getattr(parameter, center) <= parameter.max:
+        raise InputError(
+            origin,
+            f"{parameter.name}.{center}",
+            getattr(parameter, center),
+            f"a value from {parameter.min} to {parameter.max}",
         )

@@ -61,6 +61,8 @@ class Parameter:
     median: float | None = None
     factor: float | None = None
     origin: float = 0.0
+    mean: float | None = None
+    sd: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
