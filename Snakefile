@@ -61,6 +61,7 @@ wildcard_constraints:
 include: "rules/common.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
+include: "rules/learn.smk"
 include: "rules/simulate.smk"
 include: "rules/assimilate.smk"
 include: "rules/project.smk"

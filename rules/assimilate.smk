@@ -3,7 +3,7 @@
 
 rule state_errors:
     input:
-        model=MODEL,
+        model=site_model,
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
     output:
@@ -33,7 +33,7 @@ rule state_errors:
 
 rule assimilate_site:
     input:
-        model=MODEL,
+        model=site_model,
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
         statement=f"{RUN}/posterior/{{site}}/errors.json",

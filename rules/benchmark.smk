@@ -97,7 +97,7 @@ rule plot_speed:
 
 rule measure_methods:
     input:
-        model=MODEL,
+        model=site_model,
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
         statement=f"{RUN}/posterior/{{site}}/errors.json",

@@ -16,3 +16,21 @@ def method_budget(wildcards):
     method = wildcards.method
     own = site_config(wildcards).get("budgets", {}).get(method, {})
     return config["assimilation"]["budgets"][method] | own
+
+
+def learned_prior(site):
+    """Return the file of the prior that a site was taught, or none: a list."""
+    taught = "prior" in config["sites"][site]
+    return [f"{RUN}/learned/{site}/prior.yaml"] if taught else []
+
+
+def site_model(wildcards):
+    """Return the files of the model at the site of a job, a prior that it was taught the last."""
+    return [*MODEL, *learned_prior(wildcards.site)]
+
+
+def teaching_posterior(wildcards):
+    """Return the posterior that becomes the prior of the site of a job."""
+    prior = site_config(wildcards)["prior"]
+    run = prior.get("run", config["run"])
+    return f"results/{run}/posterior/{prior['learned_from']}/{prior['method']}.nc"

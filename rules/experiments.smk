@@ -20,10 +20,17 @@ def twin_files(experiment):
     site = twin_site(experiment)
     more = EXPERIMENTS[experiment].get("streams", {})
     return {
-        "model": model_files(
-            config
-            | {"sites": {site: {"streams": [*config["sites"][site]["streams"], *more]}}}
-        ),
+        "model": [
+            *model_files(
+                config
+                | {
+                    "sites": {
+                        site: {"streams": [*config["sites"][site]["streams"], *more]}
+                    }
+                }
+            ),
+            *learned_prior(site),
+        ],
         "drivers": f"{RUN}/cubes/{site}/drivers.nc",
         "observations": f"{RUN}/cubes/{site}/observations.nc",
         "statement": f"{RUN}/posterior/{site}/errors.json",

@@ -3,7 +3,7 @@
 
 rule simulate_prior:
     input:
-        model=MODEL,
+        model=site_model,
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
     output:

@@ -63,6 +63,7 @@ def assimilate_site(
         "method": method,
         "converged": converged,
         "verdict": posterior.verdict,
+        "prior": location.model.prior_source,
         "model_runs": problem.model_runs,
         "gradients": problem.gradients,
         "failed_runs": problem.failures,

@@ -45,7 +45,7 @@ def simulate_prior(
     dataset = series_dataset(location.model, series, location.streams, location.observations)
     drawn = parameter_dataset(prior.parameters, parameters, location.observations)
     write_ensemble(
-        dataset.merge(drawn),
+        dataset.merge(drawn).assign_attrs(prior=location.model.prior_source),
         output,
         title=f"Prior ensemble of {site['name']}",
         source=location.model.name,

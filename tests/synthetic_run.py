@@ -222,6 +222,7 @@ def make_posterior(site: Site, method: str, rng: np.random.Generator) -> xr.Data
             "method": method,
             "converged": site.converged if sampler else "yes",
             "verdict": verdict,
+            "prior": "learned from YY-Tow by demcz",
             "model_runs": 640000 if sampler else 4500,
             "seed": 7,
         },

@@ -135,6 +135,44 @@ def test_fault_is_named(config, path, value, message):
     assert re.search(message, faults_of(config))
 
 
+LEARNED = {"learned_from": "CH-Dav", "method": "hmc", "widen": 1.5}
+
+
+def test_a_learned_prior_is_valid(config):
+    config["sites"]["BE-Vie"]["prior"] = dict(LEARNED)
+    checks.validate_config(config)
+    elsewhere = {"learned_from": "XX-Yyy", "method": "demcz", "widen": 1.0, "run": "before"}
+    config["sites"]["CH-Dav"]["prior"] = elsewhere
+    checks.validate_config(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learned_from": "CH-Dva"}, r"learned_from: unknown site 'CH-Dva'; nearest valid: CH-Dav"),
+        ({"method": "demcz"}, r"prior\.method: unknown name 'demcz'; .*hmc"),
+        ({"method": "mcmc", "run": "before"}, r"prior\.method: unknown name 'mcmc'"),
+        ({"widen": 0.5}, r"widen: found 0\.5; expected at least 1"),
+        ({"widn": 2}, r"prior\.widn: unknown key; nearest valid: widen"),
+        ({"learned_from": "BE-Vie"}, "found BE-Vie from BE-Vie; expected no circle"),
+    ],
+)
+def test_fault_of_a_learned_prior_is_named(config, changes, message):
+    config["sites"]["BE-Vie"]["prior"] = LEARNED | changes
+    found = faults_of(config)
+    assert re.search(message, found)
+    assert "sites.BE-Vie.prior" in found
+
+
+def test_sites_that_learn_from_each_other_are_named(config):
+    config["sites"]["Third"] = copy.deepcopy(config["sites"]["BE-Vie"])
+    for site, teacher in {"BE-Vie": "CH-Dav", "CH-Dav": "BE-Vie", "Third": "BE-Vie"}.items():
+        config["sites"][site]["prior"] = LEARNED | {"learned_from": teacher}
+    found = faults_of(config)
+    assert found.startswith("configuration: 2 faults")
+    assert "BE-Vie.prior.learned_from: found BE-Vie from CH-Dav from BE-Vie; expected no" in found
+
+
 def test_all_faults_are_named_at_once(config):
     config["sites"]["BE-Vie"]["latitude"] = 95
     config["sites"]["CH-Dav"]["longitude"] = 195

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Folders of a run whose files and folders are called by a site's name, but for those named here.
 SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "cubes": ("transect",),
+    "learned": (),
     "prior": (),
     "posterior": (),
     "projection": (),
@@ -47,7 +48,10 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
     ConcertoError
         Naming every fault: where it is, what was found and what was expected.
     """
-    faults = _faults(config, _schema(), root) or _faults_of_files(config, root)
+    faults = _faults(config, _schema(), root) or [
+        *_faults_of_files(config, root),
+        *_faults_of_priors(config),
+    ]
     _refuse("configuration", faults)
 
 
@@ -243,6 +247,32 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
         if members is not None and request["file"] not in members:
             offer = suggestion(request["file"], members)
             faults.append(f"{where}.file: unknown member {request['file']!r}; {offer}")
+    return faults
+
+
+def _faults_of_priors(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of priors learned in the same run: who teaches must be there, and first."""
+    sites, methods = config["sites"], config["assimilation"]["methods"]
+    taught = {
+        site: settings["prior"]
+        for site, settings in sites.items()
+        if settings.get("prior", {}).get("run", config["run"]) == config["run"]
+        and "prior" in settings
+    }
+    faults = []
+    for site, prior in taught.items():
+        where, teacher, method = f"sites.{site}.prior", prior["learned_from"], prior["method"]
+        if teacher not in sites:
+            offer = suggestion(teacher, sites)
+            faults.append(f"{where}.learned_from: unknown site {teacher!r}; {offer}")
+        if method not in methods:
+            faults.append(f"{where}.method: unknown name {method!r}; {suggestion(method, methods)}")
+        line = [site]
+        while (last := taught.get(line[-1], {}).get("learned_from")) and last not in line:
+            line.append(last)
+        if last == site:
+            found = " from ".join([*line, site])
+            faults.append(f"{where}.learned_from: found {found}; expected no circle")
     return faults
 
 

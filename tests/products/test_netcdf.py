@@ -48,6 +48,7 @@ def test_the_file_says_what_it_is(product):
         assert attrs["Conventions"] == "CF-1.11"
         assert (attrs["converged"], attrs["method"], attrs["seed"]) == ("no", "demcz", 7)
         assert "R-hat of initial_c_soil is 1.21" in attrs["verdict"]
+        assert attrs["prior"] == "learned from YY-Tow by demcz"
         assert attrs["licences_of_inputs"] == "towers: CC-BY-4.0"
         assert found["gpp"].attrs["units"] == "g m-2 d-1"
         assert "as carbon" in found["gpp"].attrs["long_name"]

@@ -68,6 +68,27 @@ def test_a_configuration_of_ones_own_has_its_own_sites_alone(project):
     assert "CH-Dav" not in outcome.shown
 
 
+def test_a_site_waits_for_the_posterior_that_becomes_its_prior(project):
+    config = project.read("config/config.yaml")
+    learned = {"learned_from": "CH-Dav", "method": "esmda", "widen": 1.5}
+    config["sites"]["BE-Vie"]["prior"] = learned
+    (project.root / "mine.yaml").write_text(yaml.safe_dump(config))
+    run = "results/default"
+    wanted = [f"{run}/prior/BE-Vie.nc", f"{run}/posterior/BE-Vie/hmc.nc"]
+    shown = project.snakemake("--dry-run", "--configfile", "mine.yaml", "--", *wanted).shown
+    jobs = dict(re.findall(r"^Job \d+: (.*)\nReason: (.*)$", shown, flags=re.M))
+    assert (
+        f"{run}/posterior/CH-Dav/esmda.nc"
+        in jobs["Learn the prior of BE-Vie from another site's posterior"]
+    )
+    waiting = {job for job, reason in jobs.items() if f"{run}/learned/BE-Vie/prior.yaml" in reason}
+    assert waiting - {"Learn the prior of BE-Vie from another site's posterior"} == {
+        "Run BE-Vie with parameters from the prior",
+        "State the errors of model and observations of BE-Vie",
+        "Assimilate BE-Vie by hmc",
+    }
+
+
 def test_a_key_that_is_there_twice_is_refused(project):
     text = (project.root / "config/config.yaml").read_text()
     (project.root / "mine.yaml").write_text(text + "seed: 1\n")

@@ -144,6 +144,7 @@ class Model:
     parameters: tuple[Parameter, ...]
     code: ModuleType
     components: Mapping[str, ModuleType]
+    prior_source: str = "stated in the model's files"
 
     @property
     def pools(self) -> tuple[str, ...]:
@@ -609,6 +610,8 @@ def load_model(files: Sequence[Path]) -> Model:
 
     They are in ``config/models``, ``config/models/components`` and ``config/operators``; what
     operators observe with is estimated with the rest, unless the model shows the observable itself.
+    A file of learned priors may follow them (:mod:`concerto.assimilation.learned`), whose
+    parameters take the place of those of the same name.
 
     Raises
     ------
@@ -624,10 +627,12 @@ def load_model(files: Sequence[Path]) -> Model:
         if "role" in part
     }
     shown = Model(name, (), code, components).outputs
-    parameters = (
-        Parameter(**item)
+    parameters = {
+        item["name"]: Parameter(**item)
         for file, part in zip(files, described, strict=True)
         if file.parent.name != "operators" or file.stem not in shown
         for item in part["parameters"]
-    )
-    return Model(name, tuple(parameters), code, components)
+    }
+    model = Model(name, tuple(parameters.values()), code, components)
+    learned = [part["learned"] for part in described if "learned" in part]
+    return replace(model, prior_source=learned[-1]) if learned else model

@@ -28,7 +28,7 @@ def product_dataset(
     projection
         Ensemble (member, location, time) of one method: process ensemble and ``_total``.
     posterior
-        Its posterior, for the attributes method, converged, verdict, model_runs and seed.
+        Its posterior, for the attributes method, converged, verdict, prior, model_runs and seed.
     licences
         Licence of each source that went in, by source.
     utc_offset_hours
@@ -56,6 +56,7 @@ def product_dataset(
             "method": str(posterior.attrs["method"]),
             "converged": str(posterior.attrs["converged"]),
             "verdict": str(posterior.attrs["verdict"]),
+            "prior": str(posterior.attrs["prior"]),
             "model_runs": np.int64(posterior.attrs["model_runs"]),
             "seed": np.int64(posterior.attrs["seed"]),
             "utc_offset_hours": float(utc_offset_hours),

@@ -57,7 +57,7 @@ class SiteResults:
     name, settings
         The site and its entry of the configuration.
     verdicts
-        Attributes of each method's posterior: converged, verdict, model_runs.
+        Attributes of each method's posterior: converged, verdict, prior, model_runs.
     diagnostics
         R-hat and effective sample size by parameter, of the methods that have them.
     streams
@@ -167,7 +167,7 @@ def _site_view(site: SiteResults, method: str) -> dict[str, Any]:
     return {
         "name": site.name,
         "results": site,
-        "facts": _facts(site.settings),
+        "facts": _facts(site.settings) | {"Prior": site.verdicts[method]["prior"]},
         "converged": site.verdicts[method]["converged"] == "yes",
         "verdicts": site.verdicts,
         "key_numbers": key_numbers(site.means),
