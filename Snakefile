@@ -20,7 +20,7 @@ from concerto.config import (
 )
 from concerto.errors import ConcertoError
 from concerto.imports import digest
-from concerto.scripting import failures
+from concerto.scripting import failures, texts
 
 # One's own configuration with sites takes the place of the default one, whose sites it would get.
 if "sites" not in config:
@@ -43,6 +43,7 @@ METHODS = config["assimilation"]["methods"]
 CALIBRATION = config.get("twin", {}).get("calibration", {})
 CALIBRATED = list(CALIBRATION.get("budgets", {}))
 REPORT = f"{RUN}/report/index.html"
+VERDICTS = [f"{RUN}/evaluation/{site}/verdicts.txt" for site in SITES]
 
 os.environ.update(NUMBA_CACHE_DIR=str(Path(RUN, "numba_cache").resolve()))
 # One job, one core: libraries must not start threads of their own.
@@ -87,6 +88,8 @@ onsuccess:
         "twin": f"Twin experiments: {RUN}/report/twin.html",
     }
     asked = [made for target, made in others.items() if target in sys.argv]
+    twin = [f"{RUN}/twin/verdicts.txt"] if "twin" in sys.argv else []
+    print(texts(twin if asked else VERDICTS), end="")
     print("Done.", ", ".join(asked) or f"Report: {REPORT}")
 
 
@@ -95,4 +98,5 @@ onerror:
         print(f"Failed: {place}: {message}")
     pages = [Path(RUN, "report", f"{site}.html") for site in SITES]
     found = [str(page) for page in pages if page.exists()]
+    print(texts(VERDICTS), end="")
     print(f"Sites with a report: {', '.join(found) or 'none'}")

@@ -63,6 +63,7 @@ rule compare_methods:
         posteriors=expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS),
     output:
         table=f"{RUN}/evaluation/{{site}}/methods.csv",
+        verdicts=f"{RUN}/evaluation/{{site}}/verdicts.txt",
     log:
         f"{RUN}/logs/compare_methods.{{site}}.log",
     benchmark:

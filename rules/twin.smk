@@ -79,6 +79,7 @@ rule judge_ranks:
         ranks=f"{RUN}/twin/ranks.csv",
         calibration=f"{RUN}/twin/calibration.csv",
         methods=f"{RUN}/twin/methods.csv",
+        verdicts=f"{RUN}/twin/verdicts.txt",
     log:
         f"{RUN}/logs/judge_ranks.log",
     benchmark:

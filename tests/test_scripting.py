@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from concerto.errors import ConcertoError, InputError
-from concerto.scripting import FAILURE_MARK, failures, script_log
+from concerto.scripting import FAILURE_MARK, failures, script_log, texts
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -118,3 +118,11 @@ def test_a_log_of_bytes_is_read_all_the_same(tmp_path):
 
 def test_no_logs(tmp_path):
     assert failures(tmp_path / "none") == []
+
+
+def test_texts_are_those_of_the_files_that_exist(tmp_path):
+    (tmp_path / "a.txt").write_text("first\n")
+    (tmp_path / "c.txt").write_text("last \N{DEGREE SIGN}\n", encoding="utf-8")
+    files = [tmp_path / f"{name}.txt" for name in "abc"]
+    assert texts(files) == "first\nlast \N{DEGREE SIGN}\n"
+    assert texts(files[1:2]) == ""

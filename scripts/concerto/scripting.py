@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +52,11 @@ def failures(logs: str | Path) -> list[tuple[str, str]]:
         if lines and lines[-1].startswith(FAILURE_MARK):
             found.append((log.stem, lines[-1].removeprefix(FAILURE_MARK)))
     return found
+
+
+def texts(files: Iterable[str | Path]) -> str:
+    """Return what those of the text files say that exist, one after the other."""
+    return "".join(Path(f).read_text(encoding="utf-8") for f in files if Path(f).exists())
 
 
 def _last_line(handler: logging.FileHandler, message: str) -> None:

@@ -79,7 +79,7 @@ def finished(run):
             table=out / "scores.csv",
             notes=out / "notes.csv",
         )
-        compare_methods(posteriors, "demcz", out / "methods.csv")
+        compare_methods(posteriors, "demcz", out / "methods.csv", out / "verdicts.txt")
         write_budget(
             site,
             projections["demcz"],

@@ -59,7 +59,8 @@ def made(tmp_path_factory):
     parts = [run / f"{method}.0.csv" for method in METHODS]
     for method, part in zip(METHODS, parts, strict=True):
         ranks_of(method, rng).to_csv(part, index=False)
-    judge_ranks(parts, run / "ranks.csv", run / "calibration.csv", run / "methods.csv", draws=DRAWS)
+    tables = [run / name for name in ("ranks.csv", "calibration.csv", "methods.csv")]
+    judge_ranks(parts, *tables, run / "verdicts.txt", draws=DRAWS)
     figures = []
     for method in METHODS:
         figures += [run / f"{method}_ecdf.png", run / f"{method}_histogram.png"]

@@ -144,6 +144,8 @@ def test_the_canopy_is_run_scored_and_drawn(story):
 def test_twin_experiments_are_judged_and_drawn(story):
     assert story.twins.code == 0, story.twins.shown
     assert story.twins.last_line == f"Done. Twin experiments: {RUN}/report/twin.html"
+    assert re.search(r"^(!!!|   ) hmc: converged: \d+ % of 3 posteriors; ", story.twins.shown, re.M)
+    assert f"{SITE}, hmc" not in story.twins.shown
     methods = pd.read_csv(story.project.results / "twin/methods.csv").set_index("method")
     assert set(methods.index) == {"hmc", "esmda"}
     assert (methods.truths == 3).all()
@@ -197,6 +199,10 @@ def test_files_comply_with_cf(story, file):
 def test_what_has_not_converged_is_marked(story):
     product = xr.load_dataset(story.project.root / PRODUCTS[0])
     assert product.attrs["converged"] == "no"
+    line = f"!!! {SITE}, hmc (published): converged: no; {product.attrs['verdict']}\n"
+    assert line in story.broken.shown
+    assert line in story.finished.shown
+    assert f" {SITE}, esmda: converged: " in story.finished.shown
     assert "R-hat" in product.attrs["verdict"]
     assert set(pd.read_csv(story.project.root / PRODUCTS[1]).converged) == {"no"}
     for page in (SITE, "index"):
