@@ -127,6 +127,11 @@ BE_VIE = ["sites", "BE-Vie"]
         (["assimilation", "budgets", "esmda"], DELETE, "budgets.esmda: missing; methods names it"),
         (["assimilation", "budgets", "enkf"], {}, "budgets: unknown name 'enkf'; nearest"),
         (["assimilation", "budgets", "esmda", "members"], -5, "found -5; expected more than 0"),
+        (
+            ["assimilation", "budgets", "esmda", "localisation"],
+            "yes",
+            "localisation: found 'yes'; expected a finite number or true or false",
+        ),
         (["projection", "members"], 1, "members: found 1; expected at least 2"),
     ],
 )
@@ -136,6 +141,11 @@ def test_fault_is_named(config, path, value, message):
 
 
 LEARNED = {"learned_from": "CH-Dav", "method": "hmc", "widen": 1.5}
+
+
+def test_a_setting_of_a_method_may_be_a_switch(config):
+    config["assimilation"]["budgets"]["esmda"]["localisation"] = False
+    checks.validate_config(config)
 
 
 def test_a_learned_prior_is_valid(config):

@@ -429,7 +429,9 @@ def _has(content: Any, key: Any) -> bool:
 def _wording(error: ValidationError) -> str:
     keyword, value = error.validator, error.validator_value
     if keyword == "type":
-        return f"found {_found(error.instance)}; expected {_TYPES[value]}"
+        kinds = [value] if isinstance(value, str) else value
+        expected = " or ".join(_TYPES[kind] for kind in kinds)
+        return f"found {_found(error.instance)}; expected {expected}"
     if keyword == "enum":
         return f"found {_found(error.instance)}; {suggestion(str(error.instance), value)}"
     if keyword in _EXPECTED:

@@ -17,10 +17,11 @@ _SCATTER = 0.05  # of the way from a mode to a member of the ensemble
 def informed(problem: Problem, rng: np.random.Generator, members: int = 1) -> np.ndarray:
     """Return ``z`` (member, size) of an ensemble that has seen a tenth of the information.
 
-    By :mod:`~concerto.assimilation.methods.esmda`; at least ``members``, more if it needs them.
+    By :mod:`~concerto.assimilation.methods.esmda`, without dummies, as no start has to have the
+    spread of a posterior; at least ``members``, more if it needs them.
     """
     members = max(MEMBERS_PER_UNKNOWN * problem.prior.size, members)
-    budget = {"members": members, "steps": 4, "most_steps": 60}
+    budget = {"members": members, "steps": 4, "most_steps": 60, "dummies": 0}
     return esmda.smooth(problem, budget, rng, INFORMATION).z
 
 

@@ -31,11 +31,13 @@ def run(target, seed=2, **changes):
     return esmda.assimilate(target, BUDGET | changes, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("steps", [1, 2, 16])
-def test_linear_normal_posterior_is_exact(steps):
+@pytest.mark.parametrize(
+    ("steps", "localised"), [(1, False), (2, False), (16, False), (1, True), (16, True)]
+)
+def test_linear_normal_posterior_is_exact(steps, localised):
     design, observed = linear()
     mean, covariance = exact(design, observed)
-    posterior = run(problem(design, observed), steps=steps)
+    posterior = run(problem(design, observed), steps=steps, localisation=localised)
     assert posterior.converged, posterior.verdict
     spread = np.sqrt(np.diag(covariance))
     assert (spread[:2] < 0.5).all()  # the data say something of the first, little of the last
@@ -77,10 +79,60 @@ def test_update_with_a_few_members_stays_in_their_span():
     np.testing.assert_allclose(outside, 0.0, atol=1e-12)
 
 
-def test_uninformative_residuals_change_nothing():
+@pytest.mark.parametrize("localised", [False, True])
+def test_uninformative_residuals_change_nothing(localised):
     rng = np.random.default_rng(5)
     z = rng.normal(size=(50, 3))
-    np.testing.assert_allclose(esmda.update(z, np.full((50, 8), 7.0), 2.0, rng), z, atol=1e-12)
+    new = esmda.update(z, np.full((50, 8), 7.0), 2.0, rng, dummies=9, localised=localised)
+    np.testing.assert_allclose(new, z, atol=1e-12)
+
+
+MANY, FEW = 30, 60  # unknowns that nothing depends on; members
+
+
+def spreads(**options):
+    """Share of its variance that each unknown keeps when the first is observed, over many draws."""
+    rng, found = np.random.default_rng(9), []
+    for _ in range(40):
+        z = rng.normal(size=(FEW, 1 + MANY))
+        residuals = z[:, :1] + 0.05 * rng.normal(size=(FEW, 20)) * np.arange(20)
+        new = esmda.update(z, residuals, 1.0, rng, **options)
+        found.append(new.var(axis=0) / z.var(axis=0))
+    return np.mean(found, axis=0)
+
+
+@pytest.mark.parametrize("localised", [False, True])
+def test_unknowns_that_nothing_depends_on_keep_their_spread(localised):
+    spread = spreads(dummies=50, localised=localised)
+    assert spread[0] < 0.15
+    np.testing.assert_allclose(spread[1:].mean(), 1.0, atol=0.01)
+
+
+def test_without_dummies_they_lose_some():
+    plain, localised = (spreads(localised=which)[1:].mean() for which in (False, True))
+    assert plain < 0.99
+    assert plain < localised
+
+
+def test_localisation_leaves_what_is_chance_alone():
+    rng = np.random.default_rng(10)
+    z = rng.normal(size=(FEW, 1 + MANY))
+    residuals = z[:, :1] + 0.2 * rng.normal(size=(FEW, 20))
+    moves = [
+        np.sum((esmda.update(z, residuals + 3.0, 1.0, rng, localised=which) - z)[:, 1:] ** 2)
+        for which in (False, True)
+    ]
+    assert moves[1] < 0.5 * moves[0]
+
+
+def test_localised_ensembles_may_be_smaller():
+    target = problem(*linear())
+    smoothed = esmda.smooth(
+        target, BUDGET | {"members": 16, "localisation": True}, np.random.default_rng(11)
+    )
+    assert smoothed.z.shape == (16, SIZE)
+    with pytest.raises(ConcertoError, match="15 members for 4 unknowns; expected at least 16"):
+        run(target, members=15, localisation=True)
 
 
 def test_a_nonlinear_problem_comes_close():

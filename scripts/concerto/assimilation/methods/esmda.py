@@ -4,6 +4,35 @@ Emerick & Reynolds (2013, Computers & Geosciences 55, 3): the same data are assi
 times, each time with errors inflated by alpha, where the 1/alpha add up to one. The alphas follow
 the misfit (Iglesias & Yang 2021, Inverse Problems 37, 025008, eq. 34), so that a poor start takes
 small steps and none has to be tuned.
+
+**Errors by chance.** With some hundred members, an unknown that the data say nothing of is
+correlated with them by chance, and each step takes of its spread. Against that each step carries
+``dummies`` along, random unknowns that nothing depends on: what they lose of their spread is given
+back to all unknowns (Evensen 2009, IEEE Control Syst. Mag. 29 (3), 83). Parameters have no distance
+to localise by; ``localisation`` shrinks the correlation of each unknown with each principal
+component of the residuals by what chance leads to expect, as correlation-based localisation does
+with single residuals (Luo & Bhakta 2020, J. Pet. Sci. Eng. 184, 106559).
+
+In twin experiments at BE-Vie (34 truths of ``config/runs/twin.yaml``): the share of truths in 90 %
+intervals, and in brackets the CRPS over that of the plain smoother (geometric mean):
+
+======= =========== ============= ============ ============= ============= ============
+..      parameters                             annual fluxes, LAI, biomass, residence time
+------- -------------------------------------- ----------------------------------------
+members plain       dummies       and localised plain        dummies       and localised
+======= =========== ============= ============ ============= ============= ============
+100     0.61        0.82 (0.99)   0.88 (1.04)  0.81          0.92 (1.31)   0.93 (1.65)
+250     0.79        0.89 (1.05)   0.89 (1.07)  0.90          0.96 (1.18)   0.95 (1.24)
+500     0.84        0.90 (1.01)   0.90 (1.02)  0.92          0.95 (1.08)   0.97 (1.12)
+======= =========== ============= ============ ============= ============= ============
+
+So dummies are the default; localisation is worth it for ensembles of four to ten members for each
+unknown alone, and costs accuracy of what is well observed. Thrice as many steps change little.
+
+**Model error.** It is a part of what observations are uncertain by: residuals are whitened by the
+filters of :mod:`~concerto.assimilation.stream_error`, whose covariance has, beside the random
+errors, a fast and a slow first-order autoregressive process for what the best run misses. The state
+is not corrected on the way, so no carbon appears or vanishes; predictions draw the processes anew.
 """
 
 from __future__ import annotations
@@ -21,12 +50,16 @@ from concerto.errors import ConcertoError
 log = logging.getLogger(__name__)
 
 MISMATCH_RANGE = (0.5, 2.0)  # of the mean squared whitened misfit, 1 if all errors are as stated
-COLLAPSE = 10  # the ensemble must span at least this many members' worth of directions per unknown
+LEAST_MEMBERS = 10  # per unknown: fewer do not tell what observations say from chance
+LEAST_LOCALISED = 4  # per unknown, where correlations by chance are left out
+DUMMIES = 50
 
 
 def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Posterior:
     """Sample the posterior approximately, with ``budget["members"]`` members.
 
+    ``budget`` may also hold ``dummies``, their number, 50 if left out, and ``localisation``, which
+    is false if left out.
     ``budget["steps"]`` is the least number of assimilations; a poor start takes more, up to
     ``budget["most_steps"]``. The verdict is ``converged`` if the full information was assimilated
     within them, the mean squared misfit fell to between 0.5 and 2
@@ -66,11 +99,12 @@ def smooth(
 
     With less than all of it, the ensemble is wider than the posterior.
     """
-    members = int(budget["members"])
-    if members < COLLAPSE * problem.prior.size:
+    members, dummies = int(budget["members"]), int(budget.get("dummies", DUMMIES))
+    localised = bool(budget.get("localisation", False))
+    least = (LEAST_LOCALISED if localised else LEAST_MEMBERS) * problem.prior.size
+    if members < least:
         raise ConcertoError(
-            f"esmda: {members} members for {problem.prior.size} unknowns; "
-            f"expected at least {COLLAPSE * problem.prior.size}"
+            f"esmda: {members} members for {problem.prior.size} unknowns; expected at least {least}"
         )
     z = problem.prior.draw(members, rng)
     assimilated = 0.0
@@ -81,7 +115,7 @@ def smooth(
         share = min(
             information_share(residuals), information / budget["steps"], information - assimilated
         )
-        z = update(z, residuals, 1.0 / share, rng)
+        z = update(z, residuals, 1.0 / share, rng, dummies=dummies, localised=localised)
         assimilated += share
         log.info(
             "step %d: mean squared misfit %.3g, information assimilated %.1f %%",
@@ -94,13 +128,19 @@ def smooth(
 
 
 def update(
-    z: np.ndarray, residuals: np.ndarray, inflation: float, rng: np.random.Generator
+    z: np.ndarray,
+    residuals: np.ndarray,
+    inflation: float,
+    rng: np.random.Generator,
+    *,
+    dummies: int = 0,
+    localised: bool = False,
 ) -> np.ndarray:
     """Return the ensemble after one assimilation of standard normal residuals towards zero.
 
     Emerick & Reynolds (2013), eq. 12, in the space of the ensemble: with anomalies Z and G of
-    unknowns and residuals, Z (G'G + alpha I)^-1 G' needs a solve of the size of the ensemble,
-    whatever the number of observations.
+    unknowns and residuals, Z (G'G + alpha I)^-1 G' needs a decomposition of the size of the
+    ensemble, whatever the number of observations.
 
     Parameters
     ----------
@@ -108,15 +148,35 @@ def update(
         (member, size) and (member, residual).
     inflation
         alpha >= 1.
+    dummies
+        Number of unknowns that nothing depends on, whose loss of spread is given back to all.
+    localised
+        Whether correlations lose what chance leads to expect.
     """
-    members = len(z)
-    normal = 1.0 / math.sqrt(members - 1)
-    anomalies_z = (z - z.mean(axis=0)) * normal
-    anomalies_g = (residuals - residuals.mean(axis=0)) * normal
+    members, size = z.shape
+    known = np.hstack([z, rng.standard_normal((members, dummies))])
+    anomalies_z, anomalies_g = (
+        (x - x.mean(axis=0)) / math.sqrt(members - 1) for x in (known, residuals)
+    )
+    squares, components = np.linalg.eigh(anomalies_g @ anomalies_g.T)
+    shared = anomalies_z.T @ components
+    if localised:
+        shared *= _beyond_chance(shared, members)
     noise = rng.standard_normal(residuals.shape) * math.sqrt(inflation)
-    gram = anomalies_g @ anomalies_g.T + inflation * np.eye(members)
-    weights = np.linalg.solve(gram, anomalies_g @ (noise - residuals).T)
-    return z + weights.T @ anomalies_z
+    seen = components.T @ (anomalies_g @ (noise - residuals).T)
+    new = known + (shared @ (seen / (squares + inflation)[:, None])).T
+    kept = np.mean(new[:, size:].var(axis=0) / known[:, size:].var(axis=0)) if dummies else 1.0
+    mean = new[:, :size].mean(axis=0)
+    return mean + (new[:, :size] - mean) / math.sqrt(kept)
+
+
+def _beyond_chance(shared: np.ndarray, members: int) -> np.ndarray:
+    """Return what share of each covariance (unknown, component) is more than chance.
+
+    Of a squared correlation r2 of nothing, 1/members is expected: 1 - 1/(members r2), or 0.
+    """
+    expected = np.sum(shared**2, axis=1, keepdims=True) / members
+    return np.clip(1.0 - expected / np.maximum(shared**2, np.finfo(float).tiny), 0.0, 1.0)
 
 
 def _residuals(problem: Problem, z: np.ndarray) -> np.ndarray:
