@@ -18,9 +18,9 @@ import numpy as np
 from numba import njit
 from scipy.linalg import cholesky, solve_triangular
 
-_REACH = 3.5  # standard deviations: beyond, means and widths stay what they are at this distance
-_NARROWEST, _WIDEST = -4.0, 2.5  # logarithm of a width, over that of the principal component
-_MEAN_RIDGE, _WIDTH_RIDGE = 5.0, 30.0  # draws' worth of belief in no bending, no widening
+_REACH = 3.0  # standard deviations: beyond, means and widths stay what they are at this distance
+_NARROWEST, _WIDEST = -2.0, 2.0  # logarithm of a width, over that of the principal component
+_MEAN_RIDGE, _WIDTH_RIDGE = 300.0, 2000.0  # draws' worth of belief in no bending, no widening
 _STEPS, _STRIDE = 6, 0.4  # of the iteration of widths and, damped, of means
 _OUTLIER, _HEAVIEST = 4.0, 4.0  # standard deviations; weight of a draw over the mean weight
 _PRIOR_DRAWS, _PRIOR_VARIANCE = 5.0, 1e-4  # draws' worth of a small variance for each parameter
