@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import fnmatch
 import re
 import shutil
 from collections.abc import Iterator
@@ -54,7 +55,8 @@ def test_default_configuration_is_valid(config):
 @pytest.mark.parametrize("file", sorted(CONFIG.parent.glob("sources/*.yaml")), ids=lambda f: f.stem)
 def test_each_source_is_valid(file):
     source = checks.read_source(file.stem)
-    assert set(source.get("tables", {})) <= set(source["members"])
+    for pattern in source.get("tables", {}):
+        assert fnmatch.filter(source["members"], pattern)
 
 
 @pytest.mark.parametrize("file", sorted(CONFIG.parent.glob("models/*.yaml")), ids=lambda f: f.stem)
@@ -127,12 +129,39 @@ BE_VIE = ["sites", "BE-Vie"]
         (["assimilation", "budgets", "esmda"], DELETE, "budgets.esmda: missing; methods names it"),
         (["assimilation", "budgets", "enkf"], {}, "budgets: unknown name 'enkf'; nearest"),
         (["assimilation", "budgets", "esmda", "members"], -5, "found -5; expected more than 0"),
+        ([*BE_VIE, "cubes"], {"of": "CH-Dav", "step": "day"}, "records: found beside cubes"),
+        ([*BE_VIE, "records"], DELETE, r"sites\.BE-Vie\.records: missing"),
+        ([*BE_VIE, "step"], "month", r"BE-Vie\.records: found a list of 2; expected at most 1"),
+        (["cost", "cases", "CH-Dav"], ["CH-Dov"], r"cases\.CH-Dav: unknown site 'CH-Dov'; near"),
+        (["folders"], {"fluxvol": "x"}, "folders: unknown name 'fluxvol'; nearest valid: fluxval"),
         (["projection", "members"], 1, "members: found 1; expected at least 2"),
     ],
 )
 def test_fault_is_named(config, path, value, message):
     put(config, path, value)
     assert re.search(message, faults_of(config))
+
+
+def derived(config: dict, of: str) -> dict:
+    """Return a site whose cubes are those of another one."""
+    site = copy.deepcopy(config["sites"]["CH-Dav"]) | {"cubes": {"of": of, "step": "month"}}
+    return {key: said for key, said in site.items() if key not in ("records", "disturbance")}
+
+
+@pytest.mark.parametrize("of", ["CH-Dav", "transect"])
+def test_site_of_other_cubes(config, of):
+    config["sites"]["X"] = derived(config, of)
+    checks.validate_config(config)
+    assert checks.site_kind(config["sites"]["X"]) == "derived"
+    expected = ["ch_dav_2013_2022", "co2_ssp245"] if of == "CH-Dav" else ["transect_2000"]
+    assert checks.source_names(config["sites"]["X"], config["sites"]) == expected
+
+
+@pytest.mark.parametrize("of", ["CH-Dov", "Y"])
+def test_cubes_are_of_a_site_with_daily_records(config, of):
+    config["sites"] |= {"X": derived(config, of), "Y": derived(config, "CH-Dav")}
+    message = faults_of(config)
+    assert f"sites.X.cubes.of: found {of!r}, no site with daily records; nearest" in message
 
 
 def test_all_faults_are_named_at_once(config):
