@@ -324,16 +324,17 @@ def ends(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return times + (times[1] - times[0] if len(times) > 1 else DAY)
 
 
-def calendar(times: pd.DatetimeIndex) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return of each step (time,) its length (d), and of its middle the day and length of the year.
+def calendar(times: pd.DatetimeIndex) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return the step (d), and of each step's middle the day and the length of its year (time,).
 
-    The day of year is 0.5 at the noon of 1 January. Lengths of months are their own.
+    The day of year is 0.5 at the noon of 1 January. Months count as equally long: a model's budget
+    over many steps is then its rates times one step, as in CARDAMOM.
     """
     lengths = ends(times) - times
     middle = times + lengths / 2
     into_day = (middle - middle.normalize()) / DAY
     day_of_year = (middle.dayofyear - 1 + into_day).to_numpy()
-    return (lengths / DAY).to_numpy(), day_of_year, np.where(middle.is_leap_year, 366, 365)
+    return lengths.mean() / DAY, day_of_year, np.where(middle.is_leap_year, 366, 365)
 
 
 def span(times: pd.DatetimeIndex) -> str:

@@ -83,7 +83,7 @@ class TestForcing:
         assert found.anniversaries == (366,)
         assert times[366] == pd.Timestamp("2012-07-01")
 
-    def test_months_have_their_own_lengths(self, drivers, dalec2):
+    def test_months_are_equally_long(self, drivers, dalec2):
         monthly = monthly_drivers(drivers.isel(location=0, drop=True), MaskCount(), "drivers.nc")
         placed = monthly.expand_dims(location=["XX-Tow"]).assign_coords(lat=("location", [50.0]))
         found = forcing(placed, dalec2, "drivers.nc", 300.0)

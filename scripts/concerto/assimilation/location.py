@@ -124,7 +124,7 @@ def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> F
     """
     drivers = _only_location(drivers, file)
     time = drivers.indexes["time"]
-    lengths, day_of_year, days_in_year = calendar(time)
+    step, day_of_year, days_in_year = calendar(time)
     columns = {}
     for name, unit in model.drivers.items():
         if name not in drivers:
@@ -140,22 +140,22 @@ def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> F
             values, drivers[name].attrs["units"], unit, file=file, field=name
         )
     for name in columns.keys() & set(DISTURBANCES):
-        area = columns[name] * lengths
+        area = columns[name] * step
         if area.min() < 0.0 or area.max() > 1.0:
-            worst = int(area.argmin() if area.min() < 0.0 else area.argmax())
+            worst = float(area.min() if area.min() < 0.0 else area.max())
             raise InputError(
-                file, name, f"{area[worst]:g} of the area in a step of {lengths[worst]:g} days",
+                file, name, f"{worst:g} of the area in a step of {step:g} days",
                 "between none and all of it",
             )  # fmt: skip
     weather = model.prepare_weather(
-        columns, day_of_year, days_in_year, lengths, float(drivers["lat"].item()), elevation
+        columns, day_of_year, days_in_year, step, float(drivers["lat"].item()), elevation
     )
-    years = range(1, int(lengths.sum() // 365) + 1)
+    years = range(1, int(round(len(time) * step) // 365) + 1)
     anniversaries = [time.searchsorted(time[0] + pd.DateOffset(years=year)) for year in years]
     return Forcing(
         weather=weather,
         season=day_of_year / days_in_year,
-        step=float(lengths.mean()),
+        step=step,
         anniversaries=tuple(int(k) for k in anniversaries if k < len(time)),
         mean_temperature=float(np.mean(columns["tasmin"] + columns["tasmax"]) / 2.0),
     )
