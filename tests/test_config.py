@@ -137,7 +137,7 @@ BE_VIE = ["sites", "BE-Vie"]
         ([*BE_VIE, "cubes"], {"of": "CH-Dav", "step": "day"}, "records: found beside cubes"),
         ([*BE_VIE, "records"], DELETE, r"sites\.BE-Vie\.records: missing"),
         ([*BE_VIE, "step"], "month", r"BE-Vie\.records: found a list of 2; expected at most 1"),
-        (["cost", "cases", "CH-Dav"], ["CH-Dov"], r"cases\.CH-Dav: unknown site 'CH-Dov'; near"),
+        (["cost", "cases"], {"A": ["CH-Dov"]}, r"cases\.A: unknown site 'CH-Dov'; nearest"),
         (["folders"], {"fluxvol": "x"}, "folders: unknown name 'fluxvol'; nearest valid: fluxval"),
         (["projection", "members"], 1, "members: found 1; expected at least 2"),
     ],
