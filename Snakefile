@@ -15,7 +15,9 @@ from concerto.config import (
     check_targets,
     load_yaml,
     model_files,
+    site_kind,
     source_identity,
+    source_names,
     validate_config,
 )
 from concerto.errors import ConcertoError
@@ -84,6 +86,7 @@ rule all:
 onsuccess:
     others = {
         "benchmark": f"Speed: {RUN}/speed",
+        "cost": f"Cost: {RUN}/speed",
         "canopy": f"Canopy: {RUN}/figures",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
     }

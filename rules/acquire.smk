@@ -21,6 +21,7 @@ rule acquire_source:
         runtime=60,
     params:
         identity=lambda wildcards: source_identity(wildcards.source),
+        folder=lambda wildcards: config.get("folders", {}).get(wildcards.source),
     message:
         "Acquire {wildcards.source}"
     script:

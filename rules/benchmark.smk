@@ -1,4 +1,5 @@
-# How fast the models run: `snakemake benchmark`. Ratios within one run are what is worth quoting.
+# How fast the models run, and what posteriors cost: `snakemake benchmark`; the latter alone:
+# `snakemake cost`. Ratios within one run are what is worth quoting.
 
 TIMED = {
     "dalec2": ["day", "month"],
@@ -9,34 +10,30 @@ TIMED = {
 }
 TIMED_FILES = {name: model_files({"model": name, "sites": {}}) for name in TIMED}
 
-# Of the posterior of one site; as much as each takes to converge, if it does.
-TIMED_SITE = SITES[-1]
-TIMED_BUDGETS = {
-    "hmc": {"chains": 16, "warm_up": 600, "draws": 1600},
-    "demcz": {"chains": 4, "generations": 550000, "thin": 200},
-    "particle_filter": {"populations": 4, "members": 4000, "windows": 12, "moves": 50},
-    "pathfinder": {
-        "paths": 16,
-        "particles": 256,
-        "rounds": 8,
-        "draws": 40000,
-        "members": 1000,
-    },
-    "fourdvar": {"starts": 8, "members": 500, "most_iterations": 100},
-    "fourdenvar": {"members": 200, "most_iterations": 20},
-    "letkf": {"members": 500, "window_days": 90, "passes": 16, "relaxation": 0.0},
-    "esmda": {"members": 500, "steps": 16, "most_steps": 60},
+COST = config.get("cost", {})
+CASES = COST.get("cases", {SITES[-1]: [SITES[-1]]}) if COST else {}
+COST_TABLES = {
+    site: f"{RUN}/speed/methods.{site}.csv"
+    for names in CASES.values()
+    for site in names
 }
+COST_FILES = [f"{RUN}/speed/cost.csv"] * bool(CASES) + expand(
+    f"{RUN}/speed/cost.{{case}}.png", case=CASES
+)
 
 
 rule benchmark:
     input:
-        f"{RUN}/speed/methods.{TIMED_SITE}.csv",
-        f"{RUN}/speed/methods.{TIMED_SITE}.png",
+        COST_FILES,
         f"{RUN}/speed/models.csv",
         f"{RUN}/speed/models.png",
         f"{RUN}/speed/cells.csv",
         f"{RUN}/speed/cells.png",
+
+
+rule cost:
+    input:
+        COST_FILES,
 
 
 rule measure_speed:
@@ -119,7 +116,7 @@ rule measure_methods:
         library=library("measure_methods"),
         site=site_config,
         constraints=config["constraints"],
-        budgets=TIMED_BUDGETS,
+        budgets=COST.get("budgets", {}),
         seed=config["seed"],
     message:
         "Measure what the posterior of {wildcards.site} costs by each method"
@@ -127,16 +124,43 @@ rule measure_methods:
         "../scripts/measure_methods.py"
 
 
+rule tabulate_methods:
+    input:
+        tables=list(COST_TABLES.values()),
+    output:
+        cost=f"{RUN}/speed/cost.csv",
+    log:
+        f"{RUN}/logs/tabulate_methods.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_methods.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        library=library("tabulate_methods"),
+        sites=list(COST_TABLES),
+        cases=CASES,
+    message:
+        "Tabulate what posteriors cost by each method, case by case"
+    script:
+        "../scripts/tabulate_methods.py"
+
+
 rule plot_methods:
     input:
-        methods=f"{RUN}/speed/methods.{{site}}.csv",
+        cost=f"{RUN}/speed/cost.csv",
     output:
-        figure=f"{RUN}/speed/methods.{{site}}.png",
-        words=f"{RUN}/speed/methods.{{site}}.json",
+        figure=f"{RUN}/speed/cost.{{case}}.png",
+        words=f"{RUN}/speed/cost.{{case}}.json",
     log:
-        f"{RUN}/logs/plot_methods.{{site}}.log",
+        f"{RUN}/logs/plot_methods.{{case}}.log",
     benchmark:
-        f"{RUN}/benchmarks/plot_methods.{{site}}.tsv"
+        f"{RUN}/benchmarks/plot_methods.{{case}}.tsv"
+    wildcard_constraints:
+        case="|".join(CASES) or "(?!)",
     conda:
         "../envs/publish.yaml"
     threads: 1
@@ -146,6 +170,6 @@ rule plot_methods:
     params:
         library=library("plot_methods"),
     message:
-        "Draw what the posterior of {wildcards.site} costs by each method"
+        "Draw what posteriors of {wildcards.case} cost by each method"
     script:
         "../scripts/plot_methods.py"

@@ -15,8 +15,9 @@ BORDERS = f"{RUN}/raw/{config['borders']['source']}"
 
 def sources_of(sites):
     """Return the folders of the sources that some sites' records come from, each once."""
-    records = [record for site in sites for record in config["sites"][site]["records"]]
-    return list(dict.fromkeys(f"{RUN}/raw/{record['source']}" for record in records))
+    known = config["sites"]
+    names = [name for site in sites for name in source_names(known[site], known)]
+    return [f"{RUN}/raw/{name}" for name in dict.fromkeys(names)]
 
 
 def page_sites(wildcards):

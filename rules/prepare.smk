@@ -1,4 +1,4 @@
-# From raw records to checked daily cubes, one site at a time.
+# From raw records, or from cubes of other places, to checked cubes, one site at a time.
 
 
 rule read_tower:
@@ -19,6 +19,8 @@ rule read_tower:
         f"{RUN}/logs/read_tower.{{site}}.log",
     benchmark:
         f"{RUN}/benchmarks/read_tower.{{site}}.tsv"
+    wildcard_constraints:
+        site=sites_of("daily"),
     conda:
         "../envs/prepare.yaml"
     threads: 1
@@ -75,6 +77,8 @@ rule aggregate_daily:
         f"{RUN}/logs/aggregate_daily.{{site}}.log",
     benchmark:
         f"{RUN}/benchmarks/aggregate_daily.{{site}}.tsv"
+    wildcard_constraints:
+        site=sites_of("daily"),
     conda:
         "../envs/prepare.yaml"
     threads: 1
@@ -90,3 +94,72 @@ rule aggregate_daily:
         "Aggregate {wildcards.site} to days"
     script:
         "../scripts/aggregate_daily.py"
+
+
+rule read_monthly:
+    input:
+        raw=ancient(
+            lambda wildcards: (
+                f"{RUN}/raw/{site_config(wildcards)['records'][0]['source']}"
+            )
+        ),
+        source=lambda wildcards: (
+            f"config/sources/{site_config(wildcards)['records'][0]['source']}.yaml"
+        ),
+        borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
+    output:
+        drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        land=f"{RUN}/cubes/{{site}}/land.nc",
+        masking=f"{RUN}/cubes/{{site}}/masking.csv",
+    log:
+        f"{RUN}/logs/read_monthly.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/read_monthly.{{site}}.tsv"
+    wildcard_constraints:
+        site=sites_of("monthly"),
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        library=library("read_monthly"),
+        site=site_config,
+        borders=config["borders"]["file"],
+    message:
+        "Read the monthly record of {wildcards.site}"
+    script:
+        "../scripts/read_monthly.py"
+
+
+rule derive_site:
+    input:
+        unpack(origin_cubes),
+        borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
+    output:
+        drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        land=f"{RUN}/cubes/{{site}}/land.nc",
+        masking=f"{RUN}/cubes/{{site}}/masking.csv",
+    log:
+        f"{RUN}/logs/derive_site.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/derive_site.{{site}}.tsv"
+    wildcard_constraints:
+        site=sites_of("derived"),
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        library=library("derive_site"),
+        site=site_config,
+        borders=config["borders"]["file"],
+    message:
+        "Take the cubes of {wildcards.site} from those of another place"
+    script:
+        "../scripts/derive_site.py"

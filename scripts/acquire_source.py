@@ -16,7 +16,9 @@ from concerto.sources._archive import extract, whole_directory
 log = logging.getLogger(__name__)
 
 
-def acquire_source(name: str, directory: Path, root: Path = ROOT) -> None:
+def acquire_source(
+    name: str, directory: Path, root: Path = ROOT, folder: str | None = None
+) -> None:
     """Fill ``directory`` with a source's members and their provenance, whole or not at all.
 
     Nothing is downloaded where the directory holds them already. The archive is kept in
@@ -31,6 +33,8 @@ def acquire_source(name: str, directory: Path, root: Path = ROOT) -> None:
         Where to put the members.
     root
         The folder that has the folder config.
+    folder
+        Where the files of a source in a local folder are, if not where its own file says.
 
     Raises
     ------
@@ -42,7 +46,8 @@ def acquire_source(name: str, directory: Path, root: Path = ROOT) -> None:
         log.info("%s: here already, hashes as recorded", directory)
         return
     protocol = load("sources", source["protocol"])
-    (asset,) = protocol.discover(source["locator"])
+    elsewhere = {"folder": folder} if folder else {}
+    (asset,) = protocol.discover(source["locator"] | elsewhere)
     archive = directory.parent / ".downloads" / name / asset.filename
     protocol.fetch(asset, archive)
     with whole_directory(directory) as temporary:
@@ -63,4 +68,8 @@ def _is_here(directory: Path, source: Mapping[str, Any]) -> bool:
 
 if "snakemake" in globals():
     with script_log(snakemake.log[0]):  # noqa: F821
-        acquire_source(snakemake.wildcards.source, Path(snakemake.output[0]))  # noqa: F821
+        acquire_source(
+            snakemake.wildcards.source,  # noqa: F821
+            Path(snakemake.output[0]),  # noqa: F821
+            folder=snakemake.params.folder,  # noqa: F821
+        )

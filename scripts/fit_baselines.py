@@ -45,7 +45,7 @@ def fit_baselines(
     write_cube(
         dataset.assign(time_bnds=record["time_bnds"]),
         output,
-        Schema("baselines", fields, DAY),
+        Schema("baselines", fields, (DAY,)),
         title="Baselines that the model should beat",
         source="day-of-year climatology and linear regression on weather",
         history="fit_baselines: fitted on the training days of the observations",

@@ -7,25 +7,26 @@ from concerto.plots import cost, style
 from concerto.scripting import script_log
 
 
-def plot_methods(site: str, methods: Path, figure: Path) -> None:
+def plot_methods(case: str, table: Path, figure: Path) -> None:
     """Write the figure and the words beside it.
 
     Parameters
     ----------
-    site
-        Name of the site.
-    methods
-        Table that ``measure_methods`` wrote.
+    case
+        Name of a case.
+    table
+        Table of all cases that ``tabulate_methods`` wrote.
     figure
         Where to write the PNG.
     """
-    style.save(cost.draw(pd.read_csv(methods), site), figure)
+    every = pd.read_csv(table)
+    style.save(cost.draw(every[every.case == case], case), figure)
 
 
 if "snakemake" in globals():
     with script_log(snakemake.log[0]):  # noqa: F821
         plot_methods(
-            snakemake.wildcards.site,  # noqa: F821
-            Path(snakemake.input.methods),  # noqa: F821
+            snakemake.wildcards.case,  # noqa: F821
+            Path(snakemake.input.cost),  # noqa: F821
             Path(snakemake.output.figure),  # noqa: F821
         )

@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-import xarray as xr
-import yaml
 from concerto.cubes import HALFHOURLY, with_bounds, write_cube
 from concerto.domain import Location, at_location
-from concerto.plugins import load
 from concerto.prepare.checks import check_clock, check_streams, check_years
 from concerto.prepare.merge import merge_records
+from concerto.prepare.records import read_record
 from concerto.scripting import script_log
 
 log = logging.getLogger(__name__)
@@ -60,14 +58,6 @@ def read_tower(
         comment="NEE is positive to the atmosphere, GPP and RECO are positive.",
     )
     log.info("%s: %d steps from %s", name, cube.sizes["time"], ", ".join(records))
-
-
-def read_record(site: Mapping, record: Mapping, folder: Path, source: Path) -> xr.Dataset:
-    """Read one record with its reader, which gets what the source says about the file's columns."""
-    described = yaml.safe_load(source.read_text(encoding="utf-8"))
-    table = described.get("tables", {}).get(record["file"], {})
-    reader = load("readers", record["reader"])
-    return reader.read(folder / record["file"], site, {**table, **record})
 
 
 if "snakemake" in globals():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import fnmatch
 import re
 import shutil
 from collections.abc import Iterator
@@ -51,10 +52,16 @@ def test_default_configuration_is_valid(config):
     checks.validate_config(config)
 
 
+@pytest.mark.parametrize("file", sorted(CONFIG.parent.glob("runs/*.yaml")), ids=lambda f: f.stem)
+def test_each_run_is_valid(file):
+    checks.validate_config(checks.load_yaml(file))
+
+
 @pytest.mark.parametrize("file", sorted(CONFIG.parent.glob("sources/*.yaml")), ids=lambda f: f.stem)
 def test_each_source_is_valid(file):
     source = checks.read_source(file.stem)
-    assert set(source.get("tables", {})) <= set(source["members"])
+    for pattern in source.get("tables", {}):
+        assert fnmatch.filter(source["members"], pattern)
 
 
 @pytest.mark.parametrize("file", sorted(CONFIG.parent.glob("models/*.yaml")), ids=lambda f: f.stem)
@@ -132,6 +139,11 @@ BE_VIE = ["sites", "BE-Vie"]
             "yes",
             "localisation: found 'yes'; expected a finite number or true or false",
         ),
+        ([*BE_VIE, "cubes"], {"of": "CH-Dav", "step": "day"}, "records: found beside cubes"),
+        ([*BE_VIE, "records"], DELETE, r"sites\.BE-Vie\.records: missing"),
+        ([*BE_VIE, "step"], "month", r"BE-Vie\.records: found a list of 2; expected at most 1"),
+        (["cost", "cases"], {"A": ["CH-Dov"]}, r"cases\.A: unknown site 'CH-Dov'; nearest"),
+        (["folders"], {"fluxvol": "x"}, "folders: unknown name 'fluxvol'; nearest valid: fluxval"),
         (["projection", "members"], 1, "members: found 1; expected at least 2"),
     ],
 )
@@ -181,6 +193,28 @@ def test_sites_that_learn_from_each_other_are_named(config):
     found = faults_of(config)
     assert found.startswith("configuration: 2 faults")
     assert "BE-Vie.prior.learned_from: found BE-Vie from CH-Dav from BE-Vie; expected no" in found
+
+
+def derived(config: dict, of: str) -> dict:
+    """Return a site whose cubes are those of another one."""
+    site = copy.deepcopy(config["sites"]["CH-Dav"]) | {"cubes": {"of": of, "step": "month"}}
+    return {key: said for key, said in site.items() if key not in ("records", "disturbance")}
+
+
+@pytest.mark.parametrize("of", ["CH-Dav", "transect"])
+def test_site_of_other_cubes(config, of):
+    config["sites"]["X"] = derived(config, of)
+    checks.validate_config(config)
+    assert checks.site_kind(config["sites"]["X"]) == "derived"
+    expected = ["ch_dav_2013_2022", "co2_ssp245"] if of == "CH-Dav" else ["transect_2000"]
+    assert checks.source_names(config["sites"]["X"], config["sites"]) == expected
+
+
+@pytest.mark.parametrize("of", ["CH-Dov", "Y"])
+def test_cubes_are_of_a_site_with_daily_records(config, of):
+    config["sites"] |= {"X": derived(config, of), "Y": derived(config, "CH-Dav")}
+    message = faults_of(config)
+    assert f"sites.X.cubes.of: found {of!r}, no site with daily records; nearest" in message
 
 
 def test_all_faults_are_named_at_once(config):

@@ -9,10 +9,15 @@ import xarray as xr
 from concerto.cubes import (
     DAY,
     DRIVERS_DAILY,
+    DRIVERS_EITHER,
+    DRIVERS_MONTHLY,
     LAND,
+    MONTH,
     OBSERVATIONS_DAILY,
     Field,
     Schema,
+    calendar,
+    check_cube,
     check_times,
     read_cube,
     with_bounds,
@@ -39,6 +44,13 @@ def drivers(days=5):
     )
     cube = at_location(with_bounds(ds, DAY, TOWER.utc_offset_hours), TOWER)
     return cube.assign_attrs(featureType="timeSeries", utc_offset_hours=TOWER.utc_offset_hours)
+
+
+def monthly_drivers(months=14):
+    days = drivers(months)
+    times = pd.date_range("2015-12-01", periods=months, freq="MS", unit="s")
+    cube = days.drop_vars("time_bnds").assign_coords(time=times)
+    return with_bounds(cube, MONTH, TOWER.utc_offset_hours)
 
 
 def observations(days=5):
@@ -206,3 +218,33 @@ def test_any_single_fault_of_a_time_axis_is_found(n, data):
     order[place], order[place + 1] = order[place + 1], order[place]
     with pytest.raises(InputError, match="unsorted"):
         check_times(times[order], "f", DAY)
+
+
+class TestMonths:
+    def test_round_trip_with_bounds_at_the_ends_of_months(self, tmp_path):
+        write_cube(monthly_drivers(), tmp_path / "drivers.nc", DRIVERS_MONTHLY, **TEXTS)
+        back = read_cube(tmp_path / "drivers.nc", DRIVERS_EITHER)
+        xr.testing.assert_allclose(back, monthly_drivers(), rtol=1e-6)
+        bounds = back["time_bnds"].to_numpy()[2].astype("datetime64[D]").astype(str)
+        assert bounds.tolist() == ["2016-02-01", "2016-03-01"]
+
+    def test_either_takes_both_steps_and_each_its_own(self):
+        for cube, own, other, found in (
+            (drivers(), DRIVERS_DAILY, DRIVERS_MONTHLY, "time 2014-01-02"),
+            (monthly_drivers(), DRIVERS_MONTHLY, DRIVERS_DAILY, "a step of 31 d"),
+        ):
+            check_cube(cube, DRIVERS_EITHER, "d.nc")
+            check_cube(cube, own, "d.nc")
+            with pytest.raises(InputError, match=f"d.nc: time: found {found}"):
+                check_cube(cube, other, "d.nc")
+
+    def test_missing_month_is_named(self):
+        cube = monthly_drivers().isel(time=[0, 1, 3, 4])
+        with pytest.raises(InputError, match=r"missing time 2016-02-01.*a step of a month"):
+            check_cube(cube, DRIVERS_EITHER, "d.nc")
+
+    def test_calendar_has_the_mean_length_and_the_middles_of_the_months(self):
+        step, day, days = calendar(monthly_drivers(12).indexes["time"])
+        assert step == 366 / 12
+        assert day[:3].tolist() == [334.0 + 15.5, 15.5, 31.0 + 14.5]
+        assert days[:2].tolist() == [365, 366]

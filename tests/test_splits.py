@@ -56,3 +56,21 @@ def test_blocks(length, train, withheld, days):
 def test_nothing_chosen_is_an_error_that_names_the_record(rule):
     with pytest.raises(ConcertoError, match=r"training.*2014-01-01 to 2014-12-31"):
         training_times(DAYS, rule)
+
+
+MONTHS = pd.date_range("2013-01-01", "2014-12-01", freq="MS")
+
+
+def test_months_are_in_a_period_wholly():
+    chosen = MONTHS[training_times(MONTHS, {"period": ["2013-03-02", "2014-02-27"]})]
+    assert (chosen[0], chosen[-1]) == (pd.Timestamp("2013-04-01"), pd.Timestamp("2014-01-01"))
+
+
+def test_months_belong_to_the_block_in_which_they_begin():
+    chosen = training_times(MONTHS, {"blocks": {"length_days": 365, "train": 1, "of": 2}})
+    np.testing.assert_array_equal(chosen, MONTHS.year == 2013)
+
+
+def test_blocks_shorter_than_a_month_are_refused():
+    with pytest.raises(ConcertoError, match=r"length_days: found 30; expected at least 31"):
+        training_times(MONTHS, {"blocks": {"length_days": 30, "train": 1, "of": 2}})

@@ -29,6 +29,8 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "figures": ("sites",),
     "report": ("index", "twin"),
 }
+# Cubes of grid cells, by their folder, with the source that they are made of.
+GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
 # What of a source decides which files it brings and what their provenance says of them.
 IDENTITY = ("title", "protocol", "locator", "members", "licence", "citation")
 
@@ -48,10 +50,15 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
     ConcertoError
         Naming every fault: where it is, what was found and what was expected.
     """
-    faults = _faults(config, _schema(), root) or [
-        *_faults_of_files(config, root),
-        *_faults_of_priors(config),
-    ]
+    faults = (
+        _faults(config, _schema(), root)
+        or _faults_of_cubes(config["sites"])
+        or [
+            *_faults_of_cases(config),
+            *_faults_of_files(config, root),
+            *_faults_of_priors(config),
+        ]
+    )
     _refuse("configuration", faults)
 
 
@@ -78,6 +85,22 @@ def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
         if name not in (*config["sites"], *SITE_STAGES[parts[2]]):
             offer = suggestion(name, config["sites"])
             raise ConcertoError(f"{target}: unknown site {name!r}; {offer}")
+
+
+def site_kind(site: Mapping[str, Any]) -> str:
+    """Return where a site's cubes come from: ``daily`` or ``monthly`` records, or ``derived``."""
+    if "cubes" in site:
+        return "derived"
+    return "monthly" if site.get("step") == "month" else "daily"
+
+
+def source_names(site: Mapping[str, Any], sites: Mapping[str, Any]) -> list[str]:
+    """Return the names of the sources that a site's cubes rest on, each once."""
+    origin = site["cubes"]["of"] if "cubes" in site else None
+    if origin in GRIDS:
+        return [GRIDS[origin]]
+    records = (sites[origin] if origin else site)["records"]
+    return list(dict.fromkeys(record["source"] for record in records))
 
 
 def read_source(name: str, root: Path = ROOT) -> dict[str, Any]:
@@ -230,7 +253,7 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
     """Return the faults of the model and sources named, and of the members wanted of them."""
     wanted = {"borders": config["borders"]}
     for site, settings in config["sites"].items():
-        for number, record in enumerate(settings["records"]):
+        for number, record in enumerate(settings.get("records", [])):
             wanted[f"sites.{site}.records[{number}]"] = record
     faults, sources = [], {}
     try:
@@ -274,6 +297,29 @@ def _faults_of_priors(config: Mapping[str, Any]) -> list[str]:
             found = " from ".join([*line, site])
             faults.append(f"{where}.learned_from: found {found}; expected no circle")
     return faults
+
+
+def _faults_of_cubes(sites: Mapping[str, Any]) -> list[str]:
+    """Return the faults of sites whose cubes are those of others, which must have daily records."""
+    daily = [name for name, site in sites.items() if site_kind(site) == "daily"]
+    origins = {name: site["cubes"]["of"] for name, site in sites.items() if "cubes" in site}
+    return [
+        f"sites.{name}.cubes.of: found {origin!r}, no site with daily records; "
+        f"{suggestion(origin, (*daily, *GRIDS))}"
+        for name, origin in origins.items()
+        if origin not in (*daily, *GRIDS)
+    ]
+
+
+def _faults_of_cases(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of cases of cost, whose sites must be the run's."""
+    sites = config["sites"]
+    return [
+        f"cost.cases.{case}: unknown site {name!r}; {suggestion(name, sites)}"
+        for case, names in config.get("cost", {}).get("cases", {}).items()
+        for name in names
+        if name not in sites
+    ]
 
 
 def _refuse(what: object, faults: Sequence[str]) -> None:
@@ -332,6 +378,17 @@ def _covers(_validator, pair: list, content: Any, _schema) -> Iterator[Validatio
         yield ValidationError(f"missing; {pair[1]} names it", path=[pair[0], name])
 
 
+def _apart(_validator, groups: dict, content: Any, _schema) -> Iterator[ValidationError]:
+    for key, others in groups.items():
+        for other in others:
+            if _has_key(content, key) and _has_key(content, other):
+                yield ValidationError(f"found beside {key}; expected one of them", path=[other])
+
+
+def _has_key(content: Any, key: str) -> bool:
+    return isinstance(content, dict) and key in content
+
+
 def _unique_by(_validator, key: str, content: Any, _schema) -> Iterator[ValidationError]:
     if isinstance(content, list):
         values = [item.get(key) for item in content if isinstance(item, dict)]
@@ -378,6 +435,7 @@ _Checker = validators.extend(
         "less": _less,
         "among": _among,
         "covers": _covers,
+        "apart": _apart,
         "unique_by": _unique_by,
         "required": _required,
         "additionalProperties": _additional,

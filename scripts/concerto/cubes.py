@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,9 @@ from concerto.errors import InputError
 
 CONVENTIONS = "CF-1.11"
 DAY = pd.Timedelta(days=1)
+MONTH = pd.DateOffset(months=1)
+"""A calendar month: steps of it start on the first of each."""
+Step = pd.Timedelta | pd.DateOffset
 _EPOCH = "1970-01-01"
 _COORDINATES = ("location", "lat", "lon", "time", "time_bnds")
 
@@ -55,7 +58,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Schema:
-    """What a cube must hold: its fields, and the step of its time axis.
+    """What a cube must hold: its fields, and the steps that its time axis may have.
 
     Parameters
     ----------
@@ -63,13 +66,14 @@ class Schema:
         What the cube is, for messages.
     fields
         Field of each variable; a cube may hold no others besides its coordinates.
-    step
-        Step between times; None where any constant step will do, or where there is no time axis.
+    steps
+        Steps between times, one of which it has; none where any constant step will do, or where
+        there is no time axis.
     """
 
     name: str
     fields: Mapping[str, Field]
-    step: pd.Timedelta | None = None
+    steps: tuple[Step, ...] = ()
 
 
 def _halfhourly() -> Schema:
@@ -88,12 +92,12 @@ def _halfhourly() -> Schema:
 
 def _drivers() -> Schema:
     return Schema(
-        "daily drivers",
+        "drivers",
         {
             name: Field(DRIVERS[name].units, complete=name in (*REQUIRED_DRIVERS, *DISTURBANCES))
             for name in DRIVERS
         },
-        DAY,
+        (DAY, MONTH),
     )
 
 
@@ -104,12 +108,21 @@ def _observations() -> Schema:
         for part in ("random", "systematic", "uncertainty"):
             fields[f"{name}_{part}"] = Field(quantity.units, required=name)
         fields[f"{name}_measured_fraction"] = Field("1", required=name)
-    return Schema("daily observations", fields, DAY)
+    return Schema("observations", fields, (DAY, MONTH))
+
+
+def _only(schema: Schema, step: Step, word: str) -> Schema:
+    return replace(schema, name=f"{word} {schema.name}", steps=(step,))
 
 
 HALFHOURLY = _halfhourly()
-DRIVERS_DAILY = _drivers()
-OBSERVATIONS_DAILY = _observations()
+DRIVERS_EITHER = _drivers()
+"""Of days or of months, as are those of observations."""
+DRIVERS_DAILY = _only(DRIVERS_EITHER, DAY, "daily")
+DRIVERS_MONTHLY = _only(DRIVERS_EITHER, MONTH, "monthly")
+OBSERVATIONS_EITHER = _observations()
+OBSERVATIONS_DAILY = _only(OBSERVATIONS_EITHER, DAY, "daily")
+OBSERVATIONS_MONTHLY = _only(OBSERVATIONS_EITHER, MONTH, "monthly")
 LAND = Schema(
     "properties of the land",
     {
@@ -211,7 +224,10 @@ def check_cube(ds: xr.Dataset, schema: Schema, file: object) -> None:
         if name not in schema.fields and name not in _COORDINATES:
             raise InputError(file, name, "a variable", f"only known ones in {schema.name}")
     if "time" in ds.dims:
-        check_times(ds.indexes["time"], file, schema.step)
+        times = ds.indexes["time"]
+        months = MONTH in schema.steps and (len(schema.steps) == 1 or is_monthly(times))
+        days = next((step for step in schema.steps if step != MONTH), None)
+        check_times(times, file, MONTH if months else days)
 
 
 def _check_field(variable: xr.DataArray, field: Field, file: object) -> None:
@@ -231,7 +247,7 @@ def _check_field(variable: xr.DataArray, field: Field, file: object) -> None:
 
 
 def check_times(
-    times: pd.Index, file: object, step: pd.Timedelta | None = None, field: str = "time"
+    times: pd.Index, file: object, step: Step | None = None, field: str = "time"
 ) -> None:
     """Check that times are sorted, without duplicates and gaps, and ``step`` apart.
 
@@ -257,35 +273,68 @@ def check_times(
     if not times.is_monotonic_increasing:
         stamp = times[1:][times[1:] < times[:-1]][0]
         raise InputError(file, field, f"unsorted time {stamp}", "times in ascending order")
+    if step == MONTH:
+        _check_firsts(times, file, field)
     if len(times) < 2:
         return
-    steps = times[1:] - times[:-1]
-    usual = steps.value_counts().idxmax()
+    usual = (times[1:] - times[:-1]).value_counts().idxmax()
     expected = usual if step is None else step
-    if usual != expected:
+    if step not in (None, MONTH) and usual != step:
         raise InputError(file, field, f"a step of {_text(usual)}", f"a step of {_text(expected)}")
-    if (steps != expected).any():
-        first = int(np.argmax(steps != expected))
-        following = times[first] + expected
-        if steps[first] > expected:
+    following = times[:-1] + expected
+    wrong = times[1:] != following
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        if times[first + 1] > following[first]:
             raise InputError(
-                file, field, f"missing time {following}", f"a step of {_text(expected)}"
+                file, field, f"missing time {following[first]}", f"a step of {_text(expected)}"
             )
         raise InputError(
-            file, field, f"time {times[first + 1]} after {times[first]}", f"time {following}"
+            file, field, f"time {times[first + 1]} after {times[first]}", f"time {following[first]}"
         )
+
+
+def _check_firsts(times: pd.DatetimeIndex, file: object, field: str) -> None:
+    wrong = times != _firsts(times)
+    if wrong.any():
+        raise InputError(file, field, f"time {times[np.argmax(wrong)]}", "firsts of months")
+
+
+def _firsts(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(times.to_numpy().astype("datetime64[M]")).as_unit(times.unit)
+
+
+def is_monthly(times: pd.Index) -> bool:
+    """Return whether times are all firsts of months, and several."""
+    return (
+        isinstance(times, pd.DatetimeIndex)
+        and len(times) > 1
+        and not times.hasnans
+        and bool((times == _firsts(times)).all())
+    )
+
+
+def ends(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return the ends of the intervals of a regular axis, which may be of calendar months.
+
+    A single time is that of a day.
+    """
+    if is_monthly(times):
+        return times + MONTH
+    return times + (times[1] - times[0] if len(times) > 1 else DAY)
 
 
 def calendar(times: pd.DatetimeIndex) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the step (d), and of each step's middle the day and the length of its year (time,).
 
-    The day of year is 0.5 at the noon of 1 January.
+    The day of year is 0.5 at the noon of 1 January. Months count as equally long: a model's budget
+    over many steps is then its rates times one step, as in CARDAMOM.
     """
-    step = float((times[1] - times[0]) / DAY)
-    middle = times + pd.Timedelta(days=step / 2)
+    lengths = ends(times) - times
+    middle = times + lengths / 2
     into_day = (middle - middle.normalize()) / DAY
     day_of_year = (middle.dayofyear - 1 + into_day).to_numpy()
-    return step, day_of_year, np.where(middle.is_leap_year, 366, 365)
+    return lengths.mean() / DAY, day_of_year, np.where(middle.is_leap_year, 366, 365)
 
 
 def span(times: pd.DatetimeIndex) -> str:
@@ -293,7 +342,9 @@ def span(times: pd.DatetimeIndex) -> str:
     return f"{len(times)} times from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
 
 
-def _text(step: pd.Timedelta) -> str:
+def _text(step: Step) -> str:
+    if step == MONTH:
+        return "a month"
     minutes = step / pd.Timedelta(minutes=1)
     return f"{minutes / 1440:g} d" if minutes >= 1440 else f"{minutes:g} min"
 
@@ -310,10 +361,10 @@ def time_attributes(utc_offset_hours: float) -> dict[str, str]:
     }
 
 
-def with_bounds(ds: xr.Dataset, step: pd.Timedelta, utc_offset_hours: float) -> xr.Dataset:
+def with_bounds(ds: xr.Dataset, step: Step, utc_offset_hours: float) -> xr.Dataset:
     """Return a dataset whose time axis of interval starts has its attributes and CF bounds."""
-    starts = ds["time"].to_numpy()
-    bounds = np.stack([starts, starts + step.to_timedelta64()], axis=1)
+    starts = ds.indexes["time"]
+    bounds = np.stack([starts.to_numpy(), (starts + step).to_numpy()], axis=1)
     out = ds.assign(time_bnds=(("time", "bnds"), bounds))
     out["time"].attrs = time_attributes(utc_offset_hours)
     return out

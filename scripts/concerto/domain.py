@@ -100,6 +100,7 @@ STREAMS = {
         "above-ground biomass, as carbon",
         comment="dry matter times its carbon fraction, 0.47 where it is not known",
     ),
+    "total_biomass": Quantity("kg m-2", "living biomass above and below ground, as carbon"),
     "surface_soil_moisture": Quantity(
         "m3 m-3",
         "water content of the surface soil",

@@ -143,7 +143,7 @@ def write_ensemble(
         str(name): Field(variable.attrs.get("units"), tuple(map(str, variable.dims)))
         for name, variable in dataset.data_vars.items()
     }
-    schema = Schema("an ensemble", fields, DAY if "time" in dataset.dims else None)
+    schema = Schema("an ensemble", fields, (DAY,) if "time" in dataset.dims else ())
     write_cube(dataset, path, schema, title=title, source=source, history=history)
 
 

@@ -13,6 +13,9 @@ from typing import Any
 from concerto.errors import InputError
 
 FILENAME = "provenance.json"
+ORIGINS = {"package": "package index", "local": "local folder"}
+"""What is kept of where records come from, by protocol."""
+_PLACES = ("index", "folder")
 
 
 def write(directory: Path, name: str, source: Mapping[str, Any], filename: str) -> None:
@@ -26,11 +29,11 @@ def write(directory: Path, name: str, source: Mapping[str, Any], filename: str) 
         The source's name in the configuration.
     source
         What config/sources says of it. Of the place it came from only the kind is kept: its
-        address may be a private mirror's.
+        address may be a private mirror's, or a path of one machine.
     filename
         Name of the downloaded file that held the members.
     """
-    locator = {key: value for key, value in source["locator"].items() if key != "index"}
+    locator = {key: value for key, value in source["locator"].items() if key not in _PLACES}
     members = {
         local: {
             "path": path,
@@ -42,7 +45,7 @@ def write(directory: Path, name: str, source: Mapping[str, Any], filename: str) 
     record = {
         "source": name,
         "title": source["title"],
-        "origin": "package index",
+        "origin": ORIGINS[source["protocol"]],
         **locator,
         "filename": filename,
         "members": members,

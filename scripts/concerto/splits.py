@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from concerto.cubes import DAY, ends
 from concerto.errors import InputError
 
 
@@ -14,21 +15,28 @@ def training_times(time: pd.DatetimeIndex, rule: dict) -> np.ndarray:
     Parameters
     ----------
     time
-        Start of each step.
+        Start of each step; steps may be calendar months.
     rule
-        ``{"period": [first day, last day]}``, both included, or ``{"blocks": {"length_days": n,
-        "train": k, "of": m}}``: of every m successive blocks of n days, the first k.
+        ``{"period": [first day, last day]}``, both included: steps that lie in it wholly. Or
+        ``{"blocks": {"length_days": n, "train": k, "of": m}}``: of every m successive blocks of n
+        days, the steps that begin in the first k.
 
     Raises
     ------
     InputError
-        If the rule leaves no time to train on.
+        If blocks are shorter than a step, or the rule leaves no time to train on.
     """
     if "period" in rule:
         first, last = (pd.Timestamp(str(day)) for day in rule["period"])
-        chosen = (time >= first) & (time < last + pd.Timedelta(days=1))
+        chosen = (time >= first) & (ends(time) <= last + DAY)
     else:
         blocks = rule["blocks"]
+        longest = (ends(time) - time).max() / DAY
+        if blocks["length_days"] < longest:
+            raise InputError(
+                "configuration", "training.blocks.length_days", blocks["length_days"],
+                f"at least {longest:g}, the longest step of the record",
+            )  # fmt: skip
         block = (time - time[0]).days // blocks["length_days"]
         chosen = block % blocks["of"] < blocks["train"]
     chosen = np.asarray(chosen)

@@ -19,6 +19,8 @@ from concerto.assimilation.location import (
 from concerto.assimilation.stream_error import StreamError
 from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, read_cube
 from concerto.errors import ConcertoError, InputError
+from concerto.prepare.monthly import monthly_drivers
+from concerto.prepare.streams import MaskCount
 from synthetic_dalec import CORRELATION, ERRORS, draw_parameters, files_of
 from synthetic_run import Site, write_site
 
@@ -80,6 +82,22 @@ class TestForcing:
         # the anniversary of 1 July, after a leap day; the second is the end of the record
         assert found.anniversaries == (366,)
         assert times[366] == pd.Timestamp("2012-07-01")
+
+    def test_months_are_equally_long(self, drivers, dalec2):
+        monthly = monthly_drivers(drivers.isel(location=0, drop=True), MaskCount(), "drivers.nc")
+        placed = monthly.expand_dims(location=["XX-Tow"]).assign_coords(lat=("location", [50.0]))
+        found = forcing(placed, dalec2, "drivers.nc", 300.0)
+        assert len(found.weather) == 24
+        assert found.step == pytest.approx(731 / 24)
+        assert not found.weather.daily
+        assert found.anniversaries == (12,)
+        assert found.season[0] == pytest.approx((181 + 15.5) / 365)
+
+    def test_several_locations_are_refused(self, drivers, observations, dalec2):
+        with pytest.raises(InputError, match=r"d\.nc: location: found 2 locations; expected one"):
+            forcing(drivers.isel(location=[0, 0]), dalec2, "d.nc", 300.0)
+        with pytest.raises(InputError, match=r"o\.nc: location: found 2 locations; expected one"):
+            observed_streams(observations.isel(location=[0, 0]), ["nee"], TRAINING, "o.nc")
 
     def test_missing_driver(self, drivers, dalec2):
         with pytest.raises(InputError) as caught:

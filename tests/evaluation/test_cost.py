@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from concerto.assimilation.methods import hmc
+from concerto.evaluation.cases import tabulate
 from concerto.evaluation.cost import GRADIENT_RUNS, distance, measure_method
 from concerto.plots import cost, style
 from synthetic_dalec import make_problem
@@ -69,9 +70,9 @@ def test_work_of_a_method_is_counted(dalec2, tmp_path):
 
 def test_the_figure_names_methods_and_marks_those_that_did_not_converge(tmp_path):
     rows = [
-        {"method": "hmc", "cpu_seconds": 160.0, "ess": 2000.0, "converged": True,
+        {"method": "hmc", "cpu_seconds": 160.0, "ess": 2000.0, "converged": 1, "sites": 1,
          "energy_distance": 0.08},
-        {"method": "esmda", "cpu_seconds": 3.0, "ess": np.nan, "converged": False,
+        {"method": "esmda", "cpu_seconds": 3.0, "ess": np.nan, "converged": 0, "sites": 1,
          "energy_distance": 1.7},
     ]  # fmt: skip
     drawing = cost.draw(pd.DataFrame(rows), "CH-Dav")
@@ -79,3 +80,26 @@ def test_the_figure_names_methods_and_marks_those_that_did_not_converge(tmp_path
     assert "HMC: 160 CPU seconds" in drawing.alternative
     words = [label.get_text() for label in drawing.figure.axes[0].get_yticklabels()]
     assert words == ["HMC\nconverged", "ES-MDA\nnot converged"]
+
+
+def test_cases_have_medians_over_their_sites():
+    def table(cpu_seconds, ess, converged):
+        methods = {"method": ["hmc", "esmda"], "cpu_seconds": cpu_seconds, "ess": ess}
+        return pd.DataFrame(methods | {"converged": converged})
+
+    tables = {
+        "a": table([10.0, 1.0], [500.0, np.nan], [True, False]),
+        "b": table([30.0, 3.0], [300.0, np.nan], [False, False]),
+        "c": table([20.0, 8.0], [700.0, np.nan], [True, False]),
+    }
+    found = tabulate(tables, {"one": ["b"], "all": ["a", "b", "c"]})
+    assert found["case"].tolist() == ["one", "one", "all", "all"]
+    assert found["method"].tolist() == ["hmc", "esmda"] * 2
+    assert found["sites"].tolist() == [1, 1, 3, 3]
+    assert found["converged"].tolist() == [0, 0, 2, 0]
+    assert found["cpu_seconds"].tolist() == [30.0, 3.0, 20.0, 3.0]
+    np.testing.assert_array_equal(found["ess"], [300.0, np.nan, 500.0, np.nan])
+    drawing = cost.draw(found[found["case"] == "all"].assign(energy_distance=0.1), "all")
+    words = [label.get_text() for label in drawing.figure.axes[0].get_yticklabels()]
+    assert words == ["HMC\n2 of 3 converged", "ES-MDA\n0 of 3 converged"]
+    assert "Medians over the posteriors of 3 places" in drawing.caption

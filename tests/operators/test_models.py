@@ -15,7 +15,7 @@ from concerto.models import Model, Parameter, load_model
 from synthetic_dalec import ROOT, daily_calendar, draw_parameters, make_drivers, model_named
 
 WATER = ("et", "le", "lst", "root_zone_soil_moisture", "surface_soil_moisture", "tws")
-CARBON = ("biomass", "fapar", "fire_emission", "nbe", "sif", "vod")
+CARBON = ("biomass", "fapar", "fire_emission", "nbe", "sif", "total_biomass", "vod")
 N_DAYS = 50
 
 

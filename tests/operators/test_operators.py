@@ -197,6 +197,11 @@ def test_biomass_is_leaves_and_wood_above_ground():
     assert observe("biomass", {"above_ground_share": 0.8}, c_leaf=0.0, c_wood=0.0) == 0.0
 
 
+def test_total_biomass_is_all_that_lives():
+    pools = {"c_labile": 300.0, "c_leaf": 200.0, "c_root": 500.0, "c_wood": 10e3}
+    assert observe("total_biomass", **pools) == pytest.approx(11.0)  # kgC m-2
+
+
 def test_water_storage_is_seen_from_its_reference():
     assert observe("tws", {"reference_storage": 400.0}, water_storage=350.0) == -50.0
     assert observe("tws", {"reference_storage": 400.0}, water_storage=400.0) == 0.0

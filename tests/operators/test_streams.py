@@ -12,7 +12,8 @@ from concerto.assimilation.location import observed_streams
 from concerto.cubes import DAY, OBSERVATIONS_DAILY, read_cube, with_bounds, write_cube
 from concerto.domain import FLUX_STREAMS, STREAMS, Location, at_location
 from concerto.evaluation.quantities import QUANTITIES, plain_unit
-from concerto.prepare.daily import MaskCount, daily_observations
+from concerto.prepare.daily import daily_observations
+from concerto.prepare.streams import MaskCount
 
 PLACE = Location("XX-Tow", 48.0, 8.0, 500.0, "MF", 1.0)
 QUALITY = {

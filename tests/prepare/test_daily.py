@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from concerto.errors import InputError
-from concerto.prepare.daily import MaskCount, daily_drivers, daily_observations
+from concerto.prepare.daily import daily_drivers, daily_observations
+from concerto.prepare.streams import MaskCount
 from concerto.readers import fluxnet as reader
 from concerto.units import latent_heat_of_vaporisation
 from hypothesis import HealthCheck, given, settings

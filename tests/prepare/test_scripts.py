@@ -11,6 +11,7 @@ import pytest
 import yaml
 from concerto.cubes import DRIVERS_DAILY, HALFHOURLY, LAND, OBSERVATIONS_DAILY, read_cube
 from concerto.errors import InputError
+from concerto.prepare.site import SiteFiles
 from shapely.geometry import box
 from synthetic_records import QUALITY, SITE, fluxnet, write
 
@@ -61,15 +62,17 @@ def prepare(name, raw, folder):
     aggregate_daily(
         name,
         described,
+        files_in(folder),
         quality=QUALITY,
         record=folder / "halfhourly.nc",
         borders=raw / "borders.gpkg",
-        drivers=folder / "drivers.nc",
-        observations=folder / "observations.nc",
-        land=folder / "land.nc",
-        masking=folder / "masking.csv",
     )
     return folder
+
+
+def files_in(folder):
+    cubes = {key: folder / f"{key}.nc" for key in ("drivers", "observations", "land")}
+    return SiteFiles(**cubes, masking=folder / "masking.csv")
 
 
 @pytest.fixture(scope="module", params=["BE-Vie", "CH-Dav"])
@@ -119,11 +122,9 @@ def test_nothing_is_written_of_a_broken_record(tmp_path):
     described = SITE | {"records": [{"source": "s", "file": "FLX.csv", "reader": "fluxnet"}]}
     cube = tmp_path / "halfhourly.nc"
     read_tower("XX-Tow", described, [tmp_path], [tmp_path / "source.yaml"], cube)
-    outputs = {
-        key: tmp_path / f"out-{key}" for key in ("drivers", "observations", "land", "masking")
-    }
     with pytest.raises(InputError, match=r"FLX\.csv: TA_F: found no value at 2014-06-02 14:30:00"):
         aggregate_daily(
-            "XX-Tow", described, quality=QUALITY, record=cube, borders=tmp_path / "b", **outputs
-        )
-    assert not list(tmp_path.glob("*out-*"))
+            "XX-Tow", described, files_in(tmp_path / "out"), quality=QUALITY, record=cube,
+            borders=tmp_path / "b",
+        )  # fmt: skip
+    assert not list(tmp_path.glob("out*"))

@@ -16,7 +16,7 @@ from concerto.projection.ensemble import (
 from synthetic_dalec import CORRELATION, ERRORS, draw_parameters, make_forcing
 
 DAYS, MEMBERS = 120, 150  # more members than are simulated at once
-OBSERVABLES = ("gpp", "nee", "nbe", "reco", "fire_emission", "lai", "fapar")
+OBSERVABLES = ("gpp", "nee", "nbe", "reco", "fire_emission", "lai", "fapar", "total_biomass")
 STATEMENT = ErrorStatement(ERRORS, CORRELATION)
 
 

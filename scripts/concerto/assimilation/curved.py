@@ -20,7 +20,10 @@ from scipy.linalg import cholesky, solve_triangular
 
 _REACH = 3.0  # standard deviations: beyond, means and widths stay what they are at this distance
 _NARROWEST, _WIDEST = -2.0, 2.0  # logarithm of a width, over that of the principal component
-_MEAN_RIDGE, _WIDTH_RIDGE = 300.0, 2000.0  # draws' worth of belief in no bending, no widening
+_MEAN_RIDGE, _WIDTH_RIDGE = (
+    0.8,
+    5.0,
+)  # draws' worth, for a coefficient, of belief in no bending, no widening
 _STEPS, _STRIDE = 6, 0.4  # of the iteration of widths and, damped, of means
 _OUTLIER, _HEAVIEST = 4.0, 4.0  # standard deviations; weight of a draw over the mean weight
 _PRIOR_DRAWS, _PRIOR_VARIANCE = 5.0, 1e-4  # draws' worth of a small variance for each parameter
@@ -150,7 +153,7 @@ def _regress(components: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     features = _features(components)[:, : _count(size - 1)]
     columns = np.arange(features.shape[1])
     allowed = columns < np.array([_count(k) for k in range(size)])[:, None]
-    ridge = np.where(columns > 0, 1.0, 1e-6)
+    ridge = np.where(columns > 0, columns.size, 1e-6)
     gram = features.T @ features
     for_means = cholesky(gram + _MEAN_RIDGE * np.diag(ridge), lower=True)
     for_widths = cholesky(2.0 * (gram + _WIDTH_RIDGE * np.diag(ridge)), lower=True)

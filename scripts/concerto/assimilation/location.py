@@ -19,7 +19,7 @@ from concerto.assimilation.mode import descend
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
 from concerto.assimilation.stream_error import StreamError, fit_stream_error, inflation
-from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, calendar, read_cube, span
+from concerto.cubes import DRIVERS_EITHER, OBSERVATIONS_EITHER, calendar, read_cube, span
 from concerto.domain import DISTURBANCES
 from concerto.errors import ConcertoError, InputError
 from concerto.models import Model, load_model
@@ -86,7 +86,7 @@ class Location:
 def open_location(
     model_files: Sequence[Path], drivers_file: Path, observations_file: Path, site: Mapping
 ) -> Location:
-    """Read one location's cubes for the model that ``model_files`` describe.
+    """Read one location's cubes, of days or months, for the model that ``model_files`` describe.
 
     ``site`` is its part of the configuration, of which ``elevation_m``, ``streams`` and
     ``training`` are used.
@@ -97,8 +97,8 @@ def open_location(
         If a file is not what it should be, or a stream has nothing to assimilate.
     """
     model = load_model(model_files)
-    observations = read_cube(observations_file, OBSERVATIONS_DAILY)
-    drivers = read_cube(drivers_file, DRIVERS_DAILY)
+    observations = read_cube(observations_file, OBSERVATIONS_EITHER)
+    drivers = read_cube(drivers_file, DRIVERS_EITHER)
     found, expected = observations.indexes["time"], drivers.indexes["time"]
     if not found.equals(expected):
         raise InputError(observations_file, "time", span(found), f"the drivers' {span(expected)}")
@@ -119,16 +119,17 @@ def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> F
     Raises
     ------
     InputError
-        If a driver is missing, has gaps, or a unit that does not convert to the model's, or a
-        disturbance takes more than the whole area in a step.
+        If there are several locations; a driver is missing, has gaps, or a unit that does not
+        convert to the model's; or a disturbance takes more than the whole area in a step.
     """
+    drivers = _only_location(drivers, file)
     time = drivers.indexes["time"]
     step, day_of_year, days_in_year = calendar(time)
     columns = {}
     for name, unit in model.drivers.items():
         if name not in drivers:
             raise InputError(file, name, "no such variable", f"a driver in {unit}")
-        values = drivers[name].isel(location=0).to_numpy().astype(float)
+        values = drivers[name].to_numpy().astype(float)
         if not np.isfinite(values).all():
             first = pd.Timestamp(drivers["time"].to_numpy()[np.argmax(~np.isfinite(values))])
             raise InputError(
@@ -149,7 +150,7 @@ def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> F
     weather = model.prepare_weather(
         columns, day_of_year, days_in_year, step, float(drivers["lat"].item()), elevation
     )
-    years = range(1, int(len(time) * step // 365) + 1)
+    years = range(1, int(round(len(time) * step) // 365) + 1)
     anniversaries = [time.searchsorted(time[0] + pd.DateOffset(years=year)) for year in years]
     return Forcing(
         weather=weather,
@@ -160,6 +161,13 @@ def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> F
     )
 
 
+def _only_location(ds: xr.Dataset, file: str) -> xr.Dataset:
+    """Return a dataset at its only location."""
+    if ds.sizes["location"] != 1:
+        raise InputError(file, "location", f"{ds.sizes['location']} locations", "one")
+    return ds.isel(location=0)
+
+
 def observed_streams(
     observations: xr.Dataset, names: Sequence[str], rule: dict, file: str
 ) -> list[Stream]:
@@ -168,10 +176,12 @@ def observed_streams(
     Raises
     ------
     InputError
-        If a stream is missing, or in a unit that does not convert to its operator's.
+        If there are several locations, or a stream is missing or in a unit that does not convert
+        to its operator's.
     ConcertoError
         If a stream is empty in training.
     """
+    observations = _only_location(observations, file)
     chosen = training_times(observations.indexes["time"], rule)
     streams = []
     for name in names:
@@ -180,7 +190,7 @@ def observed_streams(
         unit = plugins.load("operators", name).UNIT
         values, sd = (
             units.convert(
-                observations[field].isel(location=0).to_numpy().astype(float),
+                observations[field].to_numpy().astype(float),
                 observations[field].attrs["units"], unit, file=file, field=field,
             )
             for field in (name, f"{name}_random")

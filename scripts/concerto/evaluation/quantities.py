@@ -62,6 +62,7 @@ OTHER_STREAMS = {
     "sif": _stream("sif", "SIF", "mW m-2 nm-1 sr-1"),
     "vod": _stream("vod", "VOD", "optical depth"),
     "biomass": _stream("biomass", "Biomass", "kgC m-2"),
+    "total_biomass": _stream("total_biomass", "Total biomass", "kgC m-2"),
     "surface_soil_moisture": _stream("surface_soil_moisture", "Surface soil moisture", "m3 m-3"),
     "root_zone_soil_moisture": _stream("root_zone_soil_moisture", "Root-zone moisture", "m3 m-3"),
     "lst": _stream("lst", "LST", "°C"),

@@ -16,19 +16,18 @@ _COLUMNS = (
 
 
 @style.styled
-def draw(table: pd.DataFrame, site: str) -> style.Drawing:
+def draw(table: pd.DataFrame, case: str) -> style.Drawing:
     """Draw costs and distances of methods.
 
     Parameters
     ----------
     table
-        One row for each method, with the columns of
-        :func:`concerto.evaluation.cost.measure_method`.
-    site
-        Whose posterior it is.
+        One row for each method, with the columns of :func:`concerto.evaluation.cases.tabulate`.
+    case
+        Whose posteriors they are.
     """
     table = table.assign(ess_rate=table.ess / table.cpu_seconds)
-    title = f"{site}: what a posterior costs, and how far it is from a long chain"
+    title = f"{case}: what a posterior costs, and how far it is from a long chain"
     place = np.arange(len(table))[::-1]
     figure = style.new_figure(1.1 + 0.36 * len(table))
     panels = figure.subplots(1, len(_COLUMNS), sharey=True)
@@ -45,7 +44,7 @@ def draw(table: pd.DataFrame, site: str) -> style.Drawing:
     panels[0].set_xscale("symlog", linthresh=1.0)
     panels[1].set_xscale("symlog", linthresh=0.1)
     names = [
-        f"{predictor_label(row.method)}\n{'converged' if row.converged else 'not converged'}"
+        f"{predictor_label(row.method)}\n{_verdict(row.converged, row.sites)}"
         for row in table.itertuples()
     ]
     panels[0].set_yticks(place, names, fontsize=8)
@@ -53,9 +52,10 @@ def draw(table: pd.DataFrame, site: str) -> style.Drawing:
     return style.Drawing(
         figure,
         title,
-        "One posterior by each method on the machine of this run, search of the start included. "
-        "Effective draws are those of the parameter with the fewest; ensembles and normal "
-        "approximations have no chains to count them in. The distance compares all parameters "
+        f"{_whose(int(table.sites.max()))} by each method on the machine of this run, search of "
+        "the start included. Effective draws are those of the parameter with the fewest; "
+        "ensembles and normal approximations have no chains to count them in. The distance "
+        "compares all parameters "
         "with the published posterior, in its standard deviations; between two samples of a "
         "thousand draws of the same density it is about 0.1.",
         "; ".join(
@@ -64,3 +64,13 @@ def draw(table: pd.DataFrame, site: str) -> style.Drawing:
             for row in table.itertuples()
         ),
     )
+
+
+def _verdict(converged: int, sites: int) -> str:
+    if sites == 1:
+        return "converged" if converged else "not converged"
+    return f"{converged} of {sites} converged"
+
+
+def _whose(sites: int) -> str:
+    return "One posterior" if sites == 1 else f"Medians over the posteriors of {sites} places"

@@ -1,1 +1,1 @@
-"""From records of one site to daily drivers, observations with uncertainty, and land properties."""
+"""From records of one site to daily or monthly drivers, observations with uncertainty, and land."""

@@ -26,7 +26,7 @@ def check_streams(ds: xr.Dataset, streams: Iterable[str], location: Location) ->
     InputError
         Names the first that they lack.
     """
-    available = [name for name in STREAMS if ORIGINS.get(name, name) in ds]
+    available = [name for name in STREAMS if name in ds or ORIGINS.get(name, name) in ds]
     for name in streams:
         if name not in available:
             where = f"configuration, sites.{location.name}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -20,32 +19,12 @@ from concerto.domain import (
     STREAMS,
 )
 from concerto.errors import InputError
+from concerto.prepare.streams import ABSENT, MaskCount, masked_of, parts_of, store
 from concerto.prepare.uncertainty import complete_random, daily_random_sd, systematic_sd
 
 log = logging.getLogger(__name__)
 
 DAY = pd.Timedelta(days=1)
-ABSENT = "not in the records"
-COLUMNS = ("variable", "level", "reason", "masked", "total")
-
-
-@dataclass
-class MaskCount:
-    """Count of masked values by variable, level and reason."""
-
-    rows: list[tuple[str, str, str, int, int]] = field(default_factory=list)
-
-    def add(self, variable: str, level: str, reason: str, masked: np.ndarray) -> None:
-        """Count the true elements of a mask."""
-        self.rows.append((variable, level, reason, int(masked.sum()), int(masked.size)))
-
-    def has(self, variable: str, reason: str) -> bool:
-        """Return whether something was counted for this reason already."""
-        return any((row[0], row[2]) == (variable, reason) for row in self.rows)
-
-    def table(self) -> pd.DataFrame:
-        """Return one row for each variable, level and reason, also where nothing was masked."""
-        return pd.DataFrame(self.rows, columns=list(COLUMNS))
 
 
 def daily_drivers(
@@ -158,7 +137,7 @@ def daily_observations(
                 values = _state(complete, name, steps, count)
             else:
                 values = _flux(complete, name, steps, count, quality=quality, correlated=correlated)
-            _store(out, name, values, complete[name].attrs["source"])
+            store(out, name, values, complete[name].attrs["source"], "day")
     return out
 
 
@@ -208,7 +187,7 @@ def _flux(
         "too few measured or well gap-filled": ~(good_fraction >= quality["minimum_good_fraction"]),
         "no random error": ~np.isfinite(random_sd),
     }
-    masked = _masked(name, reasons, count)
+    masked = masked_of(name, "daily", reasons, count)
     daily = values.mean(axis=1)
     systematic = np.zeros_like(daily)
     if f"{name}_ustar_low" in record:
@@ -216,8 +195,9 @@ def _flux(
             _by_day(record, f"{name}_ustar_{side}", steps).mean(axis=1) for side in ("low", "high")
         )
         systematic = systematic_sd(daily, low, high)
-        masked |= _masked(name, {"no u* bounds": ~np.isfinite(systematic) & ~masked}, count)
-    return _parts(daily, random_sd, systematic, measured_fraction, masked)
+        unbounded = {"no u* bounds": ~np.isfinite(systematic) & ~masked}
+        masked |= masked_of(name, "daily", unbounded, count)
+    return parts_of(daily, random_sd, systematic, measured_fraction, masked)
 
 
 def _state(record: xr.Dataset, name: str, steps: int, count: MaskCount) -> dict[str, np.ndarray]:
@@ -226,14 +206,15 @@ def _state(record: xr.Dataset, name: str, steps: int, count: MaskCount) -> dict[
     missing = ~np.isfinite(values)
     count.add(name, "halfhourly" if steps > 1 else "daily", "missing in the record", missing)
     kept, rule = _observed_days(record, name, steps)
-    masked = _masked(
+    masked = masked_of(
         name,
+        "daily",
         {"a step of the day is missing": missing.any(axis=1), f"interpolated ({rule})": ~kept},
         count,
     )
     daily = values.mean(axis=1)
     random = _by_day(record, f"{name}_random", steps).mean(axis=1)
-    return _parts(daily, random, np.zeros_like(daily), np.ones_like(daily), masked)
+    return parts_of(daily, random, np.zeros_like(daily), np.ones_like(daily), masked)
 
 
 def _observed_days(record: xr.Dataset, name: str, steps: int) -> tuple[np.ndarray, str]:
@@ -244,52 +225,3 @@ def _observed_days(record: xr.Dataset, name: str, steps: int) -> tuple[np.ndarra
         return np.asarray(days.day == day), f"kept: day {day} of each month"
     every = int(attrs.get("keep_every_days", 1))
     return np.asarray((days.dayofyear - 1) % every == 0), f"kept: 1 of {every} days"
-
-
-def _masked(name: str, reasons: Mapping[str, np.ndarray], count: MaskCount) -> np.ndarray:
-    """Count each day under the first reason that holds; return the days of any."""
-    masked = np.zeros(len(next(iter(reasons.values()))), bool)
-    for reason, holds in reasons.items():
-        count.add(name, "daily", reason, holds & ~masked)
-        masked |= holds
-    return masked
-
-
-def _parts(
-    daily: np.ndarray,
-    random: np.ndarray,
-    systematic: np.ndarray,
-    measured_fraction: np.ndarray,
-    masked: np.ndarray,
-) -> dict[str, np.ndarray]:
-    values = {
-        "": daily,
-        "_random": random,
-        "_systematic": systematic,
-        "_uncertainty": np.hypot(random, systematic),
-    }
-    values = {part: np.where(masked, np.nan, array) for part, array in values.items()}
-    return values | {"_measured_fraction": measured_fraction}
-
-
-def _store(out: xr.Dataset, name: str, values: Mapping[str, np.ndarray], source: str) -> None:
-    quantity = QUANTITIES[name]
-    meanings = {
-        "_random": "standard deviation of the random error",
-        "_systematic": "standard deviation of the error by the u* threshold, correlated in time",
-        "_uncertainty": "standard deviation of random and systematic error together",
-    }
-    out[name] = ("time", values[""], quantity.attributes())
-    out[name].attrs |= {
-        "source": source,
-        "operator": name,
-        "ancillary_variables": " ".join(f"{name}{part}" for part in values if part),
-    }
-    for part, meaning in meanings.items():
-        attrs = {"units": quantity.units, "long_name": f"{quantity.long_name}: {meaning}"}
-        out[f"{name}{part}"] = ("time", values[part], attrs)
-    attrs = {
-        "units": "1",
-        "long_name": f"{quantity.long_name}: fraction of the day that was measured",
-    }
-    out[f"{name}_measured_fraction"] = ("time", values["_measured_fraction"], attrs)

@@ -13,7 +13,8 @@ import xarray as xr
 from concerto.cubes import DAY, with_bounds
 from concerto.domain import DISTURBANCES, Location
 from concerto.prepare.checks import check_clock
-from concerto.prepare.daily import MaskCount, daily_drivers, daily_observations
+from concerto.prepare.daily import daily_drivers, daily_observations
+from concerto.prepare.streams import MaskCount
 from concerto.readers.transect import read_grid, record
 
 log = logging.getLogger(__name__)

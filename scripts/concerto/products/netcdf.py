@@ -81,7 +81,7 @@ def write_product(dataset: xr.Dataset, path: Path) -> None:
     write_cube(
         dataset,
         path,
-        Schema("a product", fields, DAY),
+        Schema("a product", fields, (DAY,)),
         title=f"Daily carbon fluxes and pools at {site}",
         source=f"carbon cycle model calibrated on tower observations by {predictor_label(method)}",
         history=f"write_product: summary of projection/{site}/{method}.nc",

@@ -20,5 +20,7 @@ A state ``S`` (LAI, fAPAR) comes with ``S_random``; its attribute ``keep_every_d
 ``keep_day_of_month`` says which days of an interpolated record are observations.
 
 The dataset's attribute ``step_minutes`` is the record's step, or 0 for a slowly varying series that
-may be interpolated to any time axis. A fault raises :class:`concerto.errors.InputError`.
+may be interpolated to any time axis. A record of calendar months has the attribute ``step``, which
+is ``month``, instead; its fluxes come with ``S_random`` alone. A fault raises
+:class:`concerto.errors.InputError`.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +160,20 @@ def companion(
         out.attrs.pop(key, None)
     out.attrs["long_name"] = f"{out.attrs['long_name']}: {meaning}"
     return out
+
+
+def stated_error(values: xr.DataArray, name: str, stated: Mapping[str, float]) -> xr.DataArray:
+    """Return the error of a stream that its source states.
+
+    ``relative`` to the value or ``minimum`` in its unit, whichever is larger.
+    """
+    error = np.maximum(stated.get("relative", 0.0) * np.abs(values), stated.get("minimum", 0.0))
+    error.attrs = {
+        "units": values.attrs["units"],
+        "long_name": f"{QUANTITIES[name].long_name}: standard deviation of the error",
+        "source": "stated in the declaration of the source",
+    }
+    return error
 
 
 def flag(values: np.ndarray, name: str, meaning: str) -> xr.DataArray:

@@ -198,11 +198,4 @@ def _state_error(values: xr.DataArray, name: str, declared: Mapping, path: Path)
         raise InputError(
             path, declared["column"], "no uncertainty", "`uncertainty` in its declaration"
         )
-    stated = declared["uncertainty"]
-    error = np.maximum(stated.get("relative", 0.0) * np.abs(values), stated.get("minimum", 0.0))
-    error.attrs = {
-        "units": values.attrs["units"],
-        "long_name": f"{QUANTITIES[name].long_name}: standard deviation of the error",
-        "source": "stated in the declaration of the source",
-    }
-    return error
+    return _common.stated_error(values, name, declared["uncertainty"])

@@ -1,0 +1,62 @@
+"""Records that lie in a folder of this machine, because no protocol here obtains them.
+
+A locator has the ``folder``, relative to where the workflow runs, and ``files``, a pattern of
+names. Its ``sha256`` is that of the list of all hashes, as `LC_ALL=C sha256sum FILES | sha256sum`
+gives it in the folder. A run's ``folders`` may name another folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from concerto.errors import InputError
+from concerto.provenance import sha256_of
+from concerto.sources import Asset
+
+
+def discover(request: Mapping[str, Any]) -> list[Asset]:
+    """Return the files of a folder as one archive, whose ``url`` is the pattern of their paths.
+
+    Raises
+    ------
+    InputError
+        If the folder has no such file.
+    """
+    folder, pattern = Path(request["folder"]), request["files"]
+    files = _files(folder, pattern)
+    if not files:
+        expected = "the records; `folders` of the configuration says where they are"
+        raise InputError(folder, pattern, "no such file", expected)
+    size = sum(file.stat().st_size for file in files)
+    return [Asset(f"{folder.name}.tar", str(folder / pattern), request["sha256"], size)]
+
+
+def fetch(asset: Asset, path: Path) -> None:
+    """Pack the files of a folder into a tar file ``path``, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the hash is wrong.
+    """
+    pattern = Path(asset.url)
+    files = _files(pattern.parent, pattern.name)
+    lines = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
+    found = hashlib.sha256(lines.encode()).hexdigest()
+    if found != asset.sha256:
+        raise InputError(asset.url, f"sha256 of {len(files)} files", found, asset.sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with tarfile.open(part, "w") as tar:
+        for file in files:
+            tar.add(file, file.name)
+    os.replace(part, path)
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(file for file in folder.glob(pattern) if file.is_file())
