@@ -315,15 +315,6 @@ class TestLinearise:
             size = np.abs(expected[k]).max()
             np.testing.assert_allclose(-jacobian.T @ residuals, expected[k], atol=1e-6 * size)
 
-    def test_a_least_inflation_has_a_derivative(self, dalec2):
-        """At the end of its range, where the price of an inflation is nil, as is its slope."""
-        problem = with_errors(make_problem(dalec2), LAWS[0], ("gpp", "lai"))
-        z = np.zeros(problem.prior.size)
-        z[-2:] = -12.0
-        assert problem.prior.parameters_of(z[None])[0, -1] == problem.prior.parameters[-1].min
-        _, jacobian = problem.linearise(z)
-        assert np.isfinite(jacobian).all()
-
     def test_its_work_is_counted(self, dalec2):
         problem = make_problem(dalec2)
         problem.linearise(np.ones(problem.prior.size))

@@ -285,7 +285,7 @@ class Problem:
         slopes = (
             self._whitener.slope(white) * self._whitener.apply(shift),
             self._constraints.push_forward(runs, changes),
-            self._price_slopes(prices, factors[:, k]) * to_factors[:, k],
+            self._counts / (factors[:, k] * prices) * to_factors[:, k],
         )
         return (
             runs.placement.collect(np.concatenate(terms, axis=1))[0],
@@ -415,14 +415,6 @@ class Problem:
         """Return the residuals whose half squares are n ln s, but for a constant."""
         share = factors[:, self._inflated] / self._least
         return np.sqrt(2.0 * self._counts * np.log(share))
-
-    def _price_slopes(self, prices: np.ndarray, factors: np.ndarray) -> np.ndarray:
-        """Return the derivative of prices by their factors, all (tile, inflation, lane).
-
-        Zero where the price is: the factor has come to its least, and moves no more.
-        """
-        slopes = np.zeros_like(prices)
-        return np.divide(self._counts, factors * prices, out=slopes, where=prices > 0.0)
 
     def _simulate(
         self,

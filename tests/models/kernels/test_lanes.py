@@ -3,6 +3,7 @@ import re
 
 import casadi as ca
 import llvmlite.binding
+import numba
 import numpy as np
 import pytest
 from concerto.models.kernels.formula import Formula
@@ -220,3 +221,15 @@ def test_the_inner_loop_is_vector_code(kind):
     products = r"\bv(?:f[n]?m\w+|mul|div){}\b.*%{}"  # the driver itself multiplies no floats
     assert len(re.findall(products.format("pd", "[yz]mm"), assembly)) > 20
     assert not re.findall(products.format("sd", "xmm"), assembly)
+
+
+def test_kept_code_knows_the_inputs_that_a_formula_does_not_use(tmp_path, monkeypatch):
+    """Formulas alike but for an unused input have buffers of their own: they share no code."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    for size in (2, 3):
+        x = ca.SX.sym("x", size)
+        pointwise = Pointwise(Formula((x,), (x[0] * x[1],)), "unused")
+        values = np.random.default_rng(4).uniform(1.0, 2.0, (3, size, LANES))
+        (found,) = pointwise.run(values)
+        np.testing.assert_array_equal(found[:, 0], values[:, 0] * values[:, 1])
+    assert len(list(tmp_path.rglob("*.nbi"))) == 2

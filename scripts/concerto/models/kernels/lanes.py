@@ -394,10 +394,15 @@ class Placement:
 
 
 def _key(formula: Formula, name: str | None, kind: str = "pointwise") -> str | None:
-    """Return what machine code is kept under: with a digest of all that it follows from."""
+    """Return what machine code is kept under: with a digest of all that it follows from.
+
+    Sizes among it: an input that the formula does not use has no place in its source, but has one
+    in the buffers.
+    """
     if name is None:
         return None
     written = hashlib.sha256(formula.source("step").encode())
+    written.update(repr([_sizes(formula.inputs), _sizes(formula.outputs)]).encode())
     for file in sorted(Path(__file__).parent.glob("*.py")):  # what derives and compiles it
         written.update(file.read_bytes())
     return f"{name}_{kind}_{written.hexdigest()[:12]}"
