@@ -144,7 +144,7 @@ def test_posterior_has_its_diagnostics(observations, tmp_path):
 
 
 def test_series_have_units_and_training_flags(observations, series, streams, tmp_path):
-    ds = series_dataset(MODEL, series, streams, observations, RANDOM)
+    ds = series_dataset(series, streams, observations, RANDOM)
     write_ensemble(ds, tmp_path / "s.nc", **TEXTS)
     back = xr.load_dataset(tmp_path / "s.nc")
     for name, values in series.items():
@@ -167,7 +167,7 @@ def test_series_have_units_and_training_flags(observations, series, streams, tmp
 
 
 def test_series_and_parameters_fit_in_one_file(observations, series, streams, tmp_path):
-    both = series_dataset(MODEL, series, streams, observations).merge(
+    both = series_dataset(series, streams, observations).merge(
         parameter_dataset(MODEL.parameters, PARAMETERS, observations)
     )
     write_ensemble(both, tmp_path / "b.nc", **TEXTS)
@@ -176,7 +176,7 @@ def test_series_and_parameters_fit_in_one_file(observations, series, streams, tm
 
 
 def test_nothing_is_written_of_a_broken_time_axis(observations, series, streams, tmp_path):
-    ds = series_dataset(MODEL, series, streams, observations).isel(time=[0, 1, 3])
+    ds = series_dataset(series, streams, observations).isel(time=[0, 1, 3])
     with pytest.raises(InputError, match="missing time 2013-01-03"):
         write_ensemble(ds, tmp_path / "s.nc", **TEXTS)
     assert not list(tmp_path.iterdir())

@@ -180,7 +180,6 @@ def contribution_dataset(
 
 
 def series_dataset(
-    model: Model,
     series: Mapping[str, np.ndarray],
     streams: Sequence[Stream],
     observations: xr.Dataset,
@@ -192,10 +191,8 @@ def series_dataset(
     ``<stream>_random_factor`` (member) corrects the stated random errors of observations; its
     attributes name their law.
     """
-    units = {name: STREAMS[name].units for name in STREAMS} | dict.fromkeys(model.pools, "g m-2")
     variables = {
-        name: (_SERIES, values[:, None, :], {"units": units[name.removesuffix("_total")]})
-        for name, values in series.items()
+        name: (_SERIES, values[:, None, :], _described(name)) for name, values in series.items()
     }
     for name, error in random_errors.items():
         described = {"long_name": f"factor of the stated random errors of {name}", "units": "1"}
@@ -204,7 +201,8 @@ def series_dataset(
         seen = np.isfinite(stream.values).astype(np.int8)
         variables[f"{stream.name}_training"] = (("location", "time"), seen[None, :])
     members = len(next(iter(series.values())))
-    coords = {**_place(observations), "member": np.arange(members)}
+    numbered = xr.Variable("member", np.arange(members), {"long_name": "number of the member"})
+    coords = {**_place(observations), "member": numbered}
     return xr.Dataset(variables, coords={**coords, "time": observations["time"]}).assign(
         time_bnds=observations["time_bnds"]
     )
@@ -220,6 +218,16 @@ def write_ensemble(
     }
     schema = Schema("an ensemble", fields, (DAY,) if "time" in dataset.dims else ())
     write_cube(dataset, path, schema, title=title, source=source, history=history)
+
+
+def _described(name: str) -> dict[str, str]:
+    """Return the attributes of an ensemble of an observable, with or without error, or a pool."""
+    plain = name.removesuffix("_total")
+    if plain not in STREAMS:
+        return {"units": "g m-2", "long_name": f"pool {name}", "comment": "at the end of the step"}
+    attributes = STREAMS[plain].attributes()
+    error = ", with model error" if name != plain else ""
+    return attributes | {"long_name": attributes["long_name"] + error}
 
 
 def _place(observations: xr.Dataset) -> dict:

@@ -87,6 +87,7 @@ PREDICTORS = {
     "letkf": "LETKF",
     "particle_filter": "particle filter",
     "pathfinder": "Pathfinder",
+    "forecast": "forecast",
     "climatology": "day-of-year climatology",
     "regression": "regression on weather",
 }

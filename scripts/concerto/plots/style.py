@@ -26,12 +26,15 @@ COLOURS = {
     "hmc": "#0072B2",
     "demcz": "#56B4E9",
     "esmda": "#CC79A7",
+    "forecast": "#882255",
     "climatology": "#E69F00",
     "regression": "#009E73",
     "prior": "#8C8C8C",
 }
 SPARE_COLOURS = ("#882255", "#332288")
-MARKERS = {"hmc": "o", "demcz": "v", "esmda": "s", "climatology": "^", "regression": "D"}
+MARKERS = {
+    "hmc": "o", "demcz": "v", "esmda": "s", "forecast": "P", "climatology": "^", "regression": "D",
+}  # fmt: skip
 ASSIMILATED = "#3D3D3D"
 WITHHELD = "#D55E00"
 OBSERVED = "#1A1A1A"
