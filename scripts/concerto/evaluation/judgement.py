@@ -37,7 +37,8 @@ class Judgement:
     @property
     def phrase(self) -> str:
         """The outcome in words, with the baseline's number behind it."""
-        return f"{self.outcome} the {predictor_label(self.baseline)} ({self.other:.3g})"
+        article = "the " if self.baseline in BASELINES else ""
+        return f"{self.outcome} {article}{predictor_label(self.baseline)} ({self.other:.3g})"
 
 
 def judge(

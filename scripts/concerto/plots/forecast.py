@@ -73,11 +73,13 @@ def draw(
     grid[0, 1].set_title("Error by lead time")
     filter_name, converged = forecast.attrs["method"], forecast.attrs["converged"] == "yes"
     title = (
-        f"{site}: {len(ahead)} days ahead of {ahead[0]:%d %b %Y}, "
-        f"from the state of {predictor_label(filter_name)}"
+        f"{site}: {predictor_label(filter_name)} and the {len(ahead)} days "
+        f"from {ahead[0]:%d %B %Y} on"
     )
     style.head(figure, title, converged)
-    style.shared_legend(figure, grid[0, 0], columns=4)
+    style.shared_legend(figure, *grid[0], columns=5)
+    figure.align_ylabels(grid[:, 0])
+    figure.align_ylabels(grid[:, 1])
     caption = (
         f"Forecast of {site} from the pools and model errors that {predictor_label(filter_name)} "
         "found after the last assimilated day (dashed line), under the weather that was measured "

@@ -138,10 +138,12 @@ def date_axis(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
-def shared_legend(figure: Figure, axes: Axes, columns: int = 6) -> None:
-    """Put one legend for all panels below them, each entry once."""
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
+def shared_legend(figure: Figure, *panels: Axes, columns: int = 6) -> None:
+    """Put one legend for all panels below them, each entry of those given once."""
+    unique = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        unique |= dict(zip(labels, handles, strict=True))
     figure.legend(
         list(unique.values()), list(unique), loc="outside lower center", ncols=columns,
         markerscale=1.6,

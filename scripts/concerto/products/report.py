@@ -17,8 +17,10 @@ import yaml
 from concerto.domain import IGBP
 from concerto.errors import InputError
 from concerto.evaluation import comparison, judgement
+from concerto.evaluation.forecasts import ALL, FORECAST
 from concerto.evaluation.grouping import STEPS
 from concerto.evaluation.quantities import (
+    BASELINES,
     FLUXES,
     POOLS,
     QUANTITIES,
@@ -49,6 +51,15 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class ForecastResults:
+    """What the report says of a site's forecast: its method, figure and scores by week."""
+
+    method: str
+    figure: Picture
+    scores: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class SiteResults:
     """What the report says of one site.
 
@@ -66,6 +77,8 @@ class SiteResults:
         Tables as their rules write them.
     figures
         In the order of the page.
+    forecast
+        Of a site that has one.
     """
 
     name: str
@@ -80,6 +93,7 @@ class SiteResults:
     means: pd.DataFrame
     masking: pd.DataFrame
     figures: Sequence[Picture]
+    forecast: ForecastResults | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +198,7 @@ def _site_view(site: SiteResults, method: str) -> dict[str, Any]:
         ),
         "masking": site.masking.to_dict("records"),
         "figures": site.figures,
+        "forecast": _forecast(site.forecast, method) if site.forecast else None,
     }
 
 
@@ -265,6 +280,37 @@ def _score_blocks(scores: pd.DataFrame) -> list[dict[str, Any]]:
         ]
         blocks.append({"label": label(variable), "unit": unit, "steps": steps})
     return blocks
+
+
+def _forecast(forecast: ForecastResults, method: str) -> dict[str, Any]:
+    """Return a forecast as the template shows it; ``method`` is the published one."""
+    scores = forecast.scores
+    best = judgement.best_predictor(scores) if len(scores) else {}
+    tables = []
+    for variable, of_variable in scores.groupby("variable", sort=False):
+        rows = [
+            {
+                "step": step,
+                "n": int(of_step.n.iloc[0]),
+                "cells": of_step.assign(best=of_step.predictor == best[variable, step]).to_dict(
+                    "records"
+                ),
+            }
+            for step, of_step in of_variable.groupby("step", sort=False)
+        ]
+        tables.append(
+            {
+                "label": label(variable),
+                "unit": plain_unit(QUANTITIES[variable].unit) if variable in QUANTITIES else "",
+                "rows": rows,
+            }
+        )
+    return {
+        "method": forecast.method,
+        "figure": forecast.figure,
+        "sentences": judgement.in_words(scores[scores.step == ALL], FORECAST, (method, *BASELINES)),
+        "tables": tables,
+    }
 
 
 def _notes(notes: pd.DataFrame) -> list[str]:
