@@ -1,16 +1,18 @@
 """Forecasts from a state: where they start, how they widen, and whether they are worth it."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.methods import letkf
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Problem, Stream
 from concerto.assimilation.state import State
 from concerto.assimilation.stream_error import StreamError
-from concerto.errors import ConcertoError
+from concerto.errors import ConcertoError, InputError
 from concerto.projection.ensemble import process_ensemble
-from concerto.projection.forecast import forecast
+from concerto.projection.forecast import days_ahead, forecast, with_origin
 from synthetic_dalec import CORRELATION, ERRORS, draw_parameters, make_forcing
 
 NAMES = ("nee", "gpp", "lai")
@@ -75,6 +77,27 @@ def test_a_state_of_others(dalec2, drive):
             dalec2, parameters[:4], state, drive.between(CUT, DAYS), NAMES, STATEMENT,
             np.random.default_rng(1),
         )  # fmt: skip
+
+
+def test_days_ahead_are_those_of_the_record():
+    time = pd.date_range("2014-01-01", periods=20)
+    assert days_ahead("X", time, 15, 3) == slice(15, 18)
+    assert days_ahead("X", time, 15, 90) == slice(15, 20)
+    message = "forecast.sites: found X, whose record ends with its training on 2014-01-20; expected"
+    with pytest.raises(InputError, match=message):
+        days_ahead("X", time, 20, 90)
+
+
+def test_a_forecast_says_what_it_rests_on():
+    attributes = {"method": "letkf", "converged": "no", "verdict": "it collapsed"}
+    attributes |= {"prior": "stated", "model_runs": 12, "seed": 3}
+    when = np.datetime64("2014-03-01", "ns")
+    posterior = xr.Dataset(coords={"time": when}, attrs={**attributes, "title": "A posterior"})
+    series = xr.Dataset({"nee": ("time", [1.0])}, coords={"time": [when]})
+    found = with_origin(series, posterior)
+    assert found.attrs == {**attributes, "featureType": "timeSeries"}
+    assert found["forecast_reference_time"].to_numpy() == when
+    assert found["time"].dims == ("time",)
 
 
 TRUTHS = 6

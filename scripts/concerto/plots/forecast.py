@@ -73,16 +73,16 @@ def draw(
     grid[0, 1].set_title("Error by lead time")
     filter_name, converged = forecast.attrs["method"], forecast.attrs["converged"] == "yes"
     title = (
-        f"{site}: {predictor_label(filter_name)} and the {len(ahead)} days "
-        f"from {ahead[0]:%d %B %Y} on"
+        f"{site}: {len(ahead)} days from {ahead[0]:%d %B %Y} on, "
+        f"forecast from the state of {predictor_label(filter_name)}"
     )
     style.head(figure, title, converged)
-    style.shared_legend(figure, *grid[0], columns=5)
+    style.shared_legend(figure, *grid[0])
     figure.align_ylabels(grid[:, 0])
     figure.align_ylabels(grid[:, 1])
     caption = (
         f"Forecast of {site} from the pools and model errors that {predictor_label(filter_name)} "
-        "found after the last assimilated day (dashed line), under the weather that was measured "
+        "found at the end of assimilation (dashed line), under the weather that was measured "
         "afterwards. Bands hold 50 % and 90 % of the ensemble with parameter uncertainty and model "
         "error, without error of measurement. Orange points were withheld. Lines without a band: "
         f"means of the projection by {predictor_label(method)}, run from the start of the record, "
@@ -115,7 +115,9 @@ def _fan(
             ahead, members[:, start:stop].mean(axis=0), color=style.colour(name), linewidth=1.0,
             label=predictor_label(name),
         )  # fmt: skip
-    axes.axvline(ahead[0], color=style.OBSERVED, linewidth=0.9, linestyle="--")
+    axes.axvline(
+        ahead[0], color=style.OBSERVED, linewidth=0.9, linestyle="--", label="end of assimilation"
+    )
     timeseries.points(axes, stream, slice(max(start - BEFORE_DAYS, 0), stop))
 
 
