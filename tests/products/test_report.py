@@ -199,7 +199,7 @@ def test_a_forecast_has_its_figure_words_and_table(finished, tmp_path):
     write_figure(run / "figures" / site / "forecast.png", "the forecast")
     forecast = {"sites": [site], "method": "esmda", "days": 20, "members": 100}
     config = make_config() | {"forecast": forecast}
-    page, text = make_page(run, "index", tmp_path / "page.html", config)
+    _, text = make_page(run, "index", tmp_path / "page.html", config)
     assert text.count("Forecast from the newest data") == 1
     assert "Caption of the forecast & more" in text
     assert "NEE, all weeks (" in text
