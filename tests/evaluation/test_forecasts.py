@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 from concerto.evaluation.baselines import fit_baselines
-from concerto.evaluation.forecasts import ALL, FORECAST, predicted, score_forecast
+from concerto.evaluation.forecasts import predicted, score_forecast
 from concerto.evaluation.judgement import in_words
+from concerto.evaluation.quantities import ALL_WEEKS, FORECAST
 from concerto.evaluation.scores import COLUMNS, score
 from synthetic_run import make_forecast
 
@@ -33,10 +34,10 @@ def test_each_predictor_is_scored_on_the_same_days_of_each_week(scores):
     for _, rows in scores.groupby(["variable", "step"]):
         assert list(rows.predictor) == [FORECAST, "demcz", "climatology", "regression"]
         assert len(set(rows.n)) == 1
-    assert list(scores.step.unique()) == ["week 1", "week 2", "week 3", ALL]
+    assert list(scores.step.unique()) == ["week 1", "week 2", "week 3", ALL_WEEKS]
     counts = scores[(scores.variable == "nee") & (scores.predictor == FORECAST)]
-    by_week = counts[counts.step != ALL].n
-    assert by_week.sum() == counts.loc[counts.step == ALL, "n"].item()
+    by_week = counts[counts.step != ALL_WEEKS].n
+    assert by_week.sum() == counts.loc[counts.step == ALL_WEEKS, "n"].item()
     assert (by_week.to_numpy() <= [7, 7, 3]).all()
 
 
@@ -59,7 +60,7 @@ def test_a_forecast_that_is_the_projection_is_scored_alike(scores):
     pd.testing.assert_frame_equal(
         rows.loc[[FORECAST]].reset_index(drop=True), rows.loc[["demcz"]].reset_index(drop=True)
     )
-    (first, *_) = in_words(scores[scores.step == ALL], FORECAST, ("demcz", "climatology"))
+    (first, *_) = in_words(scores[scores.step == ALL_WEEKS], FORECAST, ("demcz", "climatology"))
     assert first.startswith("NEE, all weeks (")
     assert "is level with DE-MCz (" in first
     assert " the day-of-year climatology (" in first
@@ -69,6 +70,6 @@ def test_days_without_observations_have_no_scores(files):
     observations, *others = files
     empty = observations.where(observations["time"] < others[0]["time"][7])
     scores = score_forecast("CH-Dav", empty, *others, seed=7)
-    assert list(scores.step.unique()) == ["week 1", ALL]
+    assert list(scores.step.unique()) == ["week 1", ALL_WEEKS]
     none = observations.where(observations["time"] < others[0]["time"][0])
     assert score_forecast("CH-Dav", none, *others, seed=7).empty

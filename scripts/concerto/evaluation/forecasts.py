@@ -13,16 +13,10 @@ from concerto.evaluation.predictive import (
     predictions,
     read_stream,
 )
+from concerto.evaluation.quantities import ALL_WEEKS, FORECAST, WEEK
 from concerto.evaluation.scores import COLUMNS, score
 
-FORECAST = "forecast"
 WEEK_DAYS = 7
-ALL = "all weeks"
-
-
-def week_label(week: int) -> str:
-    """Return what a week of a forecast is called in tables, counted from one."""
-    return f"week {week}"
 
 
 def predicted(
@@ -71,8 +65,8 @@ def score_forecast(
     """Score a forecast and the others on the days ahead, week by week and all together.
 
     Parameters as of :func:`predicted`. One row a variable, week and predictor, with the columns of
-    :mod:`~concerto.evaluation.scores`, of which ``step`` is the week or :data:`ALL`; on the same
-    days for all. Weeks without an observation have no row.
+    :mod:`~concerto.evaluation.scores`, of which ``step`` is the week or all of them; on the
+    same days for all. Weeks without an observation have no row.
     """
     rows = []
     for variable in observed_variables(observations):
@@ -92,5 +86,5 @@ def score_forecast(
 def _weeks(days: np.ndarray) -> dict[str, np.ndarray]:
     """Return those of ``days`` (time, bool) in each week that has one, then all, by their names."""
     week = np.arange(len(days)) // WEEK_DAYS
-    chosen = {week_label(k + 1): days & (week == k) for k in np.unique(week[days])}
-    return chosen | {ALL: days} if chosen else {}
+    chosen = {f"{WEEK}{k + 1}": days & (week == k) for k in np.unique(week[days])}
+    return chosen | {ALL_WEEKS: days} if chosen else {}

@@ -92,6 +92,9 @@ PREDICTORS = {
     "regression": "regression on weather",
 }
 BASELINES = ("climatology", "regression")
+FORECAST = "forecast"
+# Steps of a forecast's scores: weeks, counted from one, and all of them.
+WEEK, ALL_WEEKS = "week ", "all weeks"
 TARGETS = {
     "annual_nee": "annual NEE",
     "annual_gpp": "annual GPP",

@@ -7,7 +7,6 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
-from concerto.evaluation.forecasts import ALL, FORECAST
 from concerto.evaluation.predictive import (
     Stream,
     members_of,
@@ -15,7 +14,14 @@ from concerto.evaluation.predictive import (
     read_stream,
     total_ensemble,
 )
-from concerto.evaluation.quantities import QUANTITIES, plain_unit, predictor_label
+from concerto.evaluation.quantities import (
+    ALL_WEEKS,
+    FORECAST,
+    QUANTITIES,
+    WEEK,
+    plain_unit,
+    predictor_label,
+)
 from concerto.plots import style, timeseries
 
 BEFORE_DAYS = 45  # shown of what was assimilated
@@ -54,9 +60,7 @@ def draw(
         if f"{v}_total" in forecast
     }
     figure = style.new_figure(0.9 + 2.0 * len(streams))
-    grid = figure.subplots(
-        len(streams), 2, squeeze=False, sharex="col", width_ratios=[2.1, 1]
-    )  # fmt: skip
+    grid = figure.subplots(len(streams), 2, squeeze=False, sharex="col", width_ratios=[2.1, 1])
     for (left, right), (variable, stream) in zip(grid, streams.items(), strict=True):
         left.set_ylabel(QUANTITIES[variable].axis)
         others = {
@@ -123,9 +127,9 @@ def _fan(
 
 def _scores(axes: Axes, scores: pd.DataFrame) -> None:
     """Draw the CRPS of each predictor by week."""
-    weeks = scores[scores.step != ALL]
+    weeks = scores[scores.step != ALL_WEEKS]
     for name, rows in weeks.groupby("predictor", sort=False):
-        number = rows.step.str.removeprefix("week ").astype(int)
+        number = rows.step.str.removeprefix(WEEK).astype(int)
         axes.plot(
             number, rows.crps, color=style.colour(name), marker=style.MARKERS.get(name, "v"),
             markersize=3.2, linewidth=1.0, label=predictor_label(name),

@@ -17,11 +17,12 @@ import yaml
 from concerto.domain import IGBP
 from concerto.errors import InputError
 from concerto.evaluation import comparison, judgement
-from concerto.evaluation.forecasts import ALL, FORECAST
 from concerto.evaluation.grouping import STEPS
 from concerto.evaluation.quantities import (
+    ALL_WEEKS,
     BASELINES,
     FLUXES,
+    FORECAST,
     POOLS,
     QUANTITIES,
     label,
@@ -284,32 +285,12 @@ def _score_blocks(scores: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _forecast(forecast: ForecastResults, method: str) -> dict[str, Any]:
     """Return a forecast as the template shows it; ``method`` is the published one."""
-    scores = forecast.scores
-    best = judgement.best_predictor(scores) if len(scores) else {}
-    tables = []
-    for variable, of_variable in scores.groupby("variable", sort=False):
-        rows = [
-            {
-                "step": step,
-                "n": int(of_step.n.iloc[0]),
-                "cells": of_step.assign(best=of_step.predictor == best[variable, step]).to_dict(
-                    "records"
-                ),
-            }
-            for step, of_step in of_variable.groupby("step", sort=False)
-        ]
-        tables.append(
-            {
-                "label": label(variable),
-                "unit": plain_unit(QUANTITIES[variable].unit) if variable in QUANTITIES else "",
-                "rows": rows,
-            }
-        )
+    whole = forecast.scores[forecast.scores.step == ALL_WEEKS]
     return {
         "method": forecast.method,
         "figure": forecast.figure,
-        "sentences": judgement.in_words(scores[scores.step == ALL], FORECAST, (method, *BASELINES)),
-        "tables": tables,
+        "sentences": judgement.in_words(whole, FORECAST, (method, *BASELINES)),
+        "scores": _score_blocks(forecast.scores),
     }
 
 
