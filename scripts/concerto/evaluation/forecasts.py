@@ -13,10 +13,8 @@ from concerto.evaluation.predictive import (
     predictions,
     read_stream,
 )
-from concerto.evaluation.quantities import ALL_WEEKS, FORECAST, WEEK
+from concerto.evaluation.quantities import ALL_WEEKS, FORECAST, WEEK, WEEK_DAYS
 from concerto.evaluation.scores import COLUMNS, score
-
-WEEK_DAYS = 7
 
 
 def predicted(

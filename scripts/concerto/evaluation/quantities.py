@@ -95,6 +95,7 @@ BASELINES = ("climatology", "regression")
 FORECAST = "forecast"
 # Steps of a forecast's scores: weeks, counted from one, and all of them.
 WEEK, ALL_WEEKS = "week ", "all weeks"
+WEEK_DAYS = 7
 TARGETS = {
     "annual_nee": "annual NEE",
     "annual_gpp": "annual GPP",

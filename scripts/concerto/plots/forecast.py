@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from concerto.evaluation.predictive import (
     Stream,
@@ -19,6 +20,7 @@ from concerto.evaluation.quantities import (
     FORECAST,
     QUANTITIES,
     WEEK,
+    WEEK_DAYS,
     plain_unit,
     predictor_label,
 )
@@ -73,6 +75,8 @@ def draw(
     style.date_axis(grid[-1, 0])
     grid[-1, 0].set_xlabel("Date")
     grid[-1, 1].set_xlabel("Week ahead")
+    grid[-1, 1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    grid[-1, 1].set_xlim(0.5, -(-len(ahead) // WEEK_DAYS) + 0.5)
     grid[0, 0].set_title("Daily values")
     grid[0, 1].set_title("Error by lead time")
     filter_name, converged = forecast.attrs["method"], forecast.attrs["converged"] == "yes"
@@ -128,6 +132,8 @@ def _fan(
 def _scores(axes: Axes, scores: pd.DataFrame) -> None:
     """Draw the CRPS of each predictor by week."""
     weeks = scores[scores.step != ALL_WEEKS]
+    if weeks.empty:
+        axes.text(0.5, 0.5, "no withheld days", transform=axes.transAxes, ha="center")
     for name, rows in weeks.groupby("predictor", sort=False):
         number = rows.step.str.removeprefix(WEEK).astype(int)
         axes.plot(
