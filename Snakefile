@@ -42,6 +42,7 @@ RUN = f"results/{config['run']}"
 SITES = list(config["sites"])
 MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
+FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "members": 2})
 CALIBRATION = config.get("twin", {}).get("calibration", {})
 CALIBRATED = list(CALIBRATION.get("budgets", {}))
 REPORT = f"{RUN}/report/index.html"

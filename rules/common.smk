@@ -17,6 +17,11 @@ def sites_of(kind):
     return "|".join(names) or "(?!)"
 
 
+def forecast_sites():
+    """Return a pattern of the sites of forecasts, which may be none."""
+    return "|".join(FORECAST["sites"]) or "(?!)"
+
+
 def origin_cubes(wildcards):
     """Return the daily cubes that a derived site is taken from."""
     folder = f"{RUN}/cubes/{site_config(wildcards)['cubes']['of']}"

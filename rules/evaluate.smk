@@ -58,6 +58,36 @@ rule score_site:
         "../scripts/score_site.py"
 
 
+rule score_forecast:
+    input:
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        forecast=f"{RUN}/projection/{{site}}/forecast.{FORECAST['method']}.nc",
+        projection=f"{RUN}/projection/{{site}}/{config['assimilation']['product']}.nc",
+        baselines=f"{RUN}/evaluation/{{site}}/baselines.nc",
+    output:
+        scores=f"{RUN}/evaluation/{{site}}/forecast.csv",
+    log:
+        f"{RUN}/logs/score_forecast.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/score_forecast.{{site}}.tsv"
+    wildcard_constraints:
+        site=forecast_sites(),
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    params:
+        library=library("score_forecast"),
+        method=config["assimilation"]["product"],
+        seed=config["seed"],
+    message:
+        "Score the forecast of {wildcards.site} by lead time"
+    script:
+        "../scripts/score_forecast.py"
+
+
 rule compare_methods:
     input:
         posteriors=expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS),

@@ -28,3 +28,11 @@ def page_sites(wildcards):
 def page_files(*patterns):
     """Return a function that lists files of each site of a page."""
     return lambda wildcards: expand(patterns, site=page_sites(wildcards))
+
+
+def page_forecasts(*patterns):
+    """Return a function that lists files of each site of a page that has a forecast."""
+    return lambda wildcards: expand(
+        patterns,
+        site=[site for site in page_sites(wildcards) if site in FORECAST["sites"]],
+    )

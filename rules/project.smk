@@ -1,4 +1,4 @@
-# The calibrated ensemble over the whole record, withheld days included.
+# The calibrated ensemble over the whole record, and forecasts from the state at a filter's end.
 
 
 rule project_site:
@@ -29,3 +29,36 @@ rule project_site:
         "Predict {wildcards.site} with the posterior of {wildcards.method}"
     script:
         "../scripts/project_site.py"
+
+
+rule forecast_site:
+    input:
+        model=site_model,
+        drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        statement=f"{RUN}/posterior/{{site}}/errors.json",
+        posterior=f"{RUN}/posterior/{{site}}/{{method}}.nc",
+    output:
+        ensemble=f"{RUN}/projection/{{site}}/forecast.{{method}}.nc",
+    log:
+        f"{RUN}/logs/forecast_site.{{site}}.{{method}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/forecast_site.{{site}}.{{method}}.tsv"
+    wildcard_constraints:
+        site=forecast_sites(),
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library("forecast_site"),
+        site=site_config,
+        days=FORECAST["days"],
+        members=FORECAST["members"],
+        seed=config["seed"],
+    message:
+        "Forecast {wildcards.site} from the state that {wildcards.method} leaves"
+    script:
+        "../scripts/forecast_site.py"

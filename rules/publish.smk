@@ -224,6 +224,37 @@ rule plot_parameters:
         "../scripts/plot_parameters.py"
 
 
+rule plot_forecast:
+    input:
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        forecast=f"{RUN}/projection/{{site}}/forecast.{FORECAST['method']}.nc",
+        projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
+        baselines=f"{RUN}/evaluation/{{site}}/baselines.nc",
+        scores=f"{RUN}/evaluation/{{site}}/forecast.csv",
+    output:
+        figure=f"{RUN}/figures/{{site}}/forecast.png",
+        words=f"{RUN}/figures/{{site}}/forecast.json",
+    log:
+        f"{RUN}/logs/plot_forecast.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_forecast.{{site}}.tsv"
+    wildcard_constraints:
+        site=forecast_sites(),
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    params:
+        library=library("plot_forecast"),
+        method=PRODUCT,
+    message:
+        "Draw the forecast of {wildcards.site}"
+    script:
+        "../scripts/plot_forecast.py"
+
+
 rule plot_sites:
     input:
         borders=ancient(BORDERS),
@@ -275,6 +306,11 @@ rule write_report:
                 figure=FIGURES,
                 kind=["png", "json"],
             )
+        ),
+        forecasts=page_forecasts(
+            f"{RUN}/evaluation/{{site}}/forecast.csv",
+            f"{RUN}/figures/{{site}}/forecast.png",
+            f"{RUN}/figures/{{site}}/forecast.json",
         ),
     output:
         page=f"{RUN}/report/{{page}}.html",

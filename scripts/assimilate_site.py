@@ -8,7 +8,12 @@ import numpy as np
 from concerto.assimilation.contributions import contributions
 from concerto.assimilation.location import read_problem
 from concerto.assimilation.problem import Problem
-from concerto.ensembles import contribution_dataset, posterior_dataset, write_ensemble
+from concerto.ensembles import (
+    contribution_dataset,
+    posterior_dataset,
+    state_dataset,
+    write_ensemble,
+)
 from concerto.plugins import load
 from concerto.scripting import script_log
 from concerto.seeds import generator
@@ -43,7 +48,7 @@ def assimilate_site(
     model, drivers, observations, statement
         File of the model's parameters; the site's cubes; its stated errors.
     output
-        NetCDF with the draws of the parameters.
+        NetCDF with the draws of the parameters, and the state at the end where the method has one.
     constraints, budget
         Constraints switched on; budget of the method.
     """
@@ -59,6 +64,11 @@ def assimilate_site(
     dataset = posterior_dataset(problem.prior, posterior, location.observations).merge(
         contribution_dataset(streams, rest)
     )
+    if posterior.final is not None:
+        time = location.observations.indexes["time"]
+        dataset = dataset.merge(
+            state_dataset(location.model, site["streams"], posterior.final, time)
+        )
     dataset.attrs = {
         "method": method,
         "converged": converged,

@@ -59,7 +59,6 @@ def project_site(
     misfits = error_ensemble(errors, location.forcing, location.streams, process, inflations, rng)
     series = with_totals(process, misfits)
     dataset = series_dataset(
-        location.model,
         series,
         location.streams,
         location.observations,

@@ -42,7 +42,7 @@ def simulate_prior(
     parameters = prior.parameters_of(prior.draw(members, generator(seed, "prior", name)))
     own = parameters[:, : len(location.model.parameters)]
     series = process_ensemble(location.model, location.forcing, own)
-    dataset = series_dataset(location.model, series, location.streams, location.observations)
+    dataset = series_dataset(series, location.streams, location.observations)
     drawn = parameter_dataset(prior.parameters, parameters, location.observations)
     write_ensemble(
         dataset.merge(drawn).assign_attrs(prior=location.model.prior_source),

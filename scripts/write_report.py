@@ -11,7 +11,13 @@ import pandas as pd
 import xarray as xr
 from concerto.evaluation.comparison import contributions, diagnostics
 from concerto.products.files import write_text
-from concerto.products.report import RunFacts, SiteResults, read_picture, render_report
+from concerto.products.report import (
+    ForecastResults,
+    RunFacts,
+    SiteResults,
+    read_picture,
+    render_report,
+)
 from concerto.provenance import FILENAME
 from concerto.scripting import failures, script_log
 
@@ -85,6 +91,18 @@ def site_results(
         means=pd.read_csv(run / "products" / site / "budget_mean.csv"),
         masking=pd.read_csv(run / "cubes" / site / "masking.csv"),
         figures=[read_picture(run / "figures" / site / f"{name}.png") for name in figures],
+        forecast=site_forecast(site, config, run),
+    )
+
+
+def site_forecast(site: str, config: Mapping[str, Any], run: Path) -> ForecastResults | None:
+    """Read what the report says of a site's forecast, if it has one."""
+    if site not in config.get("forecast", {}).get("sites", []):
+        return None
+    return ForecastResults(
+        method=config["forecast"]["method"],
+        figure=read_picture(run / "figures" / site / "forecast.png"),
+        scores=pd.read_csv(run / "evaluation" / site / "forecast.csv"),
     )
 
 

@@ -161,6 +161,16 @@ def make_projection(
     return xr.Dataset(variables | (extra or {}), coords=coords)
 
 
+def make_forecast(projection: xr.Dataset, days: int, converged: str = "yes") -> xr.Dataset:
+    """Return what a projection says of the days after its last training day, as a forecast."""
+    flags = projection["nee_training"].to_numpy()[0]
+    first = int(np.flatnonzero(flags)[-1]) + 1
+    names = [name for name in projection if str(name).endswith("_training")]
+    attributes = {"method": "letkf", "converged": converged, "verdict": "innovations of 1.02"}
+    ahead = projection.isel(time=slice(first, first + days))
+    return ahead.drop_vars(names).assign_attrs(attributes)
+
+
 def make_parameters(
     rng: np.random.Generator, width: float, shift: float = 0.0
 ) -> tuple[np.ndarray, dict]:

@@ -145,6 +145,15 @@ BE_VIE = ["sites", "BE-Vie"]
         (["cost", "cases"], {"A": ["CH-Dov"]}, r"cases\.A: unknown site 'CH-Dov'; nearest"),
         (["folders"], {"fluxvol": "x"}, "folders: unknown name 'fluxvol'; nearest valid: fluxval"),
         (["projection", "members"], 1, "members: found 1; expected at least 2"),
+        (["forecast", "sites"], ["CH-Dov"], "forecast.sites: found 'CH-Dov', no site of days; nea"),
+        (["forecast", "method"], "esmda", "found 'esmda', which leaves no state to go on from; n"),
+        (
+            ["forecast", "method"],
+            "particle_filter",
+            r"found 'particle_filter'; expected it to be one of assimilation\.methods, which are h",
+        ),
+        (["forecast", "day"], 90, r"forecast\.day: unknown key; nearest valid: days"),
+        (["forecast", "members"], DELETE, r"forecast\.members: missing"),
     ],
 )
 def test_fault_is_named(config, path, value, message):
@@ -215,6 +224,15 @@ def test_cubes_are_of_a_site_with_daily_records(config, of):
     config["sites"] |= {"X": derived(config, of), "Y": derived(config, "CH-Dav")}
     message = faults_of(config)
     assert f"sites.X.cubes.of: found {of!r}, no site with daily records; nearest" in message
+
+
+def test_forecasts_are_of_days(config):
+    config["sites"]["X"] = derived(config, "CH-Dav")
+    config["forecast"]["sites"] = ["X"]
+    message = faults_of(config)
+    assert "forecast.sites: found 'X', no site of days; nearest valid" in message
+    config["sites"]["X"]["cubes"]["step"] = "day"
+    checks.validate_config(config)
 
 
 def test_all_faults_are_named_at_once(config):

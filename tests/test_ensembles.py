@@ -7,12 +7,15 @@ from concerto.assimilation.distributions import Distribution
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Stream
+from concerto.assimilation.state import State
 from concerto.cubes import OBSERVATIONS_DAILY, read_cube
 from concerto.ensembles import (
     RandomError,
     parameter_dataset,
     posterior_dataset,
+    read_state,
     series_dataset,
+    state_dataset,
     write_ensemble,
 )
 from concerto.errors import InputError
@@ -49,6 +52,46 @@ def streams():
         values[seen] = 1.0
         made.append(Stream(name, values, np.ones(DAYS)))
     return made
+
+
+STREAMS = ("nee", "gpp")
+
+
+def make_state(step):
+    rng = np.random.default_rng(3)
+    sizes = (len(MODEL.pools), len(STREAMS), len(STREAMS))
+    return State(step, *(rng.random((MEMBERS, size)) for size in sizes))
+
+
+@pytest.mark.parametrize(("step", "day"), [(25, "2013-01-26"), (DAYS, "2013-02-10")])
+def test_a_state_comes_back(observations, tmp_path, step, day):
+    time, state = observations.indexes["time"], make_state(step)
+    described = parameter_dataset(MODEL.parameters, PARAMETERS, observations)
+    ds = described.merge(state_dataset(MODEL, STREAMS, state, time))
+    write_ensemble(ds, tmp_path / "p.nc", **TEXTS)
+    back = xr.load_dataset(tmp_path / "p.nc")
+    assert back["state_pools"].dims == ("member", "pool")
+    assert back["state_fast"].dims == back["state_slow"].dims == ("member", "stream")
+    assert back["pool_units"].sel(pool="c_wood").item() == "gC m-2"
+    assert back["stream_units"].sel(stream="nee").item() == "g m-2 d-1"
+    assert str(back["time"].to_numpy())[:10] == day
+    found = read_state(back, MODEL, STREAMS, time, "p.nc")
+    assert found.step == step
+    for name in ("pools", "fast", "slow"):
+        np.testing.assert_allclose(getattr(found, name), getattr(state, name), rtol=1e-6)
+
+
+def test_a_state_of_something_else_is_named(observations):
+    time = observations.indexes["time"]
+    ds = state_dataset(MODEL, STREAMS, make_state(25), time)
+    for other, streams, axis, message in (
+        (ds.drop_vars("state_slow"), STREAMS, time, "p.nc: state_slow: found no such variable"),
+        (ds, ("gpp", "nee"), time, "p.nc: stream: found nee, gpp; expected gpp, nee"),
+        (ds.isel(pool=[0, 1]), STREAMS, time, "p.nc: pool: found c_labile, c_leaf; expected"),
+        (ds, STREAMS, time[:20], "p.nc: time: found 2013-01-26; expected one of 20 times from"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_state(other, MODEL, streams, axis, "p.nc")
 
 
 FACTORS = {"nee": 1.2, "gpp": 0.8, "reco": 1.2}
@@ -101,7 +144,7 @@ def test_posterior_has_its_diagnostics(observations, tmp_path):
 
 
 def test_series_have_units_and_training_flags(observations, series, streams, tmp_path):
-    ds = series_dataset(MODEL, series, streams, observations, RANDOM)
+    ds = series_dataset(series, streams, observations, RANDOM)
     write_ensemble(ds, tmp_path / "s.nc", **TEXTS)
     back = xr.load_dataset(tmp_path / "s.nc")
     for name, values in series.items():
@@ -124,7 +167,7 @@ def test_series_have_units_and_training_flags(observations, series, streams, tmp
 
 
 def test_series_and_parameters_fit_in_one_file(observations, series, streams, tmp_path):
-    both = series_dataset(MODEL, series, streams, observations).merge(
+    both = series_dataset(series, streams, observations).merge(
         parameter_dataset(MODEL.parameters, PARAMETERS, observations)
     )
     write_ensemble(both, tmp_path / "b.nc", **TEXTS)
@@ -133,7 +176,7 @@ def test_series_and_parameters_fit_in_one_file(observations, series, streams, tm
 
 
 def test_nothing_is_written_of_a_broken_time_axis(observations, series, streams, tmp_path):
-    ds = series_dataset(MODEL, series, streams, observations).isel(time=[0, 1, 3])
+    ds = series_dataset(series, streams, observations).isel(time=[0, 1, 3])
     with pytest.raises(InputError, match="missing time 2013-01-03"):
         write_ensemble(ds, tmp_path / "s.nc", **TEXTS)
     assert not list(tmp_path.iterdir())

@@ -20,6 +20,15 @@ def test_each_package_has_plugins(package):
     assert plugins.available(package)
 
 
+def test_plugins_that_declare_a_constant():
+    """Methods that declare a final state are those whose posteriors are made with one."""
+    package = "assimilation.methods"
+    folder = plugins.LIBRARY / "assimilation/methods"
+    made = sorted(file.stem for file in folder.glob("*.py") if "final=" in file.read_text())
+    assert plugins.declaring(package, "FINAL_STATE") == made == ["letkf", "particle_filter"]
+    assert plugins.declaring(package, "NOTHING") == []
+
+
 def test_load_imports_the_module():
     assert plugins.load("sources", "package").__name__ == "concerto.sources.package"
 
@@ -40,6 +49,7 @@ def test_asking_imports_no_plugin():
     code = (
         "import sys; from concerto import plugins;"
         "[plugins.available(package) for package in plugins.PACKAGES];"
+        "plugins.declaring('assimilation.methods', 'FINAL_STATE');"
         "print([name for name in ('numpy', 'requests', 'xarray') if name in sys.modules])"
     )
     environment = {"PYTHONPATH": str(plugins.LIBRARY.parent)}

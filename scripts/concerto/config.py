@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from concerto.errors import ConcertoError, InputError
-from concerto.plugins import PACKAGES, available, suggestion
+from concerto.plugins import PACKAGES, available, declaring, suggestion
 
 ROOT = Path(__file__).resolve().parents[2]
 # Folders of a run whose files and folders are called by a site's name, but for those named here.
@@ -55,6 +55,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
         or _faults_of_cubes(config["sites"])
         or [
             *_faults_of_cases(config),
+            *_faults_of_forecast(config),
             *_faults_of_files(config, root),
             *_faults_of_priors(config),
         ]
@@ -91,7 +92,12 @@ def site_kind(site: Mapping[str, Any]) -> str:
     """Return where a site's cubes come from: ``daily`` or ``monthly`` records, or ``derived``."""
     if "cubes" in site:
         return "derived"
-    return "monthly" if site.get("step") == "month" else "daily"
+    return "monthly" if site_step(site) == "month" else "daily"
+
+
+def site_step(site: Mapping[str, Any]) -> str:
+    """Return the step of a site's cubes: ``day`` or ``month``."""
+    return site.get("cubes", site).get("step", "day")
 
 
 def source_names(site: Mapping[str, Any], sites: Mapping[str, Any]) -> list[str]:
@@ -320,6 +326,32 @@ def _faults_of_cases(config: Mapping[str, Any]) -> list[str]:
         for name in names
         if name not in sites
     ]
+
+
+def _faults_of_forecast(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of forecasts: of sites of days, by a method that is run and has a state."""
+    if "forecast" not in config:
+        return []
+    sites, wanted = config["sites"], config["forecast"]
+    daily = [name for name, site in sites.items() if site_step(site) == "day"]
+    faults = [
+        f"forecast.sites: found {name!r}, no site of days; {suggestion(name, daily)}"
+        for name in wanted["sites"]
+        if name not in daily
+    ]
+    method, methods = wanted["method"], config["assimilation"]["methods"]
+    filters = declaring("assimilation.methods", "FINAL_STATE")
+    if method not in filters:
+        faults.append(
+            f"forecast.method: found {method!r}, which leaves no state to go on from; "
+            f"{suggestion(method, filters)}"
+        )
+    elif method not in methods:
+        faults.append(
+            f"forecast.method: found {method!r}; expected it to be one of assimilation.methods, "
+            f"which are {', '.join(methods)}"
+        )
+    return faults
 
 
 def _refuse(what: object, faults: Sequence[str]) -> None:

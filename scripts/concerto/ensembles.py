@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from concerto.assimilation.contributions import Contribution
@@ -15,12 +16,19 @@ from concerto.assimilation.distributions import Distribution
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Stream
-from concerto.cubes import DAY, Field, Schema, write_cube
+from concerto.assimilation.state import State
+from concerto.cubes import DAY, Field, Schema, ends, span, write_cube
 from concerto.domain import STREAMS
+from concerto.errors import InputError
 from concerto.models import Model, Parameter
 
 _SERIES = ("member", "location", "time")
 _YEAR = 365.25
+_STATE = {
+    "state_pools": ("pool", "pools"),
+    "state_fast": ("stream", "part of the model error that lasts for days"),
+    "state_slow": ("stream", "part of the model error that lasts for months"),
+}
 _DIAGNOSTICS = {
     "rhat": "rank-normalised split R-hat",
     "ess_bulk": "effective sample size of the bulk",
@@ -84,6 +92,73 @@ def posterior_dataset(prior: Prior, posterior: Posterior, observations: xr.Datas
     )
 
 
+def state_dataset(model: Model, streams: Sequence[str], state: State, time: pd.Index) -> xr.Dataset:
+    """Return the state of each member as it stands in the file of a posterior.
+
+    ``state_pools`` (member, pool), ``state_fast`` and ``state_slow`` (member, stream); the scalar
+    ``time`` is the start of the step that they are before, on or right after the axis ``time``.
+    """
+    dataset = xr.Dataset(
+        {
+            name: (
+                ("member", axis),
+                getattr(state, name.removeprefix("state_")),
+                {"long_name": f"{said} after the last assimilated step, in {axis}_units"},
+            )
+            for name, (axis, said) in _STATE.items()
+        },
+        coords={
+            "pool": list(model.pools),
+            "pool_units": ("pool", [model.output_units[pool] for pool in model.pools]),
+            "stream": list(streams),
+            "stream_units": ("stream", [STREAMS[stream].units for stream in streams]),
+            "time": time.append(ends(time)[-1:])[state.step],
+        },
+    )
+    dataset["time"].attrs = {"standard_name": "time", "long_name": "time of the state"}
+    return dataset
+
+
+def read_state(
+    posterior: xr.Dataset, model: Model, streams: Sequence[str], time: pd.Index, file: object
+) -> State:
+    """Return the state that :func:`state_dataset` put into a posterior.
+
+    Parameters
+    ----------
+    posterior
+        The file's content.
+    model, streams, time
+        The model, the assimilated streams and the steps of the record, for which it must be.
+    file
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        If there is no state, or it is one of another model, of other streams or of no time of the
+        record.
+    """
+    absent = next((name for name in _STATE if name not in posterior), None)
+    if absent:
+        raise InputError(
+            file, absent, "no such variable", "a state to go on from, which a filter leaves"
+        )
+    for axis, expected in (("pool", list(model.pools)), ("stream", list(streams))):
+        found = list(posterior[axis].to_numpy().astype(str))
+        if found != expected:
+            raise InputError(file, axis, ", ".join(found), ", ".join(expected))
+    when = pd.Timestamp(posterior["time"].to_numpy()[()])
+    steps = np.flatnonzero(time.append(ends(time)[-1:]) == when)
+    if not len(steps):
+        raise InputError(file, "time", f"{when:%Y-%m-%d}", f"one of {span(time)}, or their end")
+    parts = {
+        name.removeprefix("state_"): posterior[name].transpose("member", axis).to_numpy()
+        for name, (axis, _) in _STATE.items()
+    }
+    return State(int(steps[0]), **{name: part.astype(float) for name, part in parts.items()})
+
+
 def contribution_dataset(
     streams: Mapping[str, Contribution], rest: Mapping[str, float]
 ) -> xr.Dataset:
@@ -105,7 +180,6 @@ def contribution_dataset(
 
 
 def series_dataset(
-    model: Model,
     series: Mapping[str, np.ndarray],
     streams: Sequence[Stream],
     observations: xr.Dataset,
@@ -117,10 +191,8 @@ def series_dataset(
     ``<stream>_random_factor`` (member) corrects the stated random errors of observations; its
     attributes name their law.
     """
-    units = {name: STREAMS[name].units for name in STREAMS} | dict.fromkeys(model.pools, "g m-2")
     variables = {
-        name: (_SERIES, values[:, None, :], {"units": units[name.removesuffix("_total")]})
-        for name, values in series.items()
+        name: (_SERIES, values[:, None, :], _described(name)) for name, values in series.items()
     }
     for name, error in random_errors.items():
         described = {"long_name": f"factor of the stated random errors of {name}", "units": "1"}
@@ -129,7 +201,8 @@ def series_dataset(
         seen = np.isfinite(stream.values).astype(np.int8)
         variables[f"{stream.name}_training"] = (("location", "time"), seen[None, :])
     members = len(next(iter(series.values())))
-    coords = {**_place(observations), "member": np.arange(members)}
+    numbered = xr.Variable("member", np.arange(members), {"long_name": "number of the member"})
+    coords = {**_place(observations), "member": numbered}
     return xr.Dataset(variables, coords={**coords, "time": observations["time"]}).assign(
         time_bnds=observations["time_bnds"]
     )
@@ -145,6 +218,16 @@ def write_ensemble(
     }
     schema = Schema("an ensemble", fields, (DAY,) if "time" in dataset.dims else ())
     write_cube(dataset, path, schema, title=title, source=source, history=history)
+
+
+def _described(name: str) -> dict[str, str]:
+    """Return the attributes of an ensemble of an observable, with or without error, or a pool."""
+    plain = name.removesuffix("_total")
+    if plain not in STREAMS:
+        return {"units": "g m-2", "long_name": f"pool {name}", "comment": "at the end of the step"}
+    attributes = STREAMS[plain].attributes()
+    error = ", with model error" if name != plain else ""
+    return attributes | {"long_name": attributes["long_name"] + error}
 
 
 def _place(observations: xr.Dataset) -> dict:

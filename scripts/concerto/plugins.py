@@ -5,6 +5,7 @@ Names are read from file names, so that asking which plug-ins there are imports 
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 from collections.abc import Iterable
@@ -35,6 +36,27 @@ def available(package: str) -> list[str]:
     """
     folder = LIBRARY.joinpath(*package.split("."))
     return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_"))
+
+
+def declaring(package: str, constant: str) -> list[str]:
+    """Return the sorted names of a package's plug-ins that assign a constant, importing none."""
+    folder = LIBRARY.joinpath(*package.split("."))
+    return [
+        name
+        for name in available(package)
+        if constant in _assigned(folder.joinpath(f"{name}.py").read_text(encoding="utf-8"))
+    ]
+
+
+def _assigned(source: str) -> set[str]:
+    """Return the names to which a module's text assigns at its top level."""
+    return {
+        target.id
+        for statement in ast.parse(source).body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def load(package: str, name: str) -> ModuleType:

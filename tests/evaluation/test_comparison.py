@@ -75,3 +75,10 @@ def test_one_method_has_nothing_to_be_compared_with(run):
     table = compare_methods({"demcz": posterior}, "demcz")
     assert table.empty
     assert in_words(table) == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_method_that_leaves_a_parameter_alone_differs():
+    first, second = posterior(np.ones(50)), posterior(np.random.default_rng(4).normal(1, 0.2, 50))
+    (said,) = in_words(compare(first, second, "letkf", "hmc"))
+    assert "LETKF agrees with HMC on 0 of 1 parameters" in said

@@ -5,9 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from concerto.evaluation.forecasts import score_forecast as score_rows
 from concerto.plots import (
     calibration,
     coverage,
+    forecast,
     observed_predicted,
     parameters,
     pools,
@@ -18,14 +20,16 @@ from concerto.plots import (
 )
 from fit_baselines import fit_baselines
 from plot_coverage import plot_coverage
+from plot_forecast import plot_forecast
 from plot_observed_predicted import plot_observed_predicted
 from plot_parameters import plot_parameters
 from plot_pools import plot_pools
 from plot_seasonal_cycle import plot_seasonal_cycle
 from plot_sites import plot_sites
 from plot_timeseries import plot_timeseries
+from score_forecast import score_forecast
 from score_site import score_site
-from synthetic_run import PARAMETERS, make_config
+from synthetic_run import PARAMETERS, make_config, make_forecast
 
 METHODS = ("demcz", "esmda")
 SITES = ("BE-Vie", "CH-Dav")
@@ -216,6 +220,52 @@ def test_a_variable_without_a_season_is_left_out_and_named(files):
     )
     assert len(panels(drawing.figure)) == 2
     assert "for want of withheld values: LAI" in drawing.caption
+
+
+@pytest.mark.parametrize("converged", ["yes", "no"])
+def test_forecast(files, tmp_path, converged):
+    f = files["CH-Dav"]
+    ahead = make_forecast(xr.load_dataset(f.projections["demcz"]), 40, converged)
+    ahead.to_netcdf(tmp_path / "forecast.nc")
+    inputs = {
+        "observations": f.observations,
+        "forecast": tmp_path / "forecast.nc",
+        "projection": f.projections["demcz"],
+        "baselines": f.baselines,
+    }
+    table = tmp_path / "forecast.csv"
+    score_forecast("CH-Dav", "demcz", **inputs, seed=7, table=table)
+    figure = tmp_path / "figure/forecast.png"
+    plot_forecast("CH-Dav", "demcz", **inputs, scores=table, figure=figure)
+    words = check(figure)
+    assert f"Verdict on LETKF: converged: {converged}; innovations of 1.02." in words["caption"]
+    assert ("has not converged" in words["caption"]) == (converged == "no")
+    assert "40 days from 01 January 2015 on" in words["title"]
+
+
+def test_the_fan_is_of_the_days_ahead(files):
+    f = files["CH-Dav"]
+    cube, projection = xr.load_dataset(f.observations), xr.load_dataset(f.projections["demcz"])
+    ahead, baselines = make_forecast(projection, 40), xr.load_dataset(f.baselines)
+    scores = score_rows("CH-Dav", cube, ahead, {"demcz": projection}, baselines, seed=7)
+    drawing = forecast.draw(
+        site="CH-Dav",
+        observations=cube,
+        forecast=ahead,
+        projection=projection,
+        baselines=baselines,
+        scores=scores,
+        method="demcz",
+    )
+    left, right, *_ = panels(drawing.figure)
+    lines = {line.get_label(): line for line in left.lines}
+    assert len(lines["median"].get_xdata()) == len(lines["DE-MCz"].get_xdata()) == 40
+    value = cube["nee"].to_numpy()[0, 730 - forecast.BEFORE_DAYS : 770]
+    drawn = [*lines["assimilated"].get_ydata(), *lines["withheld"].get_ydata()]
+    assert drawn == pytest.approx(value[np.isfinite(value)])
+    crps = {line.get_label(): line.get_ydata() for line in right.lines}
+    weeks = scores[(scores.variable == "nee") & (scores.predictor == "forecast")].crps
+    assert crps["forecast"] == pytest.approx(weeks.to_numpy()[:-1])
 
 
 def test_pools(files, tmp_path):

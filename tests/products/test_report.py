@@ -6,13 +6,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from compare_methods import compare_methods
 from concerto.errors import InputError
 from concerto.evaluation.scores import COLUMNS, METRICS
 from concerto.products.report import fixed, number, percent, read_picture, score_summary, whole
 from fit_baselines import fit_baselines
+from score_forecast import score_forecast
 from score_site import score_site
-from synthetic_run import make_config
+from synthetic_run import make_config, make_forecast
 from write_budget import write_budget
 from write_report import failed_sites, write_report
 
@@ -176,6 +178,38 @@ def test_a_page_of_one_site_has_that_site_and_no_other(finished, tmp_path):
     _, text = make_page(finished, "BE-Vie", tmp_path / "BE-Vie.html")
     assert "CH-Dav" not in text.replace("sites: BE-Vie", "").split("Configuration")[0]
     assert "Not all of this may be trusted" not in text
+
+
+def test_a_forecast_has_its_figure_words_and_table(finished, tmp_path):
+    run, site = tmp_path / "run", "CH-Dav"
+    shutil.copytree(finished, run)
+    projection = run / "projection" / site / "demcz.nc"
+    make_forecast(xr.load_dataset(projection), 20).to_netcdf(tmp_path / "forecast.nc")
+    table = run / "evaluation" / site / "forecast.csv"
+    score_forecast(
+        site,
+        "demcz",
+        observations=run / "cubes" / site / "observations.nc",
+        forecast=tmp_path / "forecast.nc",
+        projection=projection,
+        baselines=run / "evaluation" / site / "baselines.nc",
+        seed=7,
+        table=table,
+    )
+    write_figure(run / "figures" / site / "forecast.png", "the forecast")
+    forecast = {"sites": [site], "method": "esmda", "days": 20, "members": 100}
+    config = make_config() | {"forecast": forecast}
+    _, text = make_page(run, "index", tmp_path / "page.html", config)
+    assert text.count("Forecast from the newest data") == 1
+    assert "Caption of the forecast & more" in text
+    assert "NEE, all weeks (" in text
+    assert "is level with DE-MCz (" in text
+    scores = pd.read_csv(table)
+    assert all(fixed(value, 3) in text for value in [*scores.crps, *scores.rmse])
+    assert "week 3" in text
+    pd.DataFrame(columns=scores.columns).to_csv(table, index=False)
+    _, text = make_page(run, "index", tmp_path / "empty.html", config)
+    assert "Nothing was observed on these days." in text
 
 
 def test_it_says_when_the_model_loses(finished, tmp_path):

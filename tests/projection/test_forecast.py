@@ -1,30 +1,23 @@
 """Forecasts from a state: where they start, how they widen, and whether they are worth it."""
 
-from dataclasses import replace
-
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.methods import letkf
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Problem, Stream
 from concerto.assimilation.state import State
 from concerto.assimilation.stream_error import StreamError
-from concerto.errors import ConcertoError
+from concerto.errors import ConcertoError, InputError
 from concerto.projection.ensemble import process_ensemble
-from concerto.projection.forecast import forecast
+from concerto.projection.forecast import days_ahead, forecast, with_origin
 from synthetic_dalec import CORRELATION, ERRORS, draw_parameters, make_forcing
 
 NAMES = ("nee", "gpp", "lai")
 STATEMENT = ErrorStatement(ERRORS, CORRELATION)
 DAYS, CUT = 420, 360
-
-
-def part(drive, start, stop):
-    return replace(
-        drive, weather=drive.weather.between(start, stop), season=drive.season[start:stop],
-        anniversaries=(),
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +38,7 @@ def test_runs_go_on_where_they_were(dalec2, drive):
     past = dalec2.simulate(parameters, drive.weather.until(CUT), ("nee",))
     state = State(CUT, past.final_pools, *np.zeros((2, 150, 3)))
     ahead = forecast(
-        dalec2, parameters, state, part(drive, CUT, DAYS), NAMES, STATEMENT,
+        dalec2, parameters, state, drive.between(CUT, DAYS), NAMES, STATEMENT,
         np.random.default_rng(1),
     )  # fmt: skip
     whole = process_ensemble(dalec2, drive, parameters)
@@ -58,7 +51,7 @@ def test_model_error_starts_as_known_and_widens_to_its_climate(dalec2, drive):
     members = 4000
     parameters, state = alike(dalec2, drive, members, errors=0.7)
     short = {name: StreamError(0.5, 4.0, 0.4, 10.0, 0.3, -0.2) for name in NAMES}
-    season = part(drive, CUT, DAYS)
+    season = drive.between(CUT, DAYS)
     made = forecast(
         dalec2, parameters, state, season, NAMES, ErrorStatement(short, CORRELATION),
         np.random.default_rng(2),
@@ -81,9 +74,30 @@ def test_a_state_of_others(dalec2, drive):
     parameters, state = alike(dalec2, drive, 5)
     with pytest.raises(ConcertoError, match="5 members and 3 streams; expected 4 and 3"):
         forecast(
-            dalec2, parameters[:4], state, part(drive, CUT, DAYS), NAMES, STATEMENT,
+            dalec2, parameters[:4], state, drive.between(CUT, DAYS), NAMES, STATEMENT,
             np.random.default_rng(1),
         )  # fmt: skip
+
+
+def test_days_ahead_are_those_of_the_record():
+    time = pd.date_range("2014-01-01", periods=20)
+    assert days_ahead("X", time, 15, 3) == slice(15, 18)
+    assert days_ahead("X", time, 15, 90) == slice(15, 20)
+    message = "forecast.sites: found X, whose record ends with its training on 2014-01-20; expected"
+    with pytest.raises(InputError, match=message):
+        days_ahead("X", time, 20, 90)
+
+
+def test_a_forecast_says_what_it_rests_on():
+    attributes = {"method": "letkf", "converged": "no", "verdict": "it collapsed"}
+    attributes |= {"prior": "stated", "model_runs": 12, "seed": 3}
+    when = np.datetime64("2014-03-01", "ns")
+    posterior = xr.Dataset(coords={"time": when}, attrs={**attributes, "title": "A posterior"})
+    series = xr.Dataset({"nee": ("time", [1.0])}, coords={"time": [when]})
+    found = with_origin(series, posterior)
+    assert found.attrs == {**attributes, "featureType": "timeSeries"}
+    assert found["forecast_reference_time"].to_numpy() == when
+    assert found["time"].dims == ("time",)
 
 
 TRUTHS = 6
@@ -121,11 +135,11 @@ class TestTwin:
                 Stream(name, (total[name] + SD * rng.standard_normal(DAYS))[:CUT], np.full(CUT, SD))
                 for name in SLOW
             ]
-            problem = Problem(dalec2, prior, part(drive, 0, CUT), streams, SLOW, np.eye(3), ())
+            problem = Problem(dalec2, prior, drive.between(0, CUT), streams, SLOW, np.eye(3), ())
             budget = {"members": 200, "window_days": 8, "passes": 12, "relaxation": 0.0}
             posterior = letkf.assimilate(problem, budget, rng)
             assert posterior.converged, posterior.verdict
-            ahead = part(drive, CUT, DAYS)
+            ahead = drive.between(CUT, DAYS)
             draws = prior.parameters_of(prior.draw(200, rng))
             cases = {
                 "state": (prior.to_parameters(posterior.unit), posterior.final),

@@ -138,8 +138,11 @@ def _make_small(config: dict[str, Any]) -> None:
         "hmc": {"chains": 4, "warm_up": 25, "draws": 30},
         "demcz": {"chains": 3, "generations": 300, "thin": 10},
         "esmda": {"members": 300, "steps": 4, "most_steps": 8},
+        "letkf": {"members": 120, "window_days": 20, "passes": 4, "relaxation": 0.0},
     }
     config["projection"]["members"] = 20
+    # The last of Vielsalm's blocks of ten days is withheld.
+    config["forecast"] = {"sites": ["BE-Vie"], "method": "letkf", "days": 90, "members": 20}
     smoother = config["assimilation"]["budgets"]["esmda"]
     config["twin"] = {
         "calibration": {

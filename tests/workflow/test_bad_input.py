@@ -61,6 +61,7 @@ def test_all_faults_of_a_configuration_are_named_at_once(project):
 def test_a_configuration_of_ones_own_has_its_own_sites_alone(project):
     config = project.read("config/config.yaml")
     config["sites"] = {"Mine": config["sites"]["BE-Vie"]}
+    del config["forecast"]
     (project.root / "mine.yaml").write_text(yaml.safe_dump(config))
     outcome = project.snakemake("--dry-run", "--configfile", "mine.yaml")
     assert outcome.code == 0, outcome.shown
@@ -223,6 +224,7 @@ def ruin(tmp_path_factory, index) -> Ruin:
     config = project.read("config/config.yaml")
     template = config["sites"]["BE-Vie"]
     config |= {"run": "bad", "sites": {}}
+    del config["forecast"]
     for name, fault in {SOUND: Fault(""), **FAULTS}.items():
         site = yaml.safe_load(yaml.safe_dump(template))
         site["streams"] = ["nee"]

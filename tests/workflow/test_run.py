@@ -187,7 +187,12 @@ def test_the_same_seed_gives_the_same_bytes_elsewhere(story, product):
 
 @pytest.mark.parametrize(
     "file",
-    [f"products/{SITE}/fluxes.nc", f"cubes/{SITE}/drivers.nc", f"cubes/{SITE}/observations.nc"],
+    [
+        f"products/{SITE}/fluxes.nc",
+        f"projection/{SITE}/forecast.letkf.nc",
+        f"cubes/{SITE}/drivers.nc",
+        f"cubes/{SITE}/observations.nc",
+    ],
 )
 def test_files_comply_with_cf(story, file):
     checker = Path(sys.executable).with_name("compliance-checker")
@@ -198,6 +203,23 @@ def test_files_comply_with_cf(story, file):
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_the_days_after_the_record_are_forecast_scored_and_shown(story):
+    made = xr.load_dataset(story.project.results / f"projection/{SITE}/forecast.letkf.nc")
+    cube = xr.load_dataset(story.project.results / f"cubes/{SITE}/observations.nc")
+    assert made.indexes["time"].equals(cube.indexes["time"][-made.sizes["time"] :])
+    assert made["nee_total"].dims == ("member", "location", "time")
+    posterior = xr.load_dataset(story.project.results / f"posterior/{SITE}/letkf.nc")
+    assert made["forecast_reference_time"] == posterior["time"] == made["time"][0]
+    assert made.attrs["verdict"] == posterior.attrs["verdict"]
+    scores = pd.read_csv(story.project.results / f"evaluation/{SITE}/forecast.csv")
+    assert {"week 1", "all weeks"} <= set(scores.step)
+    assert {"forecast", "hmc", "climatology"} <= set(scores.predictor)
+    words = json.loads((story.project.results / f"figures/{SITE}/forecast.json").read_text())
+    assert made.attrs["verdict"] in words["caption"]
+    page = (story.project.results / f"report/{SITE}.html").read_text()
+    assert "Forecast from the newest data" in page
 
 
 def test_what_has_not_converged_is_marked(story):

@@ -224,18 +224,11 @@ def location_problem(
     """
     seen = np.any([np.isfinite(stream.values) for stream in location.streams], axis=0)
     last = int(np.flatnonzero(seen)[-1]) + 1
-    drive = location.forcing
-    cut = replace(
-        drive,
-        weather=drive.weather.until(last),
-        season=drive.season[:last],
-        anniversaries=tuple(k for k in drive.anniversaries if k < last),
-    )
     streams = [Stream(s.name, s.values[:last], s.random_sd[:last]) for s in location.streams]
     return Problem(
         model=location.model,
         prior=statement.prior(location),
-        forcing=cut,
+        forcing=location.forcing.between(0, last),
         streams=streams,
         stream_errors=statement.stream_errors,
         innovation_correlation=statement.correlation,

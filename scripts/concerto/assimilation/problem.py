@@ -48,6 +48,15 @@ class Forcing:
     anniversaries: tuple[int, ...]
     mean_temperature: float
 
+    def between(self, start: int, stop: int) -> Forcing:
+        """Return the steps from ``start`` on, before ``stop``, with the record's anniversaries."""
+        return replace(
+            self,
+            weather=self.weather.between(start, stop),
+            season=self.season[start:stop],
+            anniversaries=tuple(k - start for k in self.anniversaries if start < k < stop),
+        )
+
 
 @dataclass(frozen=True)
 class Stream:

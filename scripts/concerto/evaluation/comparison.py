@@ -132,7 +132,8 @@ def in_words(table: pd.DataFrame) -> list[str]:
     """Return one sentence for each method: on how much it agrees with the reference."""
     sentences = []
     for (method, reference), rows in table.groupby(["method", "reference"], sort=False):
-        ratio = np.abs(np.log(rows.sd_ratio.to_numpy(dtype=float)))
+        with np.errstate(divide="ignore"):  # no spread: a factor of errors that was not inferred
+            ratio = np.abs(np.log(rows.sd_ratio.to_numpy(dtype=float)))
         agreed = (rows.difference.abs() <= AGREED_DIFFERENCE) & (ratio <= np.log(AGREED_SD_RATIO))
         text = (
             f"{predictor_label(method)} agrees with {predictor_label(reference)} on "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -36,10 +37,13 @@ class Judgement:
     @property
     def phrase(self) -> str:
         """The outcome in words, with the baseline's number behind it."""
-        return f"{self.outcome} the {predictor_label(self.baseline)} ({self.other:.3g})"
+        article = "the " if self.baseline in BASELINES else ""
+        return f"{self.outcome} {article}{predictor_label(self.baseline)} ({self.other:.3g})"
 
 
-def judge(scores: pd.DataFrame, method: str) -> list[Judgement]:
+def judge(
+    scores: pd.DataFrame, method: str, baselines: Sequence[str] = BASELINES
+) -> list[Judgement]:
     """Compare a method with each baseline by CRPS, which counts error and honest spread alike."""
     judgements = []
     indexed = scores.set_index("predictor")
@@ -47,7 +51,7 @@ def judge(scores: pd.DataFrame, method: str) -> list[Judgement]:
         if method not in rows.index:
             continue
         own = rows.loc[method]
-        for baseline in (b for b in BASELINES if b in rows.index):
+        for baseline in (b for b in baselines if b in rows.index):
             other = rows.loc[baseline]
             if own.n < 2:
                 outcome = "cannot be compared with"
@@ -61,9 +65,9 @@ def judge(scores: pd.DataFrame, method: str) -> list[Judgement]:
     return judgements
 
 
-def in_words(scores: pd.DataFrame, method: str) -> list[str]:
+def in_words(scores: pd.DataFrame, method: str, baselines: Sequence[str] = BASELINES) -> list[str]:
     """Return one sentence a variable and step: what the method beats and what it loses to."""
-    judgements = judge(scores, method)
+    judgements = judge(scores, method, baselines)
     sentences = []
     for row in scores[scores.predictor == method].itertuples():
         start = f"{label(row.variable)}, {row.step}"

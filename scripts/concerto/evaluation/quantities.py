@@ -87,10 +87,15 @@ PREDICTORS = {
     "letkf": "LETKF",
     "particle_filter": "particle filter",
     "pathfinder": "Pathfinder",
+    "forecast": "forecast",
     "climatology": "day-of-year climatology",
     "regression": "regression on weather",
 }
 BASELINES = ("climatology", "regression")
+FORECAST = "forecast"
+# Steps of a forecast's scores: weeks, counted from one, and all of them.
+WEEK, ALL_WEEKS = "week ", "all weeks"
+WEEK_DAYS = 7
 TARGETS = {
     "annual_nee": "annual NEE",
     "annual_gpp": "annual GPP",

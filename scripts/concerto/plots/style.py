@@ -26,12 +26,15 @@ COLOURS = {
     "hmc": "#0072B2",
     "demcz": "#56B4E9",
     "esmda": "#CC79A7",
+    "forecast": "#882255",
     "climatology": "#E69F00",
     "regression": "#009E73",
     "prior": "#8C8C8C",
 }
 SPARE_COLOURS = ("#882255", "#332288")
-MARKERS = {"hmc": "o", "demcz": "v", "esmda": "s", "climatology": "^", "regression": "D"}
+MARKERS = {
+    "hmc": "o", "demcz": "v", "esmda": "s", "forecast": "P", "climatology": "^", "regression": "D",
+}  # fmt: skip
 ASSIMILATED = "#3D3D3D"
 WITHHELD = "#D55E00"
 OBSERVED = "#1A1A1A"
@@ -135,10 +138,12 @@ def date_axis(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
-def shared_legend(figure: Figure, axes: Axes, columns: int = 6) -> None:
-    """Put one legend for all panels below them, each entry once."""
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
+def shared_legend(figure: Figure, *panels: Axes, columns: int = 6) -> None:
+    """Put one legend for all panels below them, each entry of those given once."""
+    unique = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        unique |= dict(zip(labels, handles, strict=True))
     figure.legend(
         list(unique.values()), list(unique), loc="outside lower center", ncols=columns,
         markerscale=1.6,

@@ -126,8 +126,13 @@ def _months(axes: Axes, stream: Stream, total: np.ndarray, band: str) -> None:
 
 
 def _days(axes: Axes, stream: Stream, total: np.ndarray, band: str, window: slice) -> None:
+    style.bands(axes, stream.times[window], total[:, window], band)
+    points(axes, stream, window)
+
+
+def points(axes: Axes, stream: Stream, window: slice) -> None:
+    """Draw the observed days of a window of the record, assimilated and withheld ones."""
     times = stream.times[window]
-    style.bands(axes, times, total[:, window], band)
     for days, tint, text in (
         (stream.assimilated, style.ASSIMILATED, "assimilated"),
         (stream.withheld, style.WITHHELD, "withheld"),

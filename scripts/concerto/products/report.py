@@ -19,7 +19,10 @@ from concerto.errors import InputError
 from concerto.evaluation import comparison, judgement
 from concerto.evaluation.grouping import STEPS
 from concerto.evaluation.quantities import (
+    ALL_WEEKS,
+    BASELINES,
     FLUXES,
+    FORECAST,
     POOLS,
     QUANTITIES,
     label,
@@ -49,6 +52,15 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class ForecastResults:
+    """What the report says of a site's forecast: its method, figure and scores by week."""
+
+    method: str
+    figure: Picture
+    scores: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class SiteResults:
     """What the report says of one site.
 
@@ -66,6 +78,8 @@ class SiteResults:
         Tables as their rules write them.
     figures
         In the order of the page.
+    forecast
+        Of a site that has one.
     """
 
     name: str
@@ -80,6 +94,7 @@ class SiteResults:
     means: pd.DataFrame
     masking: pd.DataFrame
     figures: Sequence[Picture]
+    forecast: ForecastResults | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +199,7 @@ def _site_view(site: SiteResults, method: str) -> dict[str, Any]:
         ),
         "masking": site.masking.to_dict("records"),
         "figures": site.figures,
+        "forecast": _forecast(site.forecast, method) if site.forecast else None,
     }
 
 
@@ -265,6 +281,17 @@ def _score_blocks(scores: pd.DataFrame) -> list[dict[str, Any]]:
         ]
         blocks.append({"label": label(variable), "unit": unit, "steps": steps})
     return blocks
+
+
+def _forecast(forecast: ForecastResults, method: str) -> dict[str, Any]:
+    """Return a forecast as the template shows it; ``method`` is the published one."""
+    whole = forecast.scores[forecast.scores.step == ALL_WEEKS]
+    return {
+        "method": forecast.method,
+        "figure": forecast.figure,
+        "sentences": judgement.in_words(whole, FORECAST, (method, *BASELINES)),
+        "scores": _score_blocks(forecast.scores),
+    }
 
 
 def _notes(notes: pd.DataFrame) -> list[str]:

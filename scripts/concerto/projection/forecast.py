@@ -12,14 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Forcing
 from concerto.assimilation.state import State
 from concerto.assimilation.stream_error import draw_innovations
-from concerto.errors import ConcertoError
+from concerto.errors import ConcertoError, InputError
 from concerto.models import Model
 from concerto.projection.ensemble import process_ensemble, with_totals
+
+_ORIGIN = ("method", "converged", "verdict", "prior", "model_runs", "seed")
 
 
 def forecast(
@@ -74,3 +78,55 @@ def forecast(
         for k, name in enumerate(streams)
     }
     return with_totals(process, errors)
+
+
+def days_ahead(site: str, time: pd.DatetimeIndex, start: int, days: int) -> slice:
+    """Return the steps of a daily record that a forecast is made of.
+
+    Parameters
+    ----------
+    site
+        Name of the site, for messages.
+    time
+        The days of the record.
+    start
+        Number of the first step ahead.
+    days
+        How many are wanted; there are fewer where the record ends before.
+
+    Raises
+    ------
+    InputError
+        If the record ends with what was assimilated.
+    """
+    if start >= len(time):
+        raise InputError(
+            "configuration", "forecast.sites",
+            f"{site}, whose record ends with its training on {time[-1]:%Y-%m-%d}",
+            "sites with withheld days after the last assimilated one",
+        )  # fmt: skip
+    return slice(start, min(start + days, len(time)))
+
+
+def with_origin(series: xr.Dataset, posterior: xr.Dataset) -> xr.Dataset:
+    """Return a forecast with what it rests on.
+
+    Parameters
+    ----------
+    series
+        The ensemble, as :func:`~concerto.ensembles.series_dataset` makes it.
+    posterior
+        The posterior that it goes on from, whose verdict it takes over.
+
+    Returns
+    -------
+    xarray.Dataset
+        With the scalar coordinate ``forecast_reference_time``, the time of the state, and the
+        attributes of the posterior.
+    """
+    described = {"standard_name": "forecast_reference_time", "long_name": "time of the state"}
+    when = xr.Variable((), posterior["time"].to_numpy(), described)
+    kept = {name: posterior.attrs[name] for name in _ORIGIN}
+    return series.assign_coords(forecast_reference_time=when).assign_attrs(
+        featureType="timeSeries", **kept
+    )

@@ -44,6 +44,7 @@ from concerto.errors import ConcertoError
 
 log = logging.getLogger(__name__)
 
+FINAL_STATE = True  # the posterior has one, so that forecasts go on from it
 LEAST_MEMBERS = 4  # per unknown of the prior
 COLLAPSE = 1e-3  # of the prior's spread, in the direction that is known best
 _EMPTY = 1e-3  # gC m-2, gN m-2 or mm: below the logarithm of a pool bends

@@ -44,6 +44,7 @@ from concerto.errors import ConcertoError
 log = logging.getLogger(__name__)
 
 EFFECTIVE = 0.5  # of the particles: below, they are resampled
+FINAL_STATE = True  # the posterior has one, so that forecasts go on from it
 LEAST_PARTICLES = 10  # of a population, per unknown: proposals are made of their differences
 LEAST_POPULATIONS = 2
 DISTINCT = 0.05  # of the particles: fewer different ones, or effective ones, are a collapse

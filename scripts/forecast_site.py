@@ -1,0 +1,99 @@
+"""Forecast one site from the state at the end of its assimilated record."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from concerto.assimilation.location import ErrorStatement, open_location
+from concerto.ensembles import read_state, series_dataset, write_ensemble
+from concerto.projection.ensemble import inflations_of, random_errors
+from concerto.projection.forecast import days_ahead, forecast, with_origin
+from concerto.scripting import script_log
+from concerto.seeds import generator
+
+log = logging.getLogger(__name__)
+
+
+def forecast_site(
+    name: str,
+    site: Mapping,
+    model: Sequence[Path],
+    drivers: Path,
+    observations: Path,
+    statement: Path,
+    posterior: Path,
+    output: Path,
+    *,
+    days: int,
+    members: int,
+    seed: int,
+) -> None:
+    """Write the ensemble of the days after the last assimilated one, under the weather they had.
+
+    Parameters
+    ----------
+    name, site
+        Name and configuration of the site.
+    model, drivers, observations, statement, posterior
+        File of the model's parameters; the site's cubes, stated errors and a posterior with the
+        state at its end.
+    output
+        NetCDF with fluxes and pools of each member.
+    days
+        Length of the forecast; it is shorter where the record is.
+    members
+        Draws of the posterior to use, at random, without replacement.
+    """
+    location = open_location(model, drivers, observations, site)
+    errors = ErrorStatement.read(statement)
+    time = location.observations.indexes["time"]
+    draws = xr.load_dataset(posterior)
+    rng = generator(seed, "forecast", name)
+    size = draws.sizes["member"]
+    draws = draws.isel(member=np.sort(rng.choice(size, min(members, size), replace=False)))
+    state = read_state(draws, location.model, site["streams"], time, posterior)
+    ahead = days_ahead(name, time, state.step, days)
+    log.info("from %s: %d days", f"{time[ahead][0]:%Y-%m-%d}", len(time[ahead]))
+    parameters = draws["parameters"].isel(location=0)
+    series = forecast(
+        location.model,
+        parameters.sel(parameter=location.model.parameter_names).to_numpy(),
+        state,
+        location.forcing.between(ahead.start, ahead.stop),
+        site["streams"],
+        errors,
+        rng,
+    )
+    dataset = series_dataset(
+        series,
+        (),
+        location.observations.isel(time=ahead),
+        random_errors(errors, inflations_of(parameters), series),
+    )
+    write_ensemble(
+        with_origin(dataset, draws),
+        output,
+        title=f"Forecast of {site['name']}",
+        source=location.model.name,
+        history="forecast_site: runs from the state after the last assimilated observation, "
+        "under the weather that was measured after it, plus model error",
+    )
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        forecast_site(
+            snakemake.wildcards.site,  # noqa: F821
+            snakemake.params.site,  # noqa: F821
+            [Path(file) for file in snakemake.input.model],  # noqa: F821
+            Path(snakemake.input.drivers),  # noqa: F821
+            Path(snakemake.input.observations),  # noqa: F821
+            Path(snakemake.input.statement),  # noqa: F821
+            Path(snakemake.input.posterior),  # noqa: F821
+            Path(snakemake.output.ensemble),  # noqa: F821
+            days=snakemake.params.days,  # noqa: F821
+            members=snakemake.params.members,  # noqa: F821
+            seed=snakemake.params.seed,  # noqa: F821
+        )
