@@ -1,10 +1,11 @@
 """Ecological and dynamic constraints: what is known of ecosystems without measuring this one.
 
-After Bloom & Williams (2015, Biogeosciences 12, 1299, tables 3 and 4), with their on/off conditions
-made smooth: each constraint is a set of residuals that a believable run has near zero, with
-log-density -1/2 residual². An inequality has the residual zero where it holds and grows as the
-logarithm of the ratio by which it fails, in units of ln 1.1. Each is switched on by its name in
-``constraints`` of the configuration, and written, as models are, on numbers that may be symbols.
+After Bloom & Williams (2015, Biogeosciences 12, 1299, tables 3 and 4), but for ``leaf_area``, with
+their on/off conditions made smooth: each constraint is a set of residuals that a believable run has
+near zero, with log-density -1/2 residual². An inequality has the residual zero where it holds and
+grows as the logarithm of the ratio by which it fails, in units of ln 1.1. Each is switched on by
+its name in ``constraints`` of the configuration, and written, as models are, on numbers that may be
+symbols.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _PER_YEAR = 1.0 / 365.25
 _WITHIN = math.log(5.0)  # shares and pools of leaves and roots within a factor of five
 _GROWTH = math.log(2.0)
 _EQUILIBRIUM = math.log(1.1)
+_MOST_LEAVES = 18.0  # m2 m-2
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,14 @@ def allocation_balance(run: Run) -> list[ca.SX]:
     return [_apart(leaf + labile, root, _WITHIN)]
 
 
+def leaf_area(run: Run) -> list[ca.SX]:
+    """Mean leaf area is no larger than any measured, outliers apart.
+
+    18 m2 m-2 (Asner et al. 2003, Global Ecology and Biogeography 12, 191).
+    """
+    return [_exceeds(run.mean["lai"], _MOST_LEAVES)]
+
+
 def leaf_root_balance(run: Run) -> list[ca.SX]:
     """Mean leaf and root carbon are within a factor of five."""
     return [_apart(run.mean["c_leaf"], run.mean["c_root"], _WITHIN)]
@@ -117,6 +127,7 @@ CONSTRAINTS: dict[str, Callable[[Run], list[ca.SX]]] = {
         leaf_wood_order,
         root_som_order,
         allocation_balance,
+        leaf_area,
         leaf_root_balance,
         pool_growth,
         pool_equilibrium,
@@ -275,7 +286,7 @@ def _written(name: str, run: Run, model: Model) -> list[ca.SX]:
 def _needs(model: Model) -> tuple[str, ...]:
     """Return the outputs that have to be summed for the constraints."""
     inflows = [name for names in model.inflows.values() for name in names]
-    wanted = dict.fromkeys([*inflows, "c_leaf", "c_root"])
+    wanted = dict.fromkeys([*inflows, "c_leaf", "c_root", "lai"])
     return tuple(name for name in wanted if name in model.outputs)
 
 
