@@ -204,13 +204,19 @@ def test_parameters_of_the_model_are_a_prior(dalec2):
             "mean 1.5, sd 0.0",
             "a mean and an sd above 0 for normal",
         ),
-        ("normal", {"mean": 2.5, "sd": 1.0}, "x.mean", "2.5", "a value from 1.0 to 2.0"),
+        (
+            "normal",
+            {"mean": 6.1, "sd": 1.0},
+            "x.mean",
+            "6.1",
+            "a value within 4 standard deviations of 1.0 to 2.0",
+        ),
         (
             "log-normal",
-            {"median": 0.9, "factor": 2.0},
+            {"median": 0.9, "factor": 1.02},
             "x.median",
             "0.9",
-            "a value from 1.0 to 2.0",
+            "a value within 4 standard deviations of 1.0 to 2.0",
         ),
         ("uniform", {"min": 2.0, "max": 2.0}, "x", "min 2.0, max 2.0", "min < max"),
         ("uniform", {"min": 3.0, "max": 2.0}, "x", "min 3.0, max 2.0", "min < max"),
@@ -259,10 +265,10 @@ def test_faults_are_named(kind, changes, field, found, expected):
 
 @st.composite
 def cut_normals(draw):
-    """A normal or log-normal prior with any center in its range, and any spread."""
+    """A normal or log-normal prior with any spread, its center in its range or somewhat beyond."""
     low, width = draw(st.floats(-3.0, 3.0)), draw(st.floats(0.1, 5.0))
-    center = min(low + draw(st.floats(0.0, 1.0)) * width, low + width)
     spread = width * draw(st.floats(0.05, 20.0))
+    center = low + draw(st.floats(0.0, 1.0)) * width + spread * draw(st.floats(-1.0, 1.0))
     if draw(st.booleans()):
         return parameter("x", "normal", low, low + width, mean=center, sd=spread)
     low, high, center = (math.exp(x) for x in (low, low + width, center))

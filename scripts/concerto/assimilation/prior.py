@@ -31,6 +31,7 @@ _SOFTNESS = 0.05  # of the range: how far from its ends the soft space bends
 _HALF = math.exp(-0.5 / _SOFTNESS)  # what is left of an end in the middle of the soft space
 _WHOLE = 1.0 - _HALF * _HALF
 _EDGE = 1e-6  # of the range: what lies closer to an end is taken to lie there
+_FARTHEST = 4.0  # standard deviations of a normal prior from its range
 KINDS = ("uniform", "log-uniform", "normal", "log-normal", "circular")
 
 
@@ -47,7 +48,7 @@ class Prior:
     Raises
     ------
     InputError
-        If a range is empty or does not hold the prior's center, a kind is unknown, or a logarithmic
+        If a range is empty or far from a normal prior's center, a kind is unknown, or a logarithmic
         prior reaches zero.
     """
 
@@ -315,11 +316,20 @@ def _check(parameter: Parameter, origin: str) -> None:
             f"mean {parameter.mean}, sd {parameter.sd}",
             "a mean and an sd above 0 for normal",
         )
-    center = {"normal": "mean", "log-normal": "median"}.get(parameter.prior, "min")
-    if not parameter.min <= getattr(parameter, center) <= parameter.max:
+    _check_center(parameter, origin)
+
+
+def _check_center(parameter: Parameter, origin: str) -> None:
+    """Refuse a normal prior that has next to nothing of its probability in its range."""
+    mean, sd = _score_scale(parameter)
+    ends = (parameter.min, parameter.max)
+    low, high = map(math.log, ends) if parameter.prior == "log-normal" else ends
+    if max(low - mean, mean - high) > _FARTHEST * sd:
+        center = "median" if parameter.prior == "log-normal" else "mean"
         raise InputError(
             origin,
             f"{parameter.name}.{center}",
             getattr(parameter, center),
-            f"a value from {parameter.min} to {parameter.max}",
+            f"a value within {_FARTHEST:g} standard deviations of "
+            f"{parameter.min} to {parameter.max}",
         )
