@@ -26,7 +26,7 @@ from concerto.errors import ConcertoError
 
 log = logging.getLogger(__name__)
 
-ACCEPTANCE = 0.9  # wanted mean probability of accepting a trajectory
+ACCEPTANCE = 0.93  # wanted mean probability of accepting a trajectory: at less, more diverge
 WINDOWS = (0.1, 0.1, 0.2, 0.35, 0.25)  # of the warm-up: in the last one the metric stays
 LEAST_CHAINS = 4
 _MOST_STEPS = 200  # of a trajectory
