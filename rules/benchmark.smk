@@ -160,7 +160,7 @@ rule plot_methods:
     benchmark:
         f"{RUN}/benchmarks/plot_methods.{{case}}.tsv"
     wildcard_constraints:
-        case="|".join(CASES) or "(?!)",
+        case=one_of(CASES),
     conda:
         "../envs/publish.yaml"
     threads: 1

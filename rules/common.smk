@@ -11,15 +11,16 @@ def site_config(wildcards):
     return config["sites"][wildcards.site]
 
 
-def sites_of(kind):
-    """Return a pattern of the sites whose cubes come from ``kind``, which may be none."""
-    names = [site for site in SITES if site_kind(config["sites"][site]) == kind]
+def one_of(names):
+    """Return the pattern of a wildcard that is one of some names, which may be none."""
     return "|".join(names) or "(?!)"
 
 
-def forecast_sites():
-    """Return a pattern of the sites of forecasts, which may be none."""
-    return "|".join(FORECAST["sites"]) or "(?!)"
+def sites_of(kind):
+    """Return a pattern of the sites whose cubes come from ``kind``, which may be none."""
+    return one_of(
+        [site for site in SITES if site_kind(config["sites"][site]) == kind]
+    )
 
 
 def origin_cubes(wildcards):

@@ -71,7 +71,7 @@ rule score_forecast:
     benchmark:
         f"{RUN}/benchmarks/score_forecast.{{site}}.tsv"
     wildcard_constraints:
-        site=forecast_sites(),
+        site=one_of(FORECAST["sites"]),
     conda:
         "../envs/evaluate.yaml"
     threads: 1

@@ -45,7 +45,7 @@ rule forecast_site:
     benchmark:
         f"{RUN}/benchmarks/forecast_site.{{site}}.{{method}}.tsv"
     wildcard_constraints:
-        site=forecast_sites(),
+        site=one_of(FORECAST["sites"]),
     conda:
         "../envs/model.yaml"
     threads: 1

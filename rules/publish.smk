@@ -239,7 +239,7 @@ rule plot_forecast:
     benchmark:
         f"{RUN}/benchmarks/plot_forecast.{{site}}.tsv"
     wildcard_constraints:
-        site=forecast_sites(),
+        site=one_of(FORECAST["sites"]),
     conda:
         "../envs/publish.yaml"
     threads: 1

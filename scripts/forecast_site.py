@@ -4,11 +4,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 from concerto.assimilation.location import ErrorStatement, open_location
 from concerto.ensembles import read_state, series_dataset, write_ensemble
-from concerto.projection.ensemble import inflations_of, random_errors
+from concerto.projection.ensemble import inflations_of, random_errors, some_members
 from concerto.projection.forecast import days_ahead, forecast, with_origin
 from concerto.scripting import script_log
 from concerto.seeds import generator
@@ -49,10 +48,8 @@ def forecast_site(
     location = open_location(model, drivers, observations, site)
     errors = ErrorStatement.read(statement)
     time = location.observations.indexes["time"]
-    draws = xr.load_dataset(posterior)
     rng = generator(seed, "forecast", name)
-    size = draws.sizes["member"]
-    draws = draws.isel(member=np.sort(rng.choice(size, min(members, size), replace=False)))
+    draws = some_members(xr.load_dataset(posterior), members, rng)
     state = read_state(draws, location.model, site["streams"], time, posterior)
     ahead = days_ahead(name, time, state.step, days)
     log.info("from %s: %d days", f"{time[ahead][0]:%Y-%m-%d}", len(time[ahead]))

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 from concerto.assimilation.location import ErrorStatement, open_location
 from concerto.ensembles import series_dataset, write_ensemble
@@ -12,6 +11,7 @@ from concerto.projection.ensemble import (
     inflations_of,
     process_ensemble,
     random_errors,
+    some_members,
     with_totals,
 )
 from concerto.scripting import script_log
@@ -48,8 +48,7 @@ def project_site(
     errors = ErrorStatement.read(statement)
     draws = xr.load_dataset(posterior)["parameters"].isel(location=0)
     rng = generator(seed, "projection", name)
-    chosen = np.sort(rng.choice(len(draws), min(members, len(draws)), replace=False))
-    parameters = draws.isel(member=chosen)
+    parameters = some_members(draws, members, rng)
     process = process_ensemble(
         location.model,
         location.forcing,

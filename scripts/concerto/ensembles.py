@@ -112,7 +112,7 @@ def state_dataset(model: Model, streams: Sequence[str], state: State, time: pd.I
             "pool_units": ("pool", [model.output_units[pool] for pool in model.pools]),
             "stream": list(streams),
             "stream_units": ("stream", [STREAMS[stream].units for stream in streams]),
-            "time": time.append(ends(time)[-1:])[state.step],
+            "time": _with_end(time)[state.step],
         },
     )
     dataset["time"].attrs = {"standard_name": "time", "long_name": "time of the state"}
@@ -149,7 +149,7 @@ def read_state(
         if found != expected:
             raise InputError(file, axis, ", ".join(found), ", ".join(expected))
     when = pd.Timestamp(posterior["time"].to_numpy()[()])
-    steps = np.flatnonzero(time.append(ends(time)[-1:]) == when)
+    steps = np.flatnonzero(_with_end(time) == when)
     if not len(steps):
         raise InputError(file, "time", f"{when:%Y-%m-%d}", f"one of {span(time)}, or their end")
     parts = {
@@ -228,6 +228,11 @@ def _described(name: str) -> dict[str, str]:
     attributes = STREAMS[plain].attributes()
     error = ", with model error" if name != plain else ""
     return attributes | {"long_name": attributes["long_name"] + error}
+
+
+def _with_end(time: pd.Index) -> pd.Index:
+    """Return the starts of steps, then the end of the last."""
+    return time.append(ends(time)[-1:])
 
 
 def _place(observations: xr.Dataset) -> dict:

@@ -552,7 +552,7 @@ def test_two_months_of_vielsalm(vielsalm, model):
 
 def test_lanes_and_arrays_agree(vielsalm, model):
     record = read_cube(vielsalm / "halfhourly.nc", HALFHOURLY)
-    weather = weather_of(record, model, 493.0, "halfhourly.nc").until(200)
+    weather = weather_of(record, model, 493.0, "halfhourly.nc").between(0, 200)
     parameters = draw_with(model, {"c4_fraction": 0.0}, 16, np.random.default_rng(9))
     assert (parameters[:, model.parameter_names.index("c4_fraction")] == 0.0).all()
     wanted, _ = run_on_arrays(model, parameters, weather)

@@ -21,7 +21,7 @@ def weather(model):
     """Vielsalm's summer, spring and so on, each as a cell."""
     year = repeated(model, 365)
     seasons = [Weather(np.roll(year.values, 70 * k, axis=1), year.daily) for k in range(CELLS)]
-    return [season.until(STEPS) for season in seasons]
+    return [season.between(0, STEPS) for season in seasons]
 
 
 @pytest.mark.parametrize("each", [1, 4, 20])

@@ -28,14 +28,14 @@ def drive(dalec2):
 def alike(dalec2, drive, members, errors=0.0):
     """Members of one run, with the same model errors, before the step CUT."""
     parameters = np.repeat(draw_parameters(dalec2, 1, seed=1), members, axis=0)
-    past = dalec2.simulate(parameters, drive.weather.until(CUT), ("nee",))
+    past = dalec2.simulate(parameters, drive.weather.between(0, CUT), ("nee",))
     known = np.full((members, len(NAMES)), errors)
     return parameters, State(CUT, past.final_pools, known, known)
 
 
 def test_runs_go_on_where_they_were(dalec2, drive):
     parameters = draw_parameters(dalec2, 150, seed=2)  # more than are run at once
-    past = dalec2.simulate(parameters, drive.weather.until(CUT), ("nee",))
+    past = dalec2.simulate(parameters, drive.weather.between(0, CUT), ("nee",))
     state = State(CUT, past.final_pools, *np.zeros((2, 150, 3)))
     ahead = forecast(
         dalec2, parameters, state, drive.between(CUT, DAYS), NAMES, STATEMENT,

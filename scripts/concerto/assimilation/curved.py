@@ -20,10 +20,8 @@ from scipy.linalg import cholesky, solve_triangular
 
 _REACH = 3.0  # standard deviations: beyond, means and widths stay what they are at this distance
 _NARROWEST, _WIDEST = -2.0, 2.0  # logarithm of a width, over that of the principal component
-_MEAN_RIDGE, _WIDTH_RIDGE = (
-    0.8,
-    5.0,
-)  # draws' worth, for a coefficient, of belief in no bending, no widening
+# Draws' worth of belief in no bending and no widening, for each coefficient.
+_MEAN_RIDGE, _WIDTH_RIDGE = 0.8, 5.0
 _STEPS, _STRIDE = 6, 0.4  # of the iteration of widths and, damped, of means
 _OUTLIER, _HEAVIEST = 4.0, 4.0  # standard deviations; weight of a draw over the mean weight
 _PRIOR_DRAWS, _PRIOR_VARIANCE = 5.0, 1e-4  # draws' worth of a small variance for each parameter

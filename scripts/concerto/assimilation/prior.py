@@ -71,7 +71,7 @@ class Prior:
         self._center, self._spread = np.array([_score_scale(p) for p in parameters]).T
         self._column = np.cumsum(1 + self.circular) - (1 + self.circular)  # the first in ``z``
         self._ends = np.array([(p.min, p.max) for p in parameters], dtype=float).T
-        plain = np.log(self._ends, out=self._ends.copy(), where=self._logarithmic)
+        plain = self._plain(self._ends)
         self._start, self._per_share = plain[0], plain[1] - plain[0]
         self._normal = np.isfinite(self._spread)
         below, above = ndtr((plain - self._center) / self._spread)[:, self._normal]
@@ -99,7 +99,7 @@ class Prior:
 
         Of those that a day of the year has, that at a distance of one from the origin.
         """
-        plain = np.log(parameters, out=parameters.copy(), where=self._logarithmic)
+        plain = self._plain(parameters)
         share = (plain - self._start) / self._per_share
         normal = self._normal
         scores = (plain[:, normal] - self._center[normal]) / self._spread[normal]
@@ -120,7 +120,7 @@ class Prior:
         per_share = np.tile(self._per_share, (len(z), 1))
         density = np.exp(-0.5 * z[:, column] ** 2) / math.sqrt(2.0 * math.pi)
         normal = self._normal
-        plain = np.log(values, out=values.copy(), where=self._logarithmic)
+        plain = self._plain(values)
         score = (plain[:, normal] - self._center[normal]) / self._spread[normal]
         peak = math.sqrt(2.0 * math.pi) * self._spread[normal] * self._within
         per_share[:, normal] = peak * np.exp(0.5 * score**2)
@@ -191,6 +191,10 @@ class Prior:
         density, gradient = np.empty(len(soft)), np.empty(soft.shape)
         _soft_density(soft, parameters, slopes, self.circular, *self._laws, density, gradient)
         return density, gradient
+
+    def _plain(self, parameters: np.ndarray) -> np.ndarray:
+        """Return parameters, or their logarithms where the prior is of these."""
+        return np.log(parameters, out=parameters.copy(), where=self._logarithmic)
 
     def _linear(self, parameters: np.ndarray) -> np.ndarray:
         shifted = np.where(self._logarithmic, parameters - self._origin, 1.0)

@@ -79,10 +79,6 @@ class Weather:
     def __len__(self) -> int:
         return self.values.shape[1]
 
-    def until(self, end: int) -> Weather:
-        """Return the first ``end`` steps."""
-        return self.between(0, end)
-
     def between(self, start: int, stop: int) -> Weather:
         """Return the steps from ``start`` on, before ``stop``."""
         return replace(self, values=np.ascontiguousarray(self.values[:, start:stop]))

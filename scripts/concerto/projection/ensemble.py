@@ -9,6 +9,7 @@ error is known from their misfit; far from them it is as uncertain as it ever is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import xarray as xr
@@ -20,6 +21,7 @@ from concerto.domain import STREAMS
 from concerto.ensembles import RandomError
 from concerto.models import Model
 
+_Draws = TypeVar("_Draws", xr.Dataset, xr.DataArray)
 _BATCH = 128  # members simulated at once: bounds the memory
 
 
@@ -90,6 +92,12 @@ def error_ensemble(
             surplus
         )
     return errors
+
+
+def some_members(draws: _Draws, members: int, rng: np.random.Generator) -> _Draws:
+    """Return at most ``members`` of the draws along ``member``, at random, without replacement."""
+    size = draws.sizes["member"]
+    return draws.isel(member=np.sort(rng.choice(size, min(members, size), replace=False)))
 
 
 def inflations_of(parameters: xr.DataArray) -> dict[str, np.ndarray]:
