@@ -18,9 +18,7 @@ def one_of(names):
 
 def sites_of(kind):
     """Return a pattern of the sites whose cubes come from ``kind``, which may be none."""
-    return one_of(
-        [site for site in SITES if site_kind(config["sites"][site]) == kind]
-    )
+    return one_of([site for site in SITES if site_kind(config["sites"][site]) == kind])
 
 
 def origin_cubes(wildcards):
