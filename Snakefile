@@ -22,10 +22,11 @@ from concerto.config import (
 )
 from concerto.errors import ConcertoError
 from concerto.imports import digest
+from concerto.places import places, request_of
 from concerto.scripting import failures, texts
 
-# One's own configuration with sites takes the place of the default one, whose sites it would get.
-if "sites" not in config:
+# One's own configuration with places takes that of the default one, whose sites it would get.
+if not {"sites", "areas"} & config.keys():
 
     configfile: "config/config.yaml"
 
@@ -39,7 +40,9 @@ except ConcertoError as error:
     raise WorkflowError(str(error)) from None
 
 RUN = f"results/{config['run']}"
-SITES = list(config["sites"])
+SITES = list(config.setdefault("sites", {}))
+AREAS = list(config.setdefault("areas", {}))
+PLACES = places(config)
 MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
 FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "members": 2})
@@ -54,15 +57,20 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 
+include: "rules/common.smk"
+
+
 wildcard_constraints:
-    site="|".join(SITES),
+    site=one_of(SITES),
+    area=one_of(AREAS),
+    place=one_of(PLACES),
+    period="all|[0-9]{4}(-[0-9]{2})?",
     method="|".join({*METHODS, *CALIBRATED}),
     job="[0-9]+",
     experiment="calibration|information",
     source="[a-z0-9_]+",
 
 
-include: "rules/common.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/learn.smk"
@@ -79,9 +87,11 @@ include: "rules/benchmark.smk"
 rule all:
     default_target: True
     input:
-        REPORT,
+        [REPORT] if SITES else [],
         expand(f"{RUN}/report/{{site}}.html", site=SITES),
         expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
+        expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
+        expand(f"{RUN}/figures/{{area}}/gaps.png", area=AREAS),
 
 
 onsuccess:

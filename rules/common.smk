@@ -50,3 +50,17 @@ def teaching_posterior(wildcards):
     prior = site_config(wildcards)["prior"]
     run = prior.get("run", config["run"])
     return f"results/{run}/posterior/{prior['learned_from']}/{prior['method']}.nc"
+
+
+def fields_of(place, kind, *sources):
+    """Return files of a place's aggregated fields: ``nc`` or, of what was masked, ``csv``."""
+    return [
+        f"{RUN}/cubes/{place}/fields/{request.source}.{request.period}.{kind}"
+        for request in requests(config)
+        if request.place == place and request.source in (sources or PLACES[place]["fields"])
+    ]
+
+
+def co2_of(wildcards):
+    """Return the source of an area's CO2."""
+    return PLACES[wildcards.area]["co2"]["source"]

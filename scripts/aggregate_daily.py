@@ -7,7 +7,6 @@ from concerto.cubes import HALFHOURLY, read_cube
 from concerto.prepare.daily import daily_drivers, daily_observations
 from concerto.prepare.site import SiteFiles, write_site
 from concerto.prepare.streams import MaskCount
-from concerto.products.files import write_table
 from concerto.scripting import script_log
 
 
@@ -44,12 +43,12 @@ def aggregate_daily(
         daily_drivers(at_site, site["disturbance"], count),
         daily_observations(at_site, quality, count),
         files,
+        count,
         step="day",
         borders=borders,
         source=cube.attrs["source"],
         history="aggregate_daily: aggregated to days of local standard time, masked by quality",
     )
-    write_table(count.table(), files.masking)
 
 
 if "snakemake" in globals():

@@ -67,16 +67,27 @@ def verify(directory: Path) -> dict[str, Any]:
     InputError
         If the provenance or a member is missing, or a member's hash is not the recorded one.
     """
-    file = directory / FILENAME
-    if not file.exists():
-        raise InputError(file, "file", "nothing", "the provenance written with the download")
-    record = json.loads(file.read_text(encoding="utf-8"))
+    record = read(directory)
     for local, expected in record["members"].items():
         member = directory / local
         found = sha256_of(member) if member.exists() else "no file"
         if found != expected["sha256"]:
             raise InputError(member, "sha256", found, expected["sha256"])
     return record
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """Return the provenance of what is in a folder, without checking it.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    file = directory / FILENAME
+    if not file.exists():
+        raise InputError(file, "file", "nothing", "the provenance written with the download")
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def sha256_of(path: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -13,6 +15,7 @@ from shapely.geometry import Point
 
 from concerto.domain import IGBP, Location
 from concerto.errors import InputError
+from concerto.prepare.grids import Cells, box_cells, footprint_cells
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +41,7 @@ def country_of(location: Location, borders: Path) -> str:
     InputError
         If the file cannot be read or has no ``name``, or no country is near.
     """
-    try:
-        countries = geopandas.GeoDataFrame(pyogrio.read_dataframe(borders))
-    except pyogrio.errors.DataSourceError as error:
-        raise InputError(borders, "file", f"unreadable ({error})", "country borders") from error
-    if "name" not in countries.columns:
-        raise InputError(borders, "name", "no such attribute", "the countries' names")
+    countries = read_borders(borders)
     point = Point(location.longitude, location.latitude)
     inside = countries[countries.contains(point)]
     if len(inside):
@@ -67,6 +65,54 @@ def country_of(location: Location, borders: Path) -> str:
         distance[nearest] / 1000,
     )
     return str(countries["name"][nearest])
+
+
+def read_borders(borders: Path) -> geopandas.GeoDataFrame:
+    """Read countries' outlines and names.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or has no ``name``.
+    """
+    try:
+        countries = geopandas.GeoDataFrame(pyogrio.read_dataframe(borders))
+    except pyogrio.errors.DataSourceError as error:
+        raise InputError(borders, "file", f"unreadable ({error})", "country borders") from error
+    if "name" not in countries.columns:
+        raise InputError(borders, "name", "no such attribute", "the countries' names")
+    return countries
+
+
+def cells_of(name: str, place: Mapping[str, Any], countries: geopandas.GeoDataFrame) -> Cells:
+    """Return the cells of an area that have land, or the circle around a site.
+
+    Parameters
+    ----------
+    name, place
+        The place's name and its entry in the configuration.
+    countries
+        As :func:`read_borders` returns them.
+
+    Raises
+    ------
+    InputError
+        If the resolution does not divide the area's box, or it has no land.
+    """
+    if "box" in place:
+        return box_cells(**place["box"], resolution=place["resolution_deg"], land=countries)
+    return footprint_cells(
+        place["latitude"], place["longitude"], place["footprint_m"], name=[name]
+    )
+
+
+def countries_of(cells: Cells, countries: geopandas.GeoDataFrame) -> np.ndarray:
+    """Return the name of the country that has most of each cell's land (cell,), as texts."""
+    pieces = geopandas.GeoDataFrame({"cell": np.arange(len(cells))}, geometry=cells.polygons)
+    outlines = countries[["name", "geometry"]].set_crs(None, allow_override=True)
+    shared = geopandas.overlay(pieces, outlines, how="intersection", keep_geom_type=True)
+    largest = shared.assign(size=shared.area).sort_values("size").groupby("cell")["name"].last()
+    return largest.reindex(np.arange(len(cells)), fill_value="none").to_numpy(dtype=object)
 
 
 def land_properties(location: Location, borders: Path) -> xr.Dataset:

@@ -64,7 +64,12 @@ def parts_of(
 
 
 def store(
-    out: xr.Dataset, name: str, values: Mapping[str, np.ndarray], source: str, step: str
+    out: xr.Dataset,
+    name: str,
+    values: Mapping[str, np.ndarray],
+    source: str,
+    step: str,
+    dims: tuple[str, ...] = ("time",),
 ) -> None:
     """Put the variables of a stream, of which ``step`` is the word, into a dataset."""
     quantity = QUANTITIES[name]
@@ -73,7 +78,7 @@ def store(
         "_systematic": "standard deviation of the error by the u* threshold, correlated in time",
         "_uncertainty": "standard deviation of random and systematic error together",
     }
-    out[name] = ("time", values[""], quantity.attributes())
+    out[name] = (dims, values[""], quantity.attributes())
     out[name].attrs |= {
         "source": source,
         "operator": name,
@@ -81,9 +86,9 @@ def store(
     }
     for part, meaning in meanings.items():
         attrs = {"units": quantity.units, "long_name": f"{quantity.long_name}: {meaning}"}
-        out[f"{name}{part}"] = ("time", values[part], attrs)
+        out[f"{name}{part}"] = (dims, values[part], attrs)
     attrs = {
         "units": "1",
         "long_name": f"{quantity.long_name}: fraction of the {step} that was measured",
     }
-    out[f"{name}_measured_fraction"] = ("time", values["_measured_fraction"], attrs)
+    out[f"{name}_measured_fraction"] = (dims, values["_measured_fraction"], attrs)
