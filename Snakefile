@@ -23,6 +23,8 @@ from concerto.config import (
 from concerto.errors import ConcertoError
 from concerto.imports import digest
 from concerto.scripting import failures, texts
+from concerto.sources._access import logins
+from concerto.sources._catalogue import read_catalogue
 
 # One's own configuration with sites takes the place of the default one, whose sites it would get.
 if "sites" not in config:
@@ -63,6 +65,7 @@ wildcard_constraints:
 
 
 include: "rules/common.smk"
+include: "rules/catalogue.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/learn.smk"
@@ -91,9 +94,10 @@ onsuccess:
         "canopy": f"Canopy: {RUN}/figures",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
     }
-    asked = [made for target, made in others.items() if target in sys.argv]
+    shown = [f"{RUN}/plan/{PLANS[name]}.txt" for name in PLANS if name in sys.argv]
+    asked = [made for target, made in others.items() if target in sys.argv] + shown
     twin = [f"{RUN}/twin/verdicts.txt"] if "twin" in sys.argv else []
-    print(texts(twin if asked else VERDICTS), end="")
+    print(texts([*shown, *twin] if asked else VERDICTS), end="")
     print("Done.", ", ".join(asked) or f"Report: {REPORT}")
 
 

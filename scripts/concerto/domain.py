@@ -158,6 +158,9 @@ INGREDIENTS = {
     "evi": Quantity("1", "enhanced vegetation index"),
     "red": Quantity("1", "surface reflectance of red light"),
     "nir": Quantity("1", "surface reflectance of near infrared light"),
+    "primary_forest": Quantity("1", "share of the area under forest that was never cut"),
+    "secondary_forest": Quantity("1", "share of the area under forest that grew back"),
+    "urban": Quantity("1", "share of the area that is built up"),
     "burn_date": Quantity("1", "day of the year on which a place burned, 0 where it did not"),
 }
 """What archives have and others are made of: dew points become vapour pressure deficits."""

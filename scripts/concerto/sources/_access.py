@@ -1,4 +1,4 @@
-"""Which logins a run needs and lacks, told before anything is downloaded. Secrets are never shown."""
+"""Logins: which a run needs and lacks, told before anything is downloaded, never the secrets."""
 
 from __future__ import annotations
 
@@ -78,15 +78,26 @@ def missing_logins(
 
 def message(missing: Iterable[Login]) -> str:
     """Say in one text all that is missing, what to do about it, and what serves without."""
-    lines = ["logins are missing; nothing was downloaded"]
+    lines = ["logins are missing; nothing was downloaded."]
     for login in missing:
         lines += [
-            f"{login.service}, for {', '.join(login.sources)}:",
-            f"  register at {login.get}",
-            f"  then {'; or '.join(login.ways)}",
-            *(f"  without a login: {other} in place of {one}" for one, other in login.instead.items()),
+            f"{login.service}, for {', '.join(login.sources)}: register at {login.get};",
+            f"  then {'; or '.join(login.ways)}.",
+            *(
+                f"  Without a login: {other} in place of {one}."
+                for one, other in login.instead.items()
+            ),
         ]
     return "\n".join(lines)
+
+
+def report(sources: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str], home: Path) -> str:
+    """Return which logins are there, and of those that are missing how to get them, as text."""
+    lines = []
+    for login in logins(sources, environ, home):
+        state = f"found in {login.found}" if login.found else f"missing; register at {login.get}"
+        lines += [f"{login.service}: {state}", f"  for {', '.join(login.sources)}"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def unsafe_files(sources: Mapping[str, Mapping[str, Any]], home: Path) -> list[str]:
@@ -120,7 +131,9 @@ def _ways(login: Mapping[str, Any]) -> list[str]:
     if "netrc" in login:
         line = f"machine {login['netrc']} login NAME password PASSWORD"
         ways.append(f"put the line `{line}` into ~/.netrc")
-    return ways + [f"write {login[key]}, as the service describes it" for key in ("file",) if key in login]
+    if "file" in login:
+        ways.append(f"write {login['file']}, as the service describes it")
+    return ways
 
 
 def _files(login: Mapping[str, Any], home: Path) -> list[Path]:

@@ -26,7 +26,7 @@ EARTH_RADIUS_KM = 6371.007181
 """Of the sphere of MODIS' sinusoidal grid, which has the ellipsoid's area."""
 GLOBE = (-180.0, -90.0, 180.0, 90.0)
 WIDTH = 160
-# Widest that columns of tables for people may be, where whole texts would not fit beside each other.
+# The most that columns of tables for people may be wide: whole texts would not fit side by side.
 WIDEST = {"name": 26, "what": 30, "licence": 18, "login": 14, "period": 22, "resolution": 13}
 HOSTS = {
     "package": "a package index",
@@ -35,6 +35,12 @@ HOSTS = {
     "icos": "data.icos-cp.eu",
 }
 """Where the files of a protocol are, whose locators do not say it."""
+PLANNED = (
+    "source", "place", "period", "variables", "folders", "files", "values", "bytes", "from",
+    "login", "licence",
+)  # fmt: skip
+"""Columns of a plan."""
+SUMMED = ("folders", "files", "values", "bytes")
 _DAYS = {"Y": 365.2425, "M": 30.436875, "D": 1.0, "H": 1 / 24}
 
 
@@ -201,7 +207,9 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     inner = value.values() if isinstance(value, Mapping) else value
-    return [text for item in inner for text in _texts(item)] if isinstance(value, dict | list) else []
+    return (
+        [text for item in inner for text in _texts(item)] if isinstance(value, dict | list) else []
+    )
 
 
 def estimate(source: Mapping[str, Any], request: Mapping[str, Any]) -> Estimate:
@@ -239,6 +247,104 @@ def estimate(source: Mapping[str, Any], request: Mapping[str, Any]) -> Estimate:
     )
 
 
+def plan(
+    requests: Sequence[Mapping[str, Any]], catalogue: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return what some requests will bring, one row a request and the total as the last.
+
+    Parameters
+    ----------
+    requests
+        Each with the name of its ``source``, of its ``place``, and what :func:`estimate` takes.
+    catalogue
+        The sources, by their names.
+
+    Raises
+    ------
+    ConcertoError
+        If a source is unknown or none of fields, or does not have a variable.
+    """
+    rows = [_planned(request, catalogue) for request in requests]
+    sums = {column: sum(row[column] for row in rows) for column in SUMMED}
+    return [*rows, {"source": "total"} | dict.fromkeys(PLANNED[1:], "") | sums]
+
+
+def _planned(
+    request: Mapping[str, Any], catalogue: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    name = request["source"]
+    fields = {key for key, source in catalogue.items() if "variables" in source}
+    if name not in fields:
+        raise ConcertoError(f"unknown source of fields {name!r}; {suggestion(name, fields)}")
+    source = catalogue[name]
+    brings = estimate(source, request)
+    period = "all" if source["request"] == "all" else f"{request['start']}..{request['end']}"
+    return dict(
+        zip(
+            PLANNED,
+            (
+                name,
+                request["place"],
+                period,
+                ", ".join(request["variables"]),
+                brings.folders,
+                brings.files,
+                brings.values,
+                brings.size,
+                host(source),
+                source["login"]["service"] if "login" in source else "-",
+                source["licence"],
+            ),
+            strict=True,
+        )
+    )
+
+
+def for_people(planned: Sequence[Mapping[str, Any]]) -> str:
+    """Return a plan as an aligned table, and say that it is an estimate."""
+    rows = [
+        row | {"values": _short(row["values"]), "bytes": amount(row["bytes"])} for row in planned
+    ]
+    return aligned(rows) + "Sizes are estimates: values by the source's grid, times bytes of one.\n"
+
+
+def foreseen(source: Mapping[str, Any], request: Mapping[str, Any]) -> str:
+    """Return how much a request will bring, from where and under which licence, in some words."""
+    size = amount(estimate(source, request).size)
+    return f"about {size} from {host(source)}; licence {source['licence']}"
+
+
+def acquire_message(name: str, folder: str, text: str, place: str) -> str:
+    """Return the line that tells what one folder of a request is about to bring.
+
+    Parameters
+    ----------
+    name, place
+        Of the source and the area.
+    folder
+        The year or month that it is of, or ``all``.
+    text
+        What :func:`foreseen` says.
+    """
+    when = "" if folder == "all" else f", {folder}"
+    return f"Acquire {name} for {place}{when}: {text}"
+
+
+def amount(size: float) -> str:
+    """Return a number of bytes in words, with two digits: ``310 MB``."""
+    return f"{_short(size, 'kMGTP', ' ')}B" if size >= 1000 else f"{size:.0f} B"
+
+
+def _short(number: float, prefixes: str = "kMGTP", gap: str = "") -> str:
+    """Return a number with two digits and a prefix."""
+    power = 0
+    value = float(f"{number:.2g}")
+    while value >= 1000 and power < len(prefixes):
+        value, power = value / 1000, power + 1
+    text = f"{value:.2g}" if value < 10 else f"{value:.0f}"
+    return f"{text}{gap}{prefixes[power - 1] if power else ''}"
+
+
 def _common(grid: Mapping[str, Any], start: str, end: str) -> tuple[date, date]:
     """Return the first and last day that are asked for and that the archive has."""
     if grid["step"] is None:
@@ -255,7 +361,7 @@ def _days(step: str | None) -> float:
 
 
 def _steps(step: str | None, first: date, last: date) -> int:
-    """Return how many intervals of a length lie wholly or in part in the days from first to last."""
+    """Return how many intervals of a length the days from first to last touch."""
     if last < first:
         return 0
     if step is None:
