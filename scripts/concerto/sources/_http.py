@@ -198,6 +198,8 @@ class Client:
         def ask() -> tuple[bytes, int]:
             with self._answer(url, what, _plain(f"bytes={start}-{stop - 1}")) as response:
                 first, length = _extent(response)
+                if length == 0 and response.ok:
+                    raise _CutError("the answer was empty")
                 if length is None:
                     raise ConcertoError(f"{what}: the server does not say how long the file is")
                 self._check_same(url, what, _Version(length, *_validators(response)))
@@ -277,13 +279,13 @@ class Client:
         fault = _wrong_hash(part, asset)
         if fault is not None and not at_once:
             log.warning("%s: what several answers brought is not the file; from its start", what)
-            part.unlink()
+            _drop(part)
             self._transfer(part, asset, url, what)
             fault = _wrong_hash(part, asset)
-        _validator_file(part).unlink(missing_ok=True)
         if fault is not None:
-            part.unlink()
+            _drop(part)
             raise fault
+        _validator_file(part).unlink(missing_ok=True)
 
     def _transfer(self, part: Path, asset: Asset, url: str, what: str) -> bool:
         """Append what a part lacks; return whether one answer brought all of it."""
@@ -308,7 +310,7 @@ class Client:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             if start == expected:
                 return False
-            part.unlink()
+            _drop(part)
             raise _CutError(f"the server has nothing after byte {start}; from the beginning")
         hashed = bool(_hashes(asset))
         if expected is None and not hashed and not response.raw.chunked:
@@ -319,7 +321,7 @@ class Client:
         if not hashed and first == 0:
             _validator_file(part).write_text(_strong(response), encoding="utf-8")
         elif not hashed and _strong(response) != _validator(part):
-            part.unlink()
+            _drop(part)
             raise _CutError("the file changed while it came")
         if first > start:
             raise ConcertoError(f"{asset.filename}: the server sent another part than asked for")
@@ -334,7 +336,7 @@ class Client:
                     reported = time.monotonic()
                     of = f" of {expected / 1e6:.1f}" if expected else ""
                     log.info("%s: %.1f%s MB", asset.filename, file.tell() / 1e6, of)
-        _check_part(part, expected)
+        _check_part(part, asset, expected)
         return first == 0 and expected is not None
 
     @contextmanager
@@ -644,19 +646,19 @@ def _wrong_hash(part: Path, asset: Asset) -> InputError | None:
     return None
 
 
-def _check_part(part: Path, expected: int | None) -> None:
+def _check_part(part: Path, asset: Asset, expected: int | None) -> None:
     """Refuse a part that is not of its length, is empty or is a page of HTML."""
     length = _length(part)
     with part.open("rb") as file:
         begins_as_page = _HTML.match(file.read(512))
     if begins_as_page:
-        part.unlink()
-        raise _page(part.name.removesuffix(".part"))
-    if length == 0 and expected is None:
+        _drop(part)
+        raise _page(asset.filename)
+    if length == 0 and asset.size != 0:
         raise _CutError("the answer was empty")
     if expected is not None and length != expected:
         if length > expected:
-            part.unlink()
+            _drop(part)
         raise _CutError(f"found {length} bytes; expected {expected} bytes")
 
 
@@ -681,6 +683,11 @@ def _strong(response: requests.Response) -> str:
     """Return what tells that a file is still the same to the byte, empty where nothing does."""
     etag = response.headers.get("ETag", "")
     return response.headers.get("Last-Modified", "") if etag[:2] in ("", "W/") else etag
+
+
+def _drop(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _validator_file(part).unlink(missing_ok=True)
 
 
 def _validator_file(part: Path) -> Path:
