@@ -62,11 +62,13 @@ def write_window(
     try:
         with files.open(url) as remote, h5py.File(remote) as source:
             _copy(source, part, bands, subset, area, public(url))
+        os.replace(part, path)
     except OSError as error:
         if files.error is not None:
             raise files.error from None
         raise InputError(public(url), "content", f"not readable ({error})", "HDF5") from error
-    os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _copy(

@@ -19,8 +19,8 @@ The login is a token in ``EARTHDATA_TOKEN``; or ``EARTHDATA_USERNAME`` and ``EAR
 or the machine of Earthdata Login in ~/.netrc: these are sent to Earthdata Login alone, to which the
 archives redirect. A token goes to the archives, which must have the repository's scheme (https).
 
-``earthaccess`` 0.17 is not used: its hosts can be changed only together with its global state, its
-search stops at the first short page, it neither resumes downloads nor compares hashes.
+``earthaccess`` 0.17 is not used: it neither resumes downloads nor compares lengths or hashes, tries
+again what cannot pass, such as a licence that is not accepted, and logs in over https alone.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ import hashlib
 import json
 import netrc
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
@@ -82,8 +83,8 @@ def discover(request: Mapping[str, Any]) -> list[Asset]:
             "no granule",
             "at least one; see the collection's page for its area, period and version",
         )
-    names = [asset.filename for asset in assets]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    times = Counter(asset.filename for asset in assets)
+    twice = [name for name, count in times.items() if count > 1]
     if twice:
         expected = "different names; `provider` chooses one of several archives"
         raise InputError(request.get("cmr", CMR), request["short_name"], twice[0], expected)
