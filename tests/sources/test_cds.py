@@ -366,6 +366,7 @@ def test_several_files_in_a_zip_archive_become_one(era5, tmp_path):
         (zipped({"data.grib": b"GRIB"}), r"found data\.grib; expected NetCDF files"),
         (zipped({"data_0.nc": b"oops"}), r"data_0\.nc: content"),
     ],
+    ids=["grib", "grib in zip", "no netcdf in zip"],
 )
 def test_what_is_no_netcdf_is_refused(era5, tmp_path, result, message):
     era5.result = result

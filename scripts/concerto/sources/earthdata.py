@@ -10,8 +10,8 @@ A locator has ``short_name`` and ``version`` of a collection and, where they are
     ``{x: x, y: y, crs: EPSG:6933}``: of HDF5 and NetCDF-4 files only the wanted bands in the window
     around the area are read, through ranges of bytes, into a NetCDF-4 file. ``x`` and ``y`` are
     one-dimensional variables of the files with the middles of columns and rows, in ``crs`` or,
-    without it, degrees. Without a subset whole files are fetched, whose length and hash are checked
-    as far as the repository has them.
+    without it, degrees. Without a subset whole files are fetched, whose length and hash (SHA-256,
+    MD5) are compared as far as the repository has them.
 ``cmr``, ``login``
     Addresses of the repository and of Earthdata Login, if not NASA's.
 
@@ -26,7 +26,6 @@ again what cannot pass, such as a licence that is not accepted, and logs in over
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import netrc
 import os
@@ -52,14 +51,8 @@ CMR = "https://cmr.earthdata.nasa.gov"
 LOGIN = "https://urs.earthdata.nasa.gov"
 PAGE_SIZE = 2000
 """The most that the repository gives at a time."""
-HASHES = {
-    "SHA-256": "sha256",
-    "SHA-512": "sha512",
-    "SHA-384": "sha384",
-    "SHA-1": "sha1",
-    "MD5": "md5",
-}
-"""Names in the metadata (UMM-G 1.6) and in Python."""
+HASHES = {"SHA-256": "sha256", "MD5": "md5"}
+"""Names of the hashes that are compared, in the metadata (UMM-G 1.6) and here."""
 
 
 def discover(request: Mapping[str, Any]) -> list[Asset]:
@@ -107,7 +100,7 @@ def fetch(asset: Asset, path: Path) -> int:
         if "subset" in asset.details:
             _read_window(client, asset, path)
         else:
-            _download(client, asset, path)
+            client.download(asset, path)
     except ConcertoError as error:
         if not session.advice:
             raise
@@ -172,33 +165,29 @@ def _assets(granule: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[
         raise InputError(granule["GranuleUR"], "links to data", found, f"a file like {pattern}")
     start, end = _period(granule)
     for url in wanted:
-        size, checksum = _described(granule, _name(url))
+        known = _described(granule, _name(url))
+        sha256, size = known.get("sha256"), known.get("size")
         details = {"login": request.get("login", LOGIN).rstrip("/")}
-        sha256 = None
         if request.get("subset"):
             area = {side: request[side] for side in ("west", "south", "east", "north")}
             details |= {"subset": request["subset"], "area": area, "size": size}
-            size = None
-        elif checksum and checksum[0] == "sha256":
-            sha256 = checksum[1]
-        else:
-            details["checksum"] = checksum
+            sha256 = size = None  # those of the whole file
+        elif "md5" in known:
+            details["md5"] = known["md5"]
         bands = tuple(request.get("bands", ()))
         yield Asset(_name(url), url, sha256, size, start, end, bands, details)
 
 
-def _described(granule: Mapping[str, Any], name: str) -> tuple[int | None, tuple[str, str] | None]:
-    """Return length and hash of a file, as far as the metadata have them."""
+def _described(granule: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return length (``size``) and hash of a file, as far as the metadata have them."""
     listed = granule.get("DataGranule", {}).get("ArchiveAndDistributionInformation", [])
     files = [file for entry in listed for file in (entry, *entry.get("Files", []))]
-    for file in files:
-        if file.get("Name") == name:
-            checksum = file.get("Checksum", {})
-            algorithm = HASHES.get(checksum.get("Algorithm"))
-            return file.get("SizeInBytes"), (
-                (algorithm, checksum["Value"].lower()) if algorithm else None
-            )
-    return None, None
+    file = next((file for file in files if file.get("Name") == name), {})
+    known = {"size": file["SizeInBytes"]} if "SizeInBytes" in file else {}
+    checksum = file.get("Checksum", {})
+    if checksum.get("Algorithm") in HASHES:
+        known[HASHES[checksum["Algorithm"]]] = checksum["Value"].lower()
+    return known
 
 
 def _period_asked(request: Mapping[str, Any]) -> tuple[datetime, datetime]:
@@ -240,23 +229,6 @@ def _iso(time: datetime, timespec: str = "seconds") -> str:
 
 def _name(url: str) -> str:
     return unquote(urlsplit(url).path).rpartition("/")[2]
-
-
-def _download(client: Client, asset: Asset, path: Path) -> None:
-    """Download a file; compare a hash of another kind than SHA-256 before it gets its name."""
-    checksum = asset.details.get("checksum")
-    if checksum is None:
-        client.download(asset, path)
-        return
-    algorithm, expected = checksum
-    unchecked = path.with_name(path.name + ".unchecked")
-    client.download(asset, unchecked)
-    with unchecked.open("rb") as file:
-        found = hashlib.file_digest(file, algorithm).hexdigest()
-    if found != expected:
-        unchecked.unlink()
-        raise InputError(asset.filename, algorithm, found, expected)
-    os.replace(unchecked, path)
 
 
 def _read_window(client: Client, asset: Asset, path: Path) -> None:
