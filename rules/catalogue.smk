@@ -14,7 +14,7 @@ CATALOGUE = sorted(str(file) for file in Path("config/sources").glob("*.yaml"))
 
 def logins_found(_wildcards):
     """Return where each login of the catalogue is, no secrets, so that a new one is noticed."""
-    found = logins(read_catalogue(Path(".")), os.environ, Path.home())
+    found = logins(read_catalogue(), os.environ, Path.home())
     return [[login.service, login.found] for login in found]
 
 

@@ -277,8 +277,12 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
         except ConcertoError as error:
             faults.append(str(error))
     for where, request in wanted.items():
-        members = sources.get(request["source"], {}).get("members")
-        if members is not None and request["file"] not in members:
+        source = sources.get(request["source"], {"members": None})
+        members = source.get("members")
+        if "members" not in source:
+            found = f"{request['source']!r}, a source of fields"
+            faults.append(f"{where}.source: found {found}; expected one of records")
+        elif members is not None and request["file"] not in members:
             offer = suggestion(request["file"], members)
             faults.append(f"{where}.file: unknown member {request['file']!r}; {offer}")
     return faults

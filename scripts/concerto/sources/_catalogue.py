@@ -230,21 +230,20 @@ def estimate(source: Mapping[str, Any], request: Mapping[str, Any]) -> Estimate:
     """
     grid = source["grid"]
     number = len(bands(source, request["variables"]))
-    steps = _steps(grid["step"], *_common(grid, request["start"], request["end"]))
-    file_step = grid.get("file_step", grid["step"])
-    times = max(1, min(steps, _steps(file_step, *_common(grid, request["start"], request["end"]))))
     cells = _cells(grid["resolution"], request["box"])
-    tiles, cells_of_file = _tiles(grid, request["box"])
-    files = tiles * times if steps else 0
-    received = cells * steps
-    if grid.get("whole") and steps:
-        received = files * cells_of_file * max(1, round(_days(file_step) / _days(grid["step"])))
-    return Estimate(
-        len(folders(source["request"], request["start"], request["end"])),
-        files,
-        round(cells * steps * number),
-        round(received * number * source["bytes_per_value"]),
-    )
+    tiles, cells_of_tile = _tiles(grid, request["box"])
+    file_step = grid.get("file_step", grid["step"])
+    steps_of_file = max(1, round(_days(file_step) / _days(grid["step"])))
+    periods = folders(source["request"], request["start"], request["end"])
+    files = values = received = 0.0
+    for first, last in periods.values():
+        period = _common(grid, first, last)
+        steps, times = _steps(grid["step"], *period), _steps(file_step, *period)
+        files += tiles * times
+        values += cells * steps
+        received += cells_of_tile * tiles * times * steps_of_file if grid.get("whole") else 0.0
+    size = (received or values) * number * source["bytes_per_value"]
+    return Estimate(len(periods), round(files), round(values * number), round(size))
 
 
 def plan(
