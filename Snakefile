@@ -24,6 +24,8 @@ from concerto.errors import ConcertoError
 from concerto.imports import digest
 from concerto.places import places, request_of
 from concerto.scripting import failures, texts
+from concerto.sources._access import logins
+from concerto.sources._catalogue import read_catalogue
 
 # One's own configuration with places takes that of the default one, whose sites it would get.
 if not {"sites", "areas"} & config.keys():
@@ -71,6 +73,7 @@ wildcard_constraints:
     source="[a-z0-9_]+",
 
 
+include: "rules/catalogue.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/learn.smk"
@@ -101,9 +104,10 @@ onsuccess:
         "canopy": f"Canopy: {RUN}/figures",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
     }
-    asked = [made for target, made in others.items() if target in sys.argv]
+    shown = [f"{RUN}/plan/{PLANS[name]}.txt" for name in PLANS if name in sys.argv]
+    asked = [made for target, made in others.items() if target in sys.argv] + shown
     twin = [f"{RUN}/twin/verdicts.txt"] if "twin" in sys.argv else []
-    print(texts(twin if asked else VERDICTS), end="")
+    print(texts([*shown, *twin] if asked else VERDICTS), end="")
     print("Done.", ", ".join(asked) or f"Report: {REPORT}")
 
 

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
 }
 # Cubes of grid cells, by their folder, with the source that they are made of.
 GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
-# What of a source decides which files it brings and what their provenance says of them.
-IDENTITY = ("title", "protocol", "locator", "members", "licence", "citation")
+# What of a source decides which files it brings and what their provenance says of them, each where
+# it has it. That its variables are wanted decides which bands: a request names these.
+IDENTITY = ("title", "protocol", "locator", "members", "request", "licence", "citation")
 
 
 def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
@@ -112,6 +114,8 @@ def source_names(site: Mapping[str, Any], sites: Mapping[str, Any]) -> list[str]
 def read_source(name: str, root: Path = ROOT) -> dict[str, Any]:
     """Read and check a source's file, config/sources/NAME.yaml.
 
+    A source of records has ``members``, a source of fields ``variables``.
+
     Raises
     ------
     ConcertoError
@@ -123,7 +127,8 @@ def read_source(name: str, root: Path = ROOT) -> dict[str, Any]:
 def source_identity(name: str, root: Path = ROOT) -> str:
     """Return a short hash of all that decides a source's records; how to read them does not."""
     source = read_source(name, root)
-    text = json.dumps({key: source[key] for key in IDENTITY}, sort_keys=True)
+    said = {key: source[key] for key in IDENTITY if key in source}
+    text = json.dumps(said, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -272,8 +277,12 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
         except ConcertoError as error:
             faults.append(str(error))
     for where, request in wanted.items():
-        members = sources.get(request["source"], {}).get("members")
-        if members is not None and request["file"] not in members:
+        source = sources.get(request["source"], {"members": None})
+        members = source.get("members")
+        if "members" not in source:
+            found = f"{request['source']!r}, a source of fields"
+            faults.append(f"{where}.source: found {found}; expected one of records")
+        elif members is not None and request["file"] not in members:
             offer = suggestion(request["file"], members)
             faults.append(f"{where}.file: unknown member {request['file']!r}; {offer}")
     return faults
@@ -361,6 +370,7 @@ def _refuse(what: object, faults: Sequence[str]) -> None:
         raise ConcertoError("\n  - ".join([f"{what}: {len(faults)} faults", *faults]))
 
 
+@cache
 def _schema() -> dict[str, Any]:
     return load_yaml(ROOT / "config/schema.yaml")
 
@@ -417,6 +427,12 @@ def _apart(_validator, groups: dict, content: Any, _schema) -> Iterator[Validati
                 yield ValidationError(f"found beside {key}; expected one of them", path=[other])
 
 
+def _either(_validator, texts: dict, content: Any, _schema) -> Iterator[ValidationError]:
+    if isinstance(content, dict) and not texts.keys() & content.keys():
+        expected = " or ".join(f"{key} ({text})" for key, text in texts.items())
+        yield ValidationError(f"found neither; expected {expected}", path=["/".join(texts)])
+
+
 def _has_key(content: Any, key: str) -> bool:
     return isinstance(content, dict) and key in content
 
@@ -468,6 +484,7 @@ _Checker = validators.extend(
         "among": _among,
         "covers": _covers,
         "apart": _apart,
+        "either": _either,
         "unique_by": _unique_by,
         "required": _required,
         "additionalProperties": _additional,

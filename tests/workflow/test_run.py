@@ -244,7 +244,7 @@ def test_what_has_not_converged_is_marked(story):
     [
         ("plots/pools.py", {"plot_pools", "write_report"}),
         ("products/report.html.j2", {"write_report"}),
-        ("sources/_download.py", set()),
+        ("sources/_http.py", set()),
     ],
 )
 def test_editing_the_library_reruns_what_uses_it(story, edited, rules):

@@ -36,8 +36,8 @@ def discover(request: Mapping[str, Any]) -> list[Asset]:
     return [Asset(f"{folder.name}.tar", str(folder / pattern), request["sha256"], size)]
 
 
-def fetch(asset: Asset, path: Path) -> None:
-    """Pack the files of a folder into a tar file ``path``, whole or not at all.
+def fetch(asset: Asset, path: Path) -> int:
+    """Pack the files of a folder into a tar file ``path``, whole or not at all; return 0.
 
     Raises
     ------
@@ -56,6 +56,7 @@ def fetch(asset: Asset, path: Path) -> None:
         for file in files:
             tar.add(file, file.name)
     os.replace(part, path)
+    return 0
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
