@@ -74,12 +74,13 @@ class Grid:
     def of_centres(cls, crs: str, x: ArrayLike, y: ArrayLike) -> Grid:
         """Make the grid whose columns and rows have these centres, two at least of each.
 
-        Edges lie midway between centres and the outermost as far outside; a geographic grid,
-        regular or Gaussian, ends at the poles.
+        Edges lie midway between centres and the outermost as far outside. Where that leaves a
+        geographic grid less than half a row from a pole, or beyond it, the grid ends at the pole:
+        the outermost rows of a Gaussian grid reach it.
         """
         columns, rows = _edges(np.asarray(x, dtype=float)), _edges(np.asarray(y, dtype=float))
         if known_crs(crs).is_geographic:
-            rows = np.clip(rows, -90.0, 90.0)
+            rows[[0, -1]] = [_to_pole(rows[0], rows[1]), _to_pole(rows[-1], rows[-2])]
         return cls(crs, columns, rows)
 
     @cached_property
@@ -335,7 +336,7 @@ def zone_area(south: ArrayLike, north: ArrayLike) -> NDArray[np.float64]:
     """
     low, high = np.radians(south), np.radians(north)
     s, t = np.sin(low), np.sin(high)
-    step = 2 * np.cos((high + low) / 2) * np.sin((high - low) / 2)
+    step = 2 * np.cos((high + low) / 2) * np.sin(np.radians(np.subtract(north, south)) / 2)
     e2 = ECCENTRICITY**2
     rational = step * (1 + e2 * s * t) / ((1 - e2 * s * s) * (1 - e2 * t * t))
     hyperbolic = np.arctanh(ECCENTRICITY * step / (1 - e2 * s * t)) / ECCENTRICITY
@@ -388,6 +389,11 @@ def _edges(centres: NDArray[np.float64]) -> NDArray[np.float64]:
     middle = (centres[1:] + centres[:-1]) / 2
     first, last = 2 * centres[0] - middle[0], 2 * centres[-1] - middle[-1]
     return np.concatenate([[first], middle, [last]])
+
+
+def _to_pole(outer: float, inner: float) -> float:
+    pole = np.copysign(90.0, outer - inner)
+    return pole if abs(outer - inner) / 2 > (pole - outer) * np.sign(pole) else outer
 
 
 def _multiples(

@@ -388,7 +388,7 @@ def _zone(south, north):
     """As :func:`concerto.prepare.grids.zone_area`, for numbers in a kernel."""
     low, high = np.radians(south), np.radians(north)
     s, t = np.sin(low), np.sin(high)
-    step = 2 * np.cos((high + low) / 2) * np.sin((high - low) / 2)
+    step = 2 * np.cos((high + low) / 2) * np.sin(np.radians(north - south) / 2)
     e2 = ECCENTRICITY**2
     rational = step * (1 + e2 * s * t) / ((1 - e2 * s * s) * (1 - e2 * t * t))
     hyperbolic = np.arctanh(ECCENTRICITY * step / (1 - e2 * s * t)) / ECCENTRICITY
