@@ -190,12 +190,18 @@ def test_scene_classes_are_kept_by_value():
         ({"bits": [0, 8], "keep": [0]}, np.uint8, "QA: found bits 0 to 8; expected bits within"),
         ({"bits": [3, 2], "keep": [0]}, np.uint8, "found bits 3 to 2"),
         ({"bits": [0, 1], "keep": [4]}, np.uint8, "found 4 to keep in bits 0 to 1"),
-        ({"bits": [0, 1], "keep": [0]}, np.float32, "found float32 numbers; expected integers"),
     ],
 )
 def test_rules_that_the_band_cannot_follow_are_refused(rule, dtype, message):
     with pytest.raises(InputError, match=message):
         quality_mask({"QA": np.zeros(2, dtype)}, [{"band": "QA", **rule}], FILE)
+
+
+def test_flags_may_be_real_numbers_if_they_are_whole():
+    flags = array([0, 8, np.nan, np.inf, 32], np.float32)
+    assert first_failure(flags, LAI["quality"], np.float32) == [0, 3, 1, 1, 0]
+    with pytest.raises(InputError, match="found float32 numbers; expected integers, which have"):
+        first_failure([0.5], LAI["quality"], np.float32)
 
 
 def lai_bands(values, flags, errors, **said):

@@ -196,6 +196,23 @@ def test_scale_tag_serves_where_the_source_is_silent(tmp_path):
         slabs_of(path, source, {**ASSET, "bands": ["LST"]})
 
 
+def test_bands_may_have_fill_values_of_their_own(tmp_path):
+    def tag(file):
+        file.update_tags(1, nodata="0")
+        file.update_tags(3, nodata="255")
+
+    raw = raw_leaf_area().astype(np.uint16)
+    raw[0, -1], raw[2, -2] = 0, 255
+    path = write(tmp_path / "a.tif", raw, nodata=None, change=tag)
+    errors = {**SOURCE["variables"]["lai"]["uncertainty"], "valid": [0, 300]}
+    lai = {**SOURCE["variables"]["lai"], "uncertainty": errors}
+    tally = {}
+    slabs_of(path, {**SOURCE, "variables": {"lai": lai}}, tally=tally)
+    zeros = int((raw[0] == 0).sum())
+    masked = {"fill": zeros, "out of the valid range": 16, "main algorithm": 5, "no uncertainty": 5}
+    assert tally["lai"].masked == masked
+
+
 def test_a_static_field_needs_no_time(path):
     asset = {"bands": BANDS, "start": None, "end": None}
     (slab,) = slabs_of(path, {**SOURCE, "request": "all"}, asset)

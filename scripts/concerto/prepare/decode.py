@@ -124,10 +124,9 @@ def _holds(raw: NDArray, rule: Mapping, file: object) -> NDArray[np.bool_]:
     band = rule["band"]
     if "values" in rule:
         return np.isin(raw, rule["values"])
-    if raw.dtype.kind not in "iu":
-        raise InputError(file, band, f"{raw.dtype} numbers", "integers, which have bits")
+    whole, there = _whole(raw, band, file)
     low, high = rule["bits"]
-    width = 8 * raw.itemsize
+    width = 8 * whole.itemsize
     if not 0 <= low <= high < width:
         raise InputError(file, band, f"bits {low} to {high}", f"bits within 0 to {width - 1}")
     largest = 2 ** (high - low + 1) - 1
@@ -135,8 +134,24 @@ def _holds(raw: NDArray, rule: Mapping, file: object) -> NDArray[np.bool_]:
         if not 0 <= code <= largest:
             found = f"{code} to keep in bits {low} to {high}"
             raise InputError(file, band, found, f"a number from 0 to {largest}")
-    unsigned = raw.view(raw.dtype.str.replace("i", "u"))
-    return np.isin((unsigned >> low) & largest, np.array(rule["keep"], dtype=unsigned.dtype))
+    unsigned = whole.view(whole.dtype.str.replace("i", "u"))
+    bits = (unsigned >> low) & largest
+    return there & np.isin(bits, np.array(rule["keep"], dtype=unsigned.dtype))
+
+
+def _whole(raw: NDArray, band: str, file: object) -> tuple[NDArray, NDArray[np.bool_] | np.bool_]:
+    """Return a band as integers, and where it has a number at all.
+
+    Flags come as real numbers where they share a file with such.
+    """
+    if raw.dtype.kind in "iu":
+        return raw, np.True_
+    if raw.dtype.kind == "f":
+        there = np.isfinite(raw)
+        numbers = np.where(there, raw, 0.0)
+        if (numbers == np.rint(numbers)).all() and (np.abs(numbers) <= EXACT).all():
+            return numbers.astype(np.int64), there
+    raise InputError(file, band, f"{raw.dtype} numbers", "integers, which have bits")
 
 
 def decode(name: str, variable: Mapping, bands: Mapping[str, Band], file: object) -> Decoded:

@@ -1,7 +1,7 @@
 """Fields in GeoTIFF files: one file an interval of time, its bands raw numbers in their projection.
 
-A file's bands are in the order of the ``bands`` of its provenance, and described by these names.
-Its interval is that of its provenance.
+A file's bands are in the order of the ``bands`` of its provenance, and described by these names;
+the tag ``nodata`` of a band goes before that of the file. The interval is that of the provenance.
 """
 
 from __future__ import annotations
@@ -68,13 +68,14 @@ def _slabs(
         for name in _fields.present(source["variables"], names, path)
     }
     needed = list(dict.fromkeys(band for entry in variables.values() for band in bands_of(entry)))
+    indexes = [names.index(band) + 1 for band in needed]
     interval = _fields.interval_of(asset, path, source["request"] == "all")
     x, y = _edges(file, path)
     crs = _crs(file, source["grid"].get("crs"), x, y, path)
     row_bytes = 8 * file.width * (len(needed) + 2 * len(variables))
     for first, last in _fields.blocks(file.height, row_bytes, limit, file.block_shapes[0][0]):
         window = Window(0, first, file.width, last - first)
-        bands = {name: _band(file, names.index(name) + 1, window) for name in needed}
+        bands = dict(zip(needed, _blocks(file, indexes, window), strict=True))
         grid = Grid(crs, x, y[first : last + 1])
         yield _fields.slab(grid, interval, variables, bands, path, tally)
 
@@ -106,14 +107,20 @@ def _crs(
     return _fields.checked_crs(pyproj.CRS.from_wkt(file.crs.to_wkt()), stated, x, y, path)
 
 
-def _band(file: rasterio.DatasetReader, index: int, window: Window) -> Band:
-    nodata = file.nodatavals[index - 1]
-    scale, offset = file.scales[index - 1], file.offsets[index - 1]
-    said = (scale, offset) != (1.0, 0.0)  # which is what a file without the tags has
-    return Band(
-        file.read(index, window=window),
-        fill=() if nodata is None else (nodata,),
-        scale=scale if said else None,
-        offset=offset if said else None,
-        units=file.units[index - 1] or None,
-    )
+def _blocks(file: rasterio.DatasetReader, indexes: Sequence[int], window: Window) -> Iterator[Band]:
+    for index, raw in zip(indexes, file.read(indexes, window=window), strict=True):
+        scale, offset = file.scales[index - 1], file.offsets[index - 1]
+        said = (scale, offset) != (1.0, 0.0)  # which is what a file without the tags has
+        yield Band(
+            raw,
+            fill=_fill(file, index),
+            scale=scale if said else None,
+            offset=offset if said else None,
+            units=file.units[index - 1] or None,
+        )
+
+
+def _fill(file: rasterio.DatasetReader, index: int) -> tuple[float, ...]:
+    """Return a band's fill value; where bands have different ones it is in the tag ``nodata``."""
+    nodata = file.tags(index).get("nodata", file.nodatavals[index - 1])
+    return () if nodata is None else (float(nodata),)

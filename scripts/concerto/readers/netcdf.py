@@ -170,7 +170,7 @@ def _common_layout(
     """Return the axes of the bands, which must be the same for all."""
     (name, first), *others = found.items()
     for other_name, other in others:
-        if (other.dimensions, other.shape) != (first.dimensions, first.shape):
+        if (other.ndim, _long(other)) != (first.ndim, _long(first)):
             expected = f"{_axes_text(first)}, as of {name}"
             raise InputError(path, other_name, f"dimensions {_axes_text(other)}", expected)
     along = _stated(data, first, name, grid.get("dimensions", {}), path)
@@ -192,6 +192,15 @@ def _common_layout(
         if axis not in taken and size != 1:
             raise InputError(path, name, f"{size} along {dimension}", "only time, rows and columns")
     return along
+
+
+def _long(variable: netCDF4.Variable) -> list[tuple[str, int]]:
+    """Return name and size of the dimensions along which there is more than one value."""
+    return [
+        (name, size)
+        for name, size in zip(variable.dimensions, variable.shape, strict=True)
+        if size != 1
+    ]
 
 
 def _axes_text(variable: netCDF4.Variable) -> str:
@@ -310,9 +319,10 @@ def _grid(band: netCDF4.Variable, layout: _Layout, stated: Mapping, path: Path) 
 def _file_crs(
     band: netCDF4.Variable, x: netCDF4.Variable, stated: str | None, path: Path
 ) -> pyproj.CRS:
-    """Return the projection that the file names, or that the source states where it names none."""
-    name = _attribute(band, "grid_mapping")
-    if name is None:
+    """Return the projection by the file's grid mapping, or that of the source where it has none."""
+    name = (_attribute(band, "grid_mapping") or "").split(":")[0].strip()
+    mapping = _in_scope(band, name)
+    if mapping is None:
         degrees = _attribute(x, "units") in _EAST or _attribute(x, "standard_name") == "longitude"
         if stated is None and not degrees:
             expected = "a grid mapping in the file or `crs` of the source's grid"
@@ -321,9 +331,6 @@ def _file_crs(
         if degrees and not crs.is_geographic:
             raise InputError(path, x.name, "degrees east", f"coordinates in {stated}")
         return crs
-    mapping = _in_scope(band, name.split(":")[0].strip())
-    if mapping is None:
-        raise InputError(path, name, "no such variable", f"the grid mapping of {band.name}")
     attributes = {key: _plain(mapping.getncattr(key)) for key in mapping.ncattrs()}
     if not any(key in attributes for key in _FIGURE):
         attributes |= _figure(stated, attributes.get("grid_mapping_name"), name, path)
@@ -415,7 +422,7 @@ def _edges(
     if size is None:
         expected = "two at least, bounds, or `resolution` of the source's grid"
         raise InputError(path, coordinate.name, "a single value", expected)
-    if _is_even(centres, size, coordinate.dtype):
+    if _is_even(centres, size):
         step = -size if centres[-1] < centres[0] else size
         return centres[0] + step * (np.arange(centres.size + 1) - 0.5)
     middle = (centres[1:] + centres[:-1]) / 2
@@ -423,10 +430,10 @@ def _edges(
     return np.concatenate([outer[:1], middle, outer[1:]])
 
 
-def _is_even(centres: NDArray, size: float, dtype: np.dtype) -> bool:
-    """Return whether steps are all the same but for the rounding of stored numbers."""
-    rounding = np.finfo(dtype).eps if dtype.kind == "f" else 0.0
-    allowed = 1e-6 * size + 4 * rounding * np.abs(centres).max()
+def _is_even(centres: NDArray, size: float) -> bool:
+    """Return whether steps are all the same but for rounding, at most to four bytes."""
+    rounding = 4 * np.finfo(np.float32).eps * np.abs(centres).max()
+    allowed = min(rounding, 0.01 * size)
     return bool((abs(np.abs(np.diff(centres)) - size) <= allowed).all())
 
 
