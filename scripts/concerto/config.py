@@ -132,6 +132,13 @@ def source_identity(name: str, root: Path = ROOT) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def bands_of(variable: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the bands that a variable needs: its own, of its quality rules, of its uncertainty."""
+    rules = (rule["band"] for rule in variable.get("quality", ()))
+    error = variable.get("uncertainty", {})
+    return tuple(dict.fromkeys((variable["band"], *rules, error.get("band", variable["band"]))))
+
+
 def read_model(name: str, root: Path = ROOT) -> dict[str, Any]:
     """Read and check a model's parameters and priors, config/models/NAME.yaml.
 

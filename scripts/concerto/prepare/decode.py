@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concerto import units
+from concerto.config import bands_of
 from concerto.cubes import LAND
 from concerto.domain import CARBON_STREAMS, QUANTITIES
 from concerto.errors import InputError
@@ -74,13 +75,6 @@ class Decoded:
     values: NDArray[np.float64]
     uncertainty: NDArray[np.float64] | None
     counts: Counts
-
-
-def bands_of(variable: Mapping) -> tuple[str, ...]:
-    """Return the bands that a variable needs: its own, of its quality rules, of its uncertainty."""
-    rules = (rule["band"] for rule in variable.get("quality", ()))
-    error = variable.get("uncertainty", {})
-    return tuple(dict.fromkeys((variable["band"], *rules, error.get("band", variable["band"]))))
 
 
 def quality_mask(

@@ -10,8 +10,9 @@ import pandas as pd
 import pyproj
 from numpy.typing import NDArray
 
+from concerto.config import bands_of
 from concerto.errors import InputError
-from concerto.prepare.decode import Band, Counts, bands_of, decode
+from concerto.prepare.decode import Band, Counts, decode
 from concerto.prepare.grids import MODIS_SINUSOIDAL, Grid, Slab, known_crs
 from concerto.provenance import sha256_of
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from concerto.config import bands_of
 from concerto.errors import InputError
-from concerto.prepare.decode import Band, bands_of
+from concerto.prepare.decode import Band
 from concerto.prepare.grids import Grid, Slab
 from concerto.readers import _fields
 

@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from pyproj.exceptions import CRSError
 
 from concerto import units
+from concerto.config import bands_of
 from concerto.errors import InputError
-from concerto.prepare.decode import Band, bands_of
+from concerto.prepare.decode import Band
 from concerto.prepare.grids import GEOGRAPHIC, Grid, Slab
 from concerto.readers import _fields, _netcdf3
 from concerto.readers._times import Axis, Instants
