@@ -128,6 +128,7 @@ def serve(folder: Path | None = None) -> Iterator[FaultServer]:
 def _handler(served: FaultServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_arguments: object) -> None:
             """Keep the tests' output clean."""

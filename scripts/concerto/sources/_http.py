@@ -305,6 +305,8 @@ class Client:
         """Write an answer to a part; return whether it was the whole file."""
         first, length = _extent(response)
         expected = length if asset.size is None else asset.size
+        if length == 0 and asset.size != 0:
+            raise _CutError("the answer was empty")
         if length not in (None, expected):
             raise _CutError(f"the server has {length} bytes; expected {expected} bytes")
         if response.status_code == requests.codes.requested_range_not_satisfiable:
@@ -325,7 +327,8 @@ class Client:
             raise _CutError("the file changed while it came")
         if first > start:
             raise ConcertoError(f"{asset.filename}: the server sent another part than asked for")
-        log.info("%s: from byte %d of %s", asset.filename, first, expected or "unknown")
+        if first:
+            log.info("%s: from byte %d of %s", asset.filename, first, expected or "unknown")
         with part.open("r+b" if first else "wb") as file:
             file.truncate(first)
             file.seek(first)
