@@ -190,6 +190,13 @@ def test_parts_that_do_not_fit_are_fetched_once_more(server, tmp_path):
     assert ranges(server)[-2:] == ["bytes=1000-", None]
 
 
+def test_complete_part_without_hash_is_taken_only_if_it_is_the_same(server, tmp_path):
+    url = server.add(PATH, CONTENT)
+    (tmp_path / "a.nc.part").write_bytes(bytes(3000))
+    (tmp_path / "a.nc.part.version").write_text('"other"')
+    assert get(known(url, sha256=None), tmp_path) == CONTENT
+
+
 def test_part_that_is_complete_is_not_asked_for(server, tmp_path):
     (tmp_path / "a.nc.part").write_bytes(CONTENT)
     assert get(known(server.add(PATH, CONTENT)), tmp_path) == CONTENT
@@ -226,6 +233,12 @@ def test_ignored_range_begins_anew(server, tmp_path, ignored):
     url = server.add(PATH, CONTENT, "cut 1000", *([ignored] if server.ranges else []))
     assert get(known(url), tmp_path) == CONTENT
     assert [request.sent for request in server.requests] == [1000, 3000]
+
+
+def test_part_that_is_not_said_to_be_one_is_asked_again(server, tmp_path):
+    url = server.add(PATH, CONTENT, "cut 1000", "unsaid range")
+    assert get(Asset("a.nc", url), tmp_path) == CONTENT
+    assert ranges(server) == [None, "bytes=1000-", "bytes=1000-"]
 
 
 def test_another_range_than_asked_is_refused(server, tmp_path):
@@ -308,6 +321,12 @@ def test_login_reaches_neither_a_mirror_nor_the_target_of_a_redirect(server, mir
     assert all(request.headers["Private-Token"] == "secret" for request in server.requests)
     assert len(mirror.requests) == 2
     assert not [r for r in mirror.requests if {"Authorization", "Private-Token"} & r.headers.keys()]
+
+
+def test_login_is_sent_over_given_connections_too(server):
+    url = server.add(PATH, CONTENT)
+    Client({"Private-Token": "mine"}, session=requests.Session()).read(url, 0, 1)
+    assert server.requests[0].headers["Private-Token"] == "mine"
 
 
 def test_login_follows_a_redirect_within_its_host(server, tmp_path):
@@ -431,6 +450,9 @@ def test_whole_and_size(server):
     assert client.size(url) == len(CONTENT)
     assert client.whole(server.address + "/none") is None
     assert client.size(server.add("/empty", b"")) == 0
+    with pytest.raises(ConcertoError, match="does not say how long the file is"):
+        client.whole(server.add(PATH, CONTENT, "no length"))
+    assert client.whole(server.add(PATH, CONTENT, "chunked")) == CONTENT
     with pytest.raises(MissingError):
         client.size(server.address + "/none")
 

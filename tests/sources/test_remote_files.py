@@ -174,6 +174,16 @@ def test_parts_are_as_of_bytes(served, start, end):
     assert found == CONTENT[start:end]
 
 
+def test_refused_file_is_no_missing_file(archive):
+    files, url = RemoteFiles(Client()), f"{archive.address}/a.tif"
+    assert not files.exists(f"{archive.address}/none.tif")
+    archive.faults["/a.tif"] = ["403"]
+    with pytest.raises(ConcertoError, match="403 Forbidden"):
+        files.exists(url)
+    assert files.exists(url)
+    assert files.isfile(url)
+
+
 def test_files_are_only_read(archive):
     with pytest.raises(InputError, match="mode: found wb"):
         RemoteFiles(Client()).open(f"{archive.address}/a.tif", "wb")
