@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -113,6 +114,18 @@ def test_blocks_join_to_the_whole_and_stay_within_the_limit(path, limit, most):
     for above, below in pairwise(parts):
         assert above.grid.y[-1] == below.grid.y[0]
     assert tally == tally_whole
+
+
+def test_memory_is_bounded_by_the_limit(tmp_path):
+    raw = np.zeros((3, 2000, 500), np.uint8)
+    path, limit = write(tmp_path / "a.tif", raw), 2**20
+    slabs_of(path, limit=limit)
+    tracemalloc.start()
+    for slab in read([path], SOURCE, {path.name: ASSET}, {}, limit):
+        assert slab.grid.shape[0] < 2000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * limit < 8 * raw.size
 
 
 def test_bands_are_found_by_the_order_of_the_provenance(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -170,10 +171,14 @@ def _agree(found: pyproj.CRS, expected: pyproj.CRS, x: NDArray, y: NDArray) -> b
         return False
     points = [axis[np.linspace(0, axis.size - 1, 5).astype(int)] for axis in (x, y)]
     there = np.meshgrid(*points)
-    transformer = pyproj.Transformer.from_crs(found, expected, always_xy=True)
-    here = transformer.transform(*there)
+    here = _transformer(found, expected).transform(*there)
     cell = min(abs(np.diff(axis)).min() for axis in (x, y))
     # Points of the sinusoidal grid that are not on Earth have no coordinates in another one.
     distance = np.hypot(here[0] - there[0], here[1] - there[1])
     distance = distance[np.isfinite(distance)]
     return distance.size == 0 or float(distance.max()) < 0.01 * cell
+
+
+@lru_cache(maxsize=16)
+def _transformer(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(source, target, always_xy=True)

@@ -8,7 +8,11 @@ while a day would have no date of its own. The Julian calendar, and dates before
 one (``standard``), are refused.
 
 Steps of several days that all count from 1 January (composites of MODIS) start anew each year: the
-last of a year ends with it.
+last of a year ends with it. Steps of ten days are thirds of a month: 1 to 10, 11 to 20, and 21 to
+the month's end; such a step's last day also counts as its ``end``.
+
+Whole numbers of ``months since`` and ``years since`` a date are months and years of the calendar,
+as those who write such files mean it; CF has them as 30.436875 and 365.2425 days.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import cftime
 import numpy as np
@@ -25,9 +30,12 @@ from numpy.typing import NDArray
 from concerto.errors import InputError
 
 _STEP = re.compile(r"P(?:(?P<Y>\d+)Y|(?P<M>\d+)M|(?P<D>\d+)D|T(?P<H>\d+)H)")
+_SINCE = re.compile(r"(month|year)s? since (.+)")
 _BY_DATE = ("proleptic_gregorian", "noleap", "365_day", "all_leap", "366_day")
 _MIXED = ("standard", "gregorian")
 _TWELVE_30 = "360_day"
+_DEKAD = timedelta(days=10)
+_DAY = np.timedelta64(1, "D")
 _HALF_SECOND = timedelta(microseconds=500_000)
 Instants = NDArray[np.datetime64]
 
@@ -68,6 +76,8 @@ class Axis:
         dates = self._dates(numbers)
         if months:
             return self._ordered(*self._months(dates, months, stamp))
+        if length == _DEKAD:
+            return self._ordered(*self._thirds(self._instants(dates), stamp))
         shift = {"start": 0.0, "middle": 0.5, "end": 1.0}[stamp] * length
         first = [date - shift for date in dates]
         starts = self._instants(first)
@@ -80,14 +90,19 @@ class Axis:
         """Return dates of the file's calendar, to the nearest second."""
         if not np.isfinite(numbers).all():
             raise self._error("a time that is no number", "a number for each time")
+        since = _SINCE.fullmatch(self._units)
         try:
-            dates = cftime.num2date(
-                numbers, self._units, self._calendar, only_use_cftime_datetimes=True
-            )
+            if since and (numbers == np.rint(numbers)).all():
+                months = numbers.astype(int) * {"month": 1, "year": 12}[since[1]]
+                return [_later(self._counted(0, f"days since {since[2]}"), n) for n in months]
+            dates = self._counted(numbers, self._units)
         except (ValueError, OverflowError) as error:
             found = f"units {self._units!r}, calendar {self._calendar!r} ({error})"
             raise self._error(found, "times as CF has them") from error
-        return [(date + _HALF_SECOND).replace(microsecond=0) for date in np.atleast_1d(dates)]
+        return [(date + _HALF_SECOND).replace(microsecond=0) for date in dates]
+
+    def _counted(self, numbers: float | NDArray, units: str) -> Any:
+        return cftime.num2date(numbers, units, self._calendar, only_use_cftime_datetimes=True)
 
     def _months(
         self, dates: Sequence[cftime.datetime], months: int, stamp: str
@@ -105,6 +120,23 @@ class Axis:
             starts = of_stamp - months * (stamp == "end")
         return starts.astype("M8[s]"), (starts + months).astype("M8[s]")
 
+    def _thirds(self, stamps: Instants, stamp: str) -> tuple[Instants, Instants]:
+        """Return the thirds of months of stamps; an end may be the third's last day too."""
+        inside = stamps - np.timedelta64(stamp == "end", "s")
+        months = inside.astype("M8[M]")
+        third = np.minimum((inside - months.astype("M8[D]")) // (10 * _DAY), 2)
+        starts = months.astype("M8[D]") + third * 10
+        ends = np.where(third == 2, (months + 1).astype("M8[D]"), starts + 10)
+        wrong = {
+            "start": stamps != starts,
+            "middle": np.zeros(stamps.shape, bool),
+            "end": (stamps != ends) & (stamps.astype("M8[D]") != ends - 1),
+        }[stamp]
+        for i in np.flatnonzero(wrong)[:1]:
+            found = f"{stamps[i]} as the {stamp} of an interval of ten days"
+            raise self._error(found, f"the {stamp} of a third of a month, or another `stamp`")
+        return starts.astype("M8[s]"), ends.astype("M8[s]")
+
     def _instants(self, dates: Sequence[cftime.datetime]) -> Instants:
         return np.array([self._instant(date) for date in dates], "M8[s]")
 
@@ -116,7 +148,7 @@ class Axis:
         )
         if known:
             try:
-                return np.datetime64(date.strftime("%Y-%m-%dT%H:%M:%S"), "s")
+                return np.datetime64(date.isoformat(timespec="seconds"), "s")
             except ValueError:
                 pass  # a 29 February of a common year
         expected = "a date that the calendar in use has too; see the reader's documentation"
@@ -146,6 +178,12 @@ def _step_of(text: str) -> tuple[int, timedelta]:
         raise InputError("grid of the source", "step", text, "an ISO 8601 duration such as P8D")
     years, months, days, hours = (int(found[part] or 0) for part in "YMDH")
     return 12 * years + months, timedelta(days=days, hours=hours)
+
+
+def _later(date: cftime.datetime, months: int) -> cftime.datetime:
+    """Return the same day so many months later."""
+    years, month = divmod(date.month - 1 + int(months), 12)
+    return date.replace(year=date.year + years, month=month + 1)
 
 
 def _is_first(date: cftime.datetime) -> bool:

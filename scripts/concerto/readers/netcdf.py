@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -289,13 +291,14 @@ def _numbers(variable: netCDF4.Variable, path: Path) -> NDArray[np.float64]:
 
 
 def _bounds(coordinate: netCDF4.Variable, path: Path) -> NDArray[np.float64] | None:
+    """Return the bounds of a coordinate, (values, 2); None where the file has none."""
     name = _attribute(coordinate, "bounds")
-    if name is None:
+    bounds = _in_scope(coordinate, name) if name else None
+    if bounds is None:  # a file that was cut often names bounds that were left behind
         return None
-    bounds = _in_scope(coordinate, name)
-    if bounds is None or bounds.shape != (coordinate.size, 2):
-        found = "no such variable" if bounds is None else f"shape {bounds.shape}"
-        raise InputError(path, name, found, f"bounds of {coordinate.name}, {coordinate.size} x 2")
+    if bounds.shape != (coordinate.size, 2):
+        expected = f"bounds of {coordinate.name}, {coordinate.size} x 2"
+        raise InputError(path, name, f"shape {bounds.shape}", expected)
     return _numbers(bounds, path)
 
 
@@ -332,17 +335,24 @@ def _file_crs(
         if degrees and not crs.is_geographic:
             raise InputError(path, x.name, "degrees east", f"coordinates in {stated}")
         return crs
-    attributes = {key: _plain(mapping.getncattr(key)) for key in mapping.ncattrs()}
+    attributes = {key: _hashable(mapping.getncattr(key)) for key in mapping.ncattrs()}
     if not any(key in attributes for key in _FIGURE):
         attributes |= _figure(stated, attributes.get("grid_mapping_name"), name, path)
     try:
-        return pyproj.CRS.from_cf(attributes)
+        return _crs_of_cf(tuple(sorted(attributes.items())))
     except (CRSError, KeyError, ValueError, TypeError) as error:
         raise InputError(path, name, f"{error}", "a grid mapping as CF has them") from error
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+@lru_cache(maxsize=16)
+def _crs_of_cf(attributes: tuple[tuple[str, Any], ...]) -> pyproj.CRS:
+    # Takes a second where the figure of the Earth has no name, and many files have the same.
+    return pyproj.CRS.from_cf(dict(attributes))
+
+
+def _hashable(value: Any) -> Any:
+    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _figure(stated: str | None, mapping: str | None, name: str, path: Path) -> dict[str, float]:
@@ -394,7 +404,7 @@ def _sizes(
     square = True
     if resolution is not None:
         numbers, unit = resolution.rsplit(maxsplit=1)
-        parts = [float(part) for part in numbers.split("x")]
+        parts = [float(Fraction(part.strip())) for part in numbers.split("x")]
         square = len(parts) == 1
         if geographic == (unit == "degrees"):
             known = [part * (1000.0 if unit == "km" else 1.0) for part in (parts * 2)[:2]]

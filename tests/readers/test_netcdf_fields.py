@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import h5py
 import netCDF4
 import numpy as np
@@ -136,6 +138,19 @@ def test_blocks_join_to_the_whole_in_order_of_time(path, limit):
     assert tally["tas"] == Counts(30, 30)
 
 
+def test_memory_is_bounded_by_the_limit(path):
+    lat, lon, limit = np.linspace(0, 20, 200), np.linspace(0, 20, 200), 2**20
+    times = np.cumsum([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30])
+    raw = np.zeros((12, 200, 200), np.int16)
+    write(path, raw, lat, lon, times, **PACKED)
+    tracemalloc.start()
+    count = sum(1 for _ in read([path], source_of(), {path.name: ASSET}, {}, limit))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 12
+    assert peak < 3 * limit < 8 * raw.size
+
+
 def test_unsigned_numbers_of_a_classic_file(path):
     said = {"_Unsigned": "true", "_FillValue": np.int8(-1), "valid_range": np.array([0, -56], "i1")}
     fill = said.pop("_FillValue")
@@ -216,6 +231,15 @@ def test_bounds_go_before_middles(path):
     np.testing.assert_allclose(slab.grid.y, [51.3, 50.8, 50.2, 49.7])
 
 
+def test_bounds_that_were_left_behind_are_none(path):
+    def name_bounds(file):
+        file["lat"].bounds, file["time"].bounds = "lat_bnds", "time_bnds"
+
+    (slab,) = slabs_of(write(path, change=name_bounds, **PACKED))
+    np.testing.assert_allclose(slab.grid.y, [51.25, 50.75, 50.25, 49.75])
+    assert str(slab.end) == "2003-02-01T00:00:00"
+
+
 def test_a_gap_between_bounds_is_refused(path):
     def bounds(file):
         add(file, "lat_bnds", ["lat", "nv"], [[51.3, 50.8], [50.7, 50.2], [50.2, 49.7]])
@@ -249,6 +273,7 @@ def test_columns_go_on_across_the_antimeridian(path):
     ("resolution", "lat", "lon", "size"),
     [
         ("0.25 degrees", [50.0], [5.0], (0.25, 0.25)),
+        ("1/112 degrees", [50.0], [5.0], (1 / 112, 1 / 112)),
         ("0.625 x 0.5 degrees", [50.0], [5.0], (0.625, 0.5)),
         ("0.625 x 0.5 degrees", [50.0, 50.5], [5.0], (0.625, 0.5)),
         ("0.5 degrees", [50.0, 50.4], [5.0], (0.4, 0.4)),
@@ -522,6 +547,32 @@ def test_composites_start_anew_with_the_year(path):
     assert other == days(("2003-12-28", "2004-01-05"))
 
 
+THIRDS = days(
+    ("2004-02-01", "2004-02-11"), ("2004-02-11", "2004-02-21"), ("2004-02-21", "2004-03-01")
+)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "times"),
+    [
+        ("start", [0, 10, 20]),
+        ("middle", [5, 15, 24.5]),
+        ("end", [9, 19, 28]),  # the last day of each
+        ("end", [10, 20, 29]),  # the instant after each
+    ],
+)
+def test_ten_days_are_thirds_of_months(path, stamp, times):
+    assert intervals_of(path, times, "days since 2004-02-01", step="P10D", stamp=stamp) == THIRDS
+
+
+def test_whole_months_and_years_since_a_date_are_those_of_the_calendar(path):
+    assert intervals_of(path, [12, 13], "months since 2002-01-01", step="P1M") == days(
+        ("2003-01-01", "2003-02-01"), ("2003-02-01", "2003-03-01")
+    )
+    found = intervals_of(path, [0, 1153], "years since 850-01-01 0:0:0", "noleap", step="P1Y")
+    assert found == days(("0850-01-01", "0851-01-01"), ("2003-01-01", "2004-01-01"))
+
+
 def test_bounds_of_times_go_before_the_step(path):
     def bounds(file):
         add(file, "time_bnds", ["time", "nv"], [[0, 10], [10, 31]])
@@ -582,7 +633,11 @@ def test_29_february_of_a_leap_year_is_one(path):
         ([0, 0], None, {}, "expected each time once"),
         ([0, 0.5], None, {}, "before the end 2003-01-02T00:00:00 of the interval before it"),
         ([0, np.nan], None, {}, "time: found 1 of no value"),
-        ([0], "months since 2003-01-01", {}, "found units 'months since 2003-01-01'"),
+        ([0.5], "months since 2003-01-01", {}, "found units 'months since 2003-01-01'"),
+        ([1], "months since 2003-01-31", {}, "found units 'months since 2003-01-31'"),
+        ([0], "months since spring", {}, "found units 'months since spring'"),
+        ([9], None, {"step": "P10D"}, "2003-01-10T00:00:00 as the start of an interval of ten"),
+        ([11], None, {"step": "P10D", "stamp": "end"}, "2003-01-12T00:00:00 as the end of an"),
         ([0], "days", {"dimensions": {"time": "time"}}, "found units 'days'"),
         ([0], None, {"step": None}, "time: found no bounds; expected bounds, or `step`"),
         ([0], None, {"step": "8 days"}, "step: found 8 days; expected an ISO 8601 duration"),
