@@ -1,8 +1,9 @@
 """Fields of an archive brought to the cells of a place: a mean for each interval of time.
 
 Memory is bounded by the cells, by the intervals that are open at once, and by :data:`MOST_BYTES` of
-areas that cells share with pixels. An interval is closed when the next one begins, unless a file
-that is still to come covers it too, as tiles of one composite do.
+areas that cells share with pixels. Files have their intervals in the order of time: one is closed
+when a later one begins, unless a file that is still to come covers it too, as the other tiles of a
+composite do.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def aggregate_fields(
     spans = [_span(assets.get(path.name, {})) for path in ordered]
     for number, path in enumerate(ordered):
         for slab in reader.read([path], source, assets, tally):
-            gathered.close_others(slab, spans[number + 1 :])
+            gathered.close_before(slab, spans[number + 1 :])
             gathered.add(slab, known.of(slab.grid))
         log.info("%s: %d of %d files", path.name, number + 1, len(ordered))
     _check_all_seen(source["variables"], tally, ordered)
@@ -127,10 +128,10 @@ class _Gathered:
             else:
                 gatherer.add(shared, values, slab.uncertainty.get(name, 0.0))
 
-    def close_others(self, slab: Slab, coming: Sequence[Interval]) -> None:
-        """Close open intervals other than a slab's, unless a file to come covers them too."""
-        here = _key((slab.start, slab.end))
-        for key in [key for key in self._open if key != here]:
+    def close_before(self, slab: Slab, coming: Sequence[Interval]) -> None:
+        """Close open intervals before a slab's, unless a file to come covers them too."""
+        begin, _ = _key((slab.start, slab.end))
+        for key in [key for key in self._open if key[1] <= begin]:
             if not any(_meet(key, _key(span)) for span in coming):
                 self._close(key)
 

@@ -23,13 +23,14 @@ The dataset's attribute ``step_minutes`` is the record's step, or 0 for a slowly
 may be interpolated to any time axis. A record of calendar months has the attribute ``step``, which
 is ``month``, instead; its fluxes come with ``S_random`` alone.
 
-A reader of fields (``geotiff``, ``netcdf``) has one function too::
+A reader of fields (``geotiff``, ``netcdf``) has two functions::
 
+    ordered(files: Sequence[Path]) -> list[Path]
     read(files: Sequence[Path], source: Mapping, assets: Mapping[str, Mapping],
          tally: MutableMapping[str, Counts], limit: int) -> Iterator[Slab]
 
-``source`` is what the source's own file says; its ``variables`` are those to read, each of which
-must be in one file at least. ``assets`` has what the provenance says of each file by its name:
+``ordered`` puts files on one grid after each other. ``source`` is what the source's own file says; its ``variables`` are those to read, where a file has
+them. ``assets`` has what the provenance says of each file by its name:
 ``start``, ``end`` (ISO 8601, end exclusive), ``bands`` and ``sha256``, which is checked. A slab
 (:class:`concerto.prepare.grids.Slab`) is some rows of one interval of time, decoded as
 :mod:`concerto.prepare.decode` does it; the slabs of an interval follow each other from the first

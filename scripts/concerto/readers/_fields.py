@@ -44,14 +44,6 @@ def present(variables: Mapping[str, Mapping], bands: Iterable[str], path: Path) 
     return names
 
 
-def check_all_seen(variables: Iterable[str], tally: Tally, files: Iterable[Path]) -> None:
-    """Check that each variable was in at least one file."""
-    missing = [name for name in variables if name not in tally]
-    if missing:
-        names = ", ".join(path.name for path in files) or "no file"
-        raise InputError(names, ", ".join(missing), "in no file", "each in one at least")
-
-
 def slab(
     grid: Grid,
     interval: tuple[np.datetime64, np.datetime64],

@@ -24,6 +24,15 @@ from concerto.prepare.grids import Grid, Slab
 from concerto.readers import _fields
 
 
+def ordered(files: Sequence[Path]) -> list[Path]:
+    """Return files in their order, but those on one grid after each other."""
+    grids: dict[tuple, list[Path]] = {}
+    for path in files:
+        with _opened(path) as file:
+            grids.setdefault((file.crs, file.transform, file.shape), []).append(path)
+    return [path for group in grids.values() for path in group]
+
+
 def read(
     files: Sequence[Path],
     source: Mapping,
@@ -37,13 +46,12 @@ def read(
     ------
     InputError
         If a file is unreadable, truncated or not in the source's projection, has other bands than
-        its provenance says, or a scale that contradicts the source; or if a variable is in no file.
+        its provenance says, or a scale that contradicts the source.
     """
     for path in files:
         asset = _fields.asset_of(path, assets)
         with _opened(path) as file:
             yield from _slabs(file, path, source, asset, tally, limit)
-    _fields.check_all_seen(source["variables"], tally, files)
 
 
 @contextmanager
