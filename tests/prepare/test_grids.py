@@ -15,7 +15,7 @@ from concerto.prepare.grids import (
     polygon_cells,
     zone_area,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 EARTH = 510_065_621_724_088.4  # m2, of the WGS84 ellipsoid (NIMA TR8350.2, table 3.5, to rounding)
@@ -102,6 +102,7 @@ def test_cells_without_land_are_left_out_and_others_know_their_share():
         box_cells(0, 0, 1, 1, 1, land)
 
 
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_land_in_many_small_cells_adds_up_whatever_the_turn(seed):
     rng = np.random.default_rng(seed)

@@ -156,7 +156,7 @@ def test_cells_of_the_earth_share_out_each_pixel_of_a_geographic_grid(grid, kind
     np.testing.assert_allclose(by_cell(found), box_cells(-180, -90, 180, 90, 7.5).area, rtol=1e-11)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_boxes_and_their_outlines_are_the_same_on_any_geographic_grid(seed):
     rng = np.random.default_rng(seed)

@@ -20,20 +20,28 @@ the rectangle that has the second moments of their positions, weighted by ``a``.
 exp(-d/L) over pairs of points of a rectangle is a single integral (:func:`rectangle_correlation`).
 Pairs within one pixel are taken out of it, and what is left is multiplied by the ratio of the sum
 over a square lattice to the integral that it stands for, which matters where ``L`` is below two
-pixels. Of the root over all pairs it is within 2 % for whole cells and within 5 % where clouds
+pixels. Of the root over all pairs it is within 2 % for whole cells and within 7 % where clouds
 leave separate patches (measured; tests hold it to that).
 
-*Sampling*: what the part of the cell without a value may add. It is the error of the mean of a
-sample without replacement (Cochran 1977, Sampling Techniques, equation 2.20),
+*Sampling*: what the part of the cell without a value may add. The mean of the valid pixels stands
+for the cell, with the extension variance of geostatistics (Journel and Huijbregts 1978, Mining
+Geostatistics, section II.C),
 
-    spread**2 missing / (n - 1),
+    spread**2 / (1 - r_v)  *  m / v (v r_v + m r_m - r_a),
 
-with the cell's missing share of area as the finite-population correction and ``n`` the number of
-independent values: the inverse of the same mean correlation, of the values themselves. How far
-they resemble one another is told by half the mean squared difference of neighbours in a row, the
-variogram at the first lag, with an exponential model; no farther than the side of the rectangle,
-since a longer range cannot be told from a trend. Pixels are missing by clouds, not at random, so
-that this is an estimate. It is unknown, NaN, for a cell that is partly covered by a single value.
+where ``v`` and ``m`` are the shares of the pixels' area with and without a value, and ``r_v``,
+``r_m`` and ``r_a`` the mean correlations of values over all pairs of valid, of missing and of all
+pixels, found as those of errors; the first factor is the variance of single values (Krige's
+relation). Where gaps are scattered like drops the difference of means is lost in rounding: it is at
+least what random gaps give, which for independent values is the finite-population correction of a
+sample without replacement (Cochran 1977, Sampling Techniques, equation 2.20). How far values
+resemble one another is told by half the mean squared difference of neighbours in a row, the
+variogram at the first lag, with an exponential model; no farther than the side of the rectangle of
+all pixels, since a longer range cannot be told from a trend. A share ``o`` of the cell outside all
+windows is taken for a region like the one inside and adds ``2 o**2 r_a`` to the second factor,
+while the first part counts ``(1 - o)**2``. The sampling part is unknown, NaN, for a cell that is
+partly covered by a single value. It is an estimate: of the true means of simulated cells with 40 %
+missing, 86 to 95 % lay within intervals of 90 %, but 79 % where values and gaps come in patches.
 """
 
 from __future__ import annotations
@@ -159,13 +167,13 @@ class Accumulator:
     def result(self) -> Aggregate:
         """Return the values of the cells from all that was added."""
         sums = self._sums
-        covered = _covered(sums["area"][:, 0], sums["met"], self._cells.area)
+        covered = _covered(sums["area"][:, 0], sums["all"][:, 0], self._cells.area)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(sums["valid"] > 0, sums["mean"], np.nan)
             spread = np.sqrt(sums["square"] / sums["area"][:, 0])
-            pixel = sums["pixel"] / sums["met"]
+            pixel = sums["pixel"] / sums["all"][:, 0]
         error = self._error(pixel)
-        sampling = _sampling(sums, spread, covered, pixel)
+        sampling = _sampling(sums, spread, self._cells.area, pixel)
         return Aggregate(
             mean,
             spread,
@@ -262,11 +270,11 @@ _SUMS = np.dtype(
     [
         ("total", np.int64),
         ("valid", np.int64),
-        ("met", np.float64),  # area of all pixels' shares
-        ("pixel", np.float64),  # the same times the mean area of whole pixels
+        ("pixel", np.float64),  # area shared with pixels times the mean area of whole pixels
         ("mean", np.float64),
         ("square", np.float64),  # weighted squares of deviations from the mean
-        ("area", np.float64, 7),  # moments of valid pixels weighted by area, see _add_moments
+        ("all", np.float64, 7),  # moments of pixels weighted by area, see mean_correlation
+        ("area", np.float64, 7),  # the same of valid pixels
         ("error", np.float64, 7),  # the same weighted by area times uncertainty
         ("pairs", np.float64),  # weights of pairs of neighbours
         ("half_square", np.float64),  # weighted halves of their squared differences
@@ -291,7 +299,7 @@ def mean_correlation(
     length
         Length of the correlation, m, (sets).
     """
-    there = moments[:, 0] > 0
+    there = moments[:, 1] > 0
     out = np.full(len(moments), np.nan)
     moments, pixel, length = moments[there], pixel[there], length[there]
     same = moments[:, 1] / moments[:, 0] ** 2
@@ -357,19 +365,29 @@ def _lattice_factors() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.log(lengths), sums / integrals
 
 
-def _sampling(
-    sums: NDArray, spread: NDArray, covered: NDArray, pixel: NDArray
-) -> NDArray[np.float64]:
+def _sampling(sums: NDArray, spread: NDArray, area: NDArray, pixel: NDArray) -> NDArray[np.float64]:
     """Return the part of the uncertainty that comes from the share of cells without values."""
-    missing = 1 - covered
+    seen, valid = sums["all"], sums["area"]
     with np.errstate(invalid="ignore", divide="ignore"):
-        likeness = 1 - sums["half_square"] / sums["pairs"] / spread**2
-        step = sums["distance"] / sums["pairs"]
-        length = np.where(likeness > 0, -step / np.log(likeness), 0.0)
-        longest = np.sqrt(np.prod(_sides(sums["area"], pixel), axis=0))
-        n = 1 / mean_correlation(sums["area"], pixel, np.fmin(length, longest))
-        part = np.where(n > 1 + 1e-9, spread * np.sqrt(missing / (n - 1)), np.nan)
-    return np.where((missing < _WHOLE) & (sums["valid"] > 0), 0.0, part)
+        length = np.fmin(_length_of_values(sums, spread), np.sqrt(np.prod(_sides(seen, pixel), 0)))
+        of_valid, of_all = (mean_correlation(part, pixel, length) for part in (valid, seen))
+        of_missing = np.nan_to_num(mean_correlation(seen - valid, pixel, length))
+        share = valid[:, 0] / seen[:, 0]
+        apart = share * of_valid + (1 - share) * of_missing - of_all
+        single = seen[:, 1] / seen[:, 0] ** 2
+        scattered = np.where(single < 1, single * (1 - of_all) / (1 - single), 0.0)
+        outside = np.maximum(1 - seen[:, 0] / area, 0.0)
+        inside = (1 - outside) ** 2 * (1 - share) / share * np.maximum(apart, scattered)
+        variance = (inside + 2 * outside**2 * of_all) * spread**2 / (1 - of_valid)
+    whole = (1 - _covered(valid[:, 0], seen[:, 0], area) < _WHOLE) & (sums["valid"] > 0)
+    return np.where(whole, 0.0, np.sqrt(np.where(of_valid < 1 - 1e-9, variance, np.nan)))
+
+
+def _length_of_values(sums: NDArray, spread: NDArray) -> NDArray[np.float64]:
+    """Return the length of an exponential correlation that neighbours in a row suggest, m."""
+    likeness = 1 - sums["half_square"] / sums["pairs"] / spread**2
+    step = sums["distance"] / sums["pairs"]
+    return np.where(likeness > 0, -step / np.log(likeness), 0.0)
 
 
 def _covered(valid: NDArray, met: NDArray, area: NDArray) -> NDArray[np.float64]:
@@ -396,13 +414,13 @@ def _add(start, pixel, area, east, north, pixel_area, columns, values, uncertain
         for k in range(start[cell], start[cell + 1]):
             weight = area[k]
             own["total"] += 1
-            own["met"] += weight
             own["pixel"] += weight * pixel_area[cell]
+            x, y = float(east[k]), float(north[k])
+            _add_moments(own["all"], weight, x, y)
             value, error = values[pixel[k]], uncertainty[pixel[k]]
             if not (np.isfinite(value) and np.isfinite(error)):
                 continue
             own["valid"] += 1
-            x, y = float(east[k]), float(north[k])
             _add_moments(own["area"], weight, x, y)
             _add_moments(own["error"], weight * error, x, y)
             deviation = value - own["mean"]
