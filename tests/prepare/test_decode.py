@@ -343,7 +343,11 @@ def test_codes_sums_and_names_of_others_stay_as_they_are():
     codes = simple(array([10, 200], np.uint8), name="land_cover", classes={"tree": [10]})
     assert codes.values.tolist() == [10.0, 200.0]
     assert simple([0.5], name="pr", units="m", accumulated={"reset": "day"}).values == [0.5]
-    assert simple([280.0], name="tdps", units="K").values == [280.0]
+    assert simple([280.0], name="roughness", units="m").values == [280.0]
+
+
+def test_what_drivers_are_made_of_is_in_the_unit_of_the_domain():
+    np.testing.assert_allclose(simple([280.0], name="tdps", units="K").values, [6.85])
 
 
 def test_large_integers_are_exact_or_refused():

@@ -100,7 +100,7 @@ def test_the_order_of_files_does_not_matter(tiles):
     files, assets, _ = tiles
     found, _ = fields.aggregate_fields(files, source(lai=LAI), assets, CELLS)
     again, _ = fields.aggregate_fields(files[::-1], source(lai=LAI), assets, CELLS)
-    for name in found.data_vars:
+    for name in found.data_vars.keys() - {"start", "end"}:
         np.testing.assert_allclose(again[name], found[name], rtol=1e-12)
 
 

@@ -80,6 +80,9 @@ class Fields:
 def read_fields(name: str, spec: Mapping[str, Any], files: Iterable[Path]) -> Fields:
     """Read the files of all periods of a source in the order of time.
 
+    An interval that reaches into the next, as the last composite of a year often does, ends where
+    that begins.
+
     Raises
     ------
     InputError
@@ -89,10 +92,14 @@ def read_fields(name: str, spec: Mapping[str, Any], files: Iterable[Path]) -> Fi
     cells = xr.concat(parts, "interval", data_vars="minimal", join="exact")
     if "start" in cells:
         cells = cells.sortby("start")
-        start = cells["start"].to_numpy()
+        start, end = (cells[part].to_numpy() for part in ("start", "end"))
         twice = start[1:][start[1:] == start[:-1]]
         if len(twice):
             raise InputError(name, "time", f"an interval from {twice[0]} twice", "each once")
+        late = end[:-1] > start[1:]
+        if late.any():
+            log.info("%s: %d intervals end where the next begins", name, late.sum())
+            cells["end"] = "interval", np.append(np.minimum(end[:-1], start[1:]), end[-1])
     return Fields(name, spec, cells)
 
 

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from concerto import units
 from concerto.config import bands_of
-from concerto.cubes import LAND
-from concerto.domain import CARBON_STREAMS, QUANTITIES
+from concerto.domain import CARBON_STREAMS, FIELDS
 from concerto.errors import InputError
 
 FILL = "fill"
@@ -330,10 +329,8 @@ def _in_our_units(
 
 
 def unit_of(name: str) -> str | None:
-    """Return the unit that the domain has for a driver, a stream or a property of the land."""
-    if name in QUANTITIES:
-        return QUANTITIES[name].units
-    return LAND.fields[name].units if name in LAND.fields else None
+    """Return the unit that the domain has for what a source of fields may bring, or None."""
+    return FIELDS[name].units if name in FIELDS else None
 
 
 def _check_units(stated: str, found: str, file: object, field: str) -> None:

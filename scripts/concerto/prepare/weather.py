@@ -3,8 +3,8 @@
 Arrays have time as their first dimension, and any others behind it. What is set to another value is
 counted (:class:`concerto.prepare.streams.MaskCount`).
 
-Names of quantities are those of :mod:`concerto.domain`, and of :data:`FOUND` for what archives have
-in their place, after CMIP. Vapour pressures are over water at all temperatures, as in models and as
+Names of quantities are those of :mod:`concerto.domain`, with its ``INGREDIENTS`` for what archives
+have in place of drivers. Vapour pressures are over water at all temperatures, as in models and as
 dew points are in reanalyses, by one equation: that of :mod:`concerto.models.components._air`.
 """
 
@@ -21,21 +21,12 @@ import xarray as xr
 
 from concerto import units
 from concerto.cubes import DAY, check_times, ends, span
-from concerto.domain import QUANTITIES, Quantity
+from concerto.domain import INGREDIENTS, QUANTITIES
 from concerto.errors import InputError
 from concerto.prepare.streams import MaskCount
 
 log = logging.getLogger(__name__)
 
-FOUND = {
-    "tdps": Quantity("degC", "dew point", "dew_point_temperature"),
-    "huss": Quantity("1", "specific humidity", "specific_humidity"),
-    "hurs": Quantity("%", "relative humidity", "relative_humidity"),
-    "vap": Quantity("hPa", "vapour pressure", "water_vapor_partial_pressure_in_air"),
-    "uas": Quantity("m s-1", "wind to the east", "eastward_wind"),
-    "vas": Quantity("m s-1", "wind to the north", "northward_wind"),
-}
-"""What archives have in place of vapour pressure deficit and wind speed."""
 TEMPERATURES = ("tas", "tasmin", "tasmax")
 LARGEST = {"rsds": 4e7, "rlds": 6e7, "pr": 1.9}
 """More than any place gets in a day: radiation in J m-2, water in m (the record is 1.8 m)."""
@@ -208,7 +199,7 @@ def in_units_of_cubes(
         rate = rate / each.reshape(each.shape + (1,) * (rate.ndim - 1 if each.ndim else 0))
         text += " s-1"
     text = text.replace("kg m-2", "mm")
-    target = (QUANTITIES | FOUND)[name].units
+    target = (QUANTITIES | INGREDIENTS)[name].units
     return units.convert(rate, text, target, file=file, field=name)
 
 
@@ -323,7 +314,7 @@ def completed(
     Parameters
     ----------
     weather
-        Quantities (time, ...) in the units of :mod:`concerto.domain` and :data:`FOUND`.
+        Quantities (time, ...) in the units of :mod:`concerto.domain` and :data:`concerto.domain.INGREDIENTS`.
     instant
         Whether steps are short, so that a temperature holds for the step; days and months need
         their lowest and highest for the vapour pressure of saturated air.
