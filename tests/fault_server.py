@@ -18,6 +18,7 @@ What happens to the next requests for a path is scripted as a list of faults, in
 ``empty``           a body without a byte
 ``whole``           the asked range is ignored
 ``other range``     bytes from one too late
+``unsaid range``    the asked range, without saying that it is one
 ``no length``       the length is not announced and the connection closed at the end
 ``no length 200``   the same, cut after 200 bytes
 ``chunked``         in chunks, without a length
@@ -128,6 +129,7 @@ def serve(folder: Path | None = None) -> Iterator[FaultServer]:
 def _handler(served: FaultServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_arguments: object) -> None:
             """Keep the tests' output clean."""
@@ -186,7 +188,8 @@ def _handler(served: FaultServer) -> type[BaseHTTPRequestHandler]:
                 stop = min(int(last) + 1 if last else stop, stop)
                 status = 206 if start < len(content) else 416
                 said = f"{start}-{stop - 1}" if status == 206 else "*"
-                headers["Content-Range"] = f"bytes {said}/{len(content)}"
+                if word != "unsaid":
+                    headers["Content-Range"] = f"bytes {said}/{len(content)}"
             body = content[start:stop] if status != 416 else b""
             if word == "corrupt" and body:
                 middle = len(body) // 2

@@ -227,6 +227,8 @@ class Client:
 
         def ask() -> bytes:
             with self._answer(url, what, _plain()) as response:
+                if _extent(response)[1] is None and not response.raw.chunked:
+                    raise ConcertoError(f"{what}: the server does not say how long the file is")
                 return self._body(response, what)
 
         try:
@@ -274,8 +276,8 @@ class Client:
     def _fill(self, part: Path, asset: Asset, url: str) -> None:
         """Complete a part from one address, and verify it."""
         what = f"{asset.filename} from {_host(url)}"
-        complete = asset.size is not None and _length(part) == asset.size
-        at_once = not complete and self._transfer(part, asset, url, what)
+        complete = _hashes(asset) and _length(part) == asset.size
+        at_once = False if complete else self._transfer(part, asset, url, what)
         fault = _wrong_hash(part, asset)
         if fault is not None and not at_once:
             log.warning("%s: what several answers brought is not the file; from its start", what)
@@ -305,6 +307,8 @@ class Client:
         """Write an answer to a part; return whether it was the whole file."""
         first, length = _extent(response)
         expected = length if asset.size is None else asset.size
+        if length == 0 and asset.size != 0:
+            raise _CutError("the answer was empty")
         if length not in (None, expected):
             raise _CutError(f"the server has {length} bytes; expected {expected} bytes")
         if response.status_code == requests.codes.requested_range_not_satisfiable:
@@ -325,7 +329,8 @@ class Client:
             raise _CutError("the file changed while it came")
         if first > start:
             raise ConcertoError(f"{asset.filename}: the server sent another part than asked for")
-        log.info("%s: from byte %d of %s", asset.filename, first, expected or "unknown")
+        if first:
+            log.info("%s: from byte %d of %s", asset.filename, first, expected or "unknown")
         with part.open("r+b" if first else "wb") as file:
             file.truncate(first)
             file.seek(first)
@@ -348,9 +353,10 @@ class Client:
         if self._sign is not None:
             address = self._signed.get(url) or self._sign(url)
             self._signed[url] = address
-        given = {"headers": headers, "stream": True, "timeout": time_outs()} | content
-        with _slot(url), self._session.request(method, address, **given) as response:
-            if response.status_code == requests.codes.forbidden and self._signed.pop(url, None):
+        given = {"headers": {**self._headers, **headers}, "stream": True, "timeout": time_outs()}
+        with _slot(url), self._session.request(method, address, **given, **content) as response:
+            if self._sign is not None and response.status_code == requests.codes.forbidden:
+                self._signed.pop(url, None)
                 raise _SignatureError(response=response)
             if response.status_code != requests.codes.requested_range_not_satisfiable:
                 response.raise_for_status()
@@ -406,7 +412,6 @@ class _Session(requests.Session):
         super().__init__()
         self._own = own
         self.headers["User-Agent"] = "concerto"
-        self.headers.update(own)
         if any(name.lower() == "authorization" for name in own):
             # Else requests puts what ~/.netrc has for the host in its place.
             self.auth = lambda request: request
@@ -454,6 +459,14 @@ class RemoteFiles(AbstractFileSystem):
         """Return name, type and length of a file."""
         return {"name": path, "type": "file", "size": self._head(path)[1]}
 
+    def exists(self, path: str, **_options: Any) -> bool:
+        """Return whether there is such a file; that it is refused does not mean that it is not."""
+        try:
+            self.info(path)
+        except FileNotFoundError:
+            return False
+        return True
+
     def cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **_options: Any
     ) -> bytes:
@@ -478,11 +491,13 @@ class RemoteFiles(AbstractFileSystem):
 
     def _head(self, path: str) -> tuple[bytes, int]:
         """Return a file's first block and its length, which come in one request."""
-        if path not in self._heads:
-            self._heads[path] = self._kept(self._client.part, path, 0, BLOCK_BYTES)
-            while len(self._heads) > HEADS_KEPT:
+        head = self._heads.get(path)
+        if head is None:
+            head = self._kept(self._client.part, path, 0, BLOCK_BYTES)
+            self._heads[path] = head
+            if len(self._heads) > HEADS_KEPT:
                 self._heads.popitem(last=False)
-        return self._heads[path]
+        return head
 
     def _kept(self, ask: Callable[..., T], path: str, *arguments: Any) -> T:
         """Ask the client and keep its error, unless a library is told that there is no file."""
@@ -668,6 +683,8 @@ def _extent(response: requests.Response) -> tuple[int, int | None]:
         length = response.headers.get("Content-Length", "")
         return 0, int(length) if length.isdecimal() else None
     sent = re.match(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
+    if sent is None and response.status_code == requests.codes.partial_content:
+        raise _CutError("the server does not say which part it sent")
     if sent is None:
         return 0, None
     length = int(sent[2]) if sent[2].isdecimal() else None

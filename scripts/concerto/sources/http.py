@@ -54,7 +54,8 @@ def discover(request: Mapping[str, Any]) -> list[Asset]:
     Parameters
     ----------
     request
-        The locator, ``start`` and ``end`` (ISO dates, end inclusive) and ``bands``.
+        The locator, and where they matter ``start`` and ``end`` (ISO dates, end inclusive) and
+        ``bands``.
 
     Raises
     ------
@@ -119,7 +120,8 @@ def _expanded(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the files of a template, by period and band."""
     for start, end, fields in _periods(request):
         split = "{band" in request["template"]
-        for bands in [[band] for band in request["bands"]] if split else [request["bands"]]:
+        wanted = list(request.get("bands", ()))
+        for bands in [[band] for band in wanted] if split else [wanted]:
             known = fields | {"band": bands[0]} if split else fields
             entry = {"start": start, "end": end, "bands": bands}
             for key in ("filename", "mirrors", "members"):
@@ -162,19 +164,20 @@ def _filled(template: Any, fields: Mapping[str, Any], key: str) -> Any:
 
 def _listed(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield those of the files named one by one that hold a wanted day and band."""
-    wanted = set(request["bands"])
+    wanted = list(request.get("bands", ()))
     first, last = (request.get(key) for key in ("start", "end"))
     for file in request["files"]:
-        entry = {"bands": request["bands"], "members": request.get("members", [])} | file
+        entry = {"bands": wanted, "members": request.get("members", [])} | file
         before = first and entry.get("end") and _day(entry["end"]) <= _day(first)
         after = last and entry.get("start") and _day(entry["start"]) > _day(last)
-        if wanted & set(entry["bands"]) and not before and not after:
+        held = not wanted or set(wanted) & set(entry["bands"])
+        if held and not before and not after:
             yield entry
 
 
 def _check_bands(entries: list[dict[str, Any]], request: Mapping[str, Any]) -> None:
     held = {band for entry in entries for band in entry["bands"]}
-    missing = [band for band in request["bands"] if band not in held]
+    missing = [band for band in request.get("bands", ()) if band not in held]
     if missing and not request.get("may_be_empty"):
         period = f"{request.get('start')} to {request.get('end')}"
         expected = f"one that holds {', '.join(missing)} in the period {period}"
