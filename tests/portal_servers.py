@@ -33,6 +33,7 @@ class Asked:
     query: dict[str, list[str]]
     headers: dict[str, str]
     body: bytes
+    at: float = field(default_factory=time.monotonic)
 
     def one(self, name: str, otherwise: str = "") -> str:
         return self.query.get(name, [otherwise])[0]

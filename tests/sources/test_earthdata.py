@@ -442,6 +442,6 @@ def test_window_of_another_file_is_refused(nasa, tmp_path, changed, message):
 
 def test_refusal_during_a_window_is_not_hidden(nasa, tmp_path):
     nasa.add("SMAP.h5", globe(tmp_path / "globe.h5")[0])
-    nasa.licence = False
-    with pytest.raises(ConcertoError, match="EULA Acceptance Failure"):
+    nasa.faults["SMAP.h5"] = ["", "", "404"]
+    with pytest.raises(ConcertoError, match="no such file"):
         fetched(nasa, tmp_path / "SMAP.nc", subset=SUBSET, bands=["Geophysical_Data/sm_surface"])
