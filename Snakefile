@@ -15,6 +15,7 @@ from concerto.config import (
     check_targets,
     load_yaml,
     model_files,
+    read_source,
     site_kind,
     source_identity,
     source_names,
@@ -22,10 +23,10 @@ from concerto.config import (
 )
 from concerto.errors import ConcertoError
 from concerto.imports import digest
-from concerto.places import places, request_of
+from concerto.places import places, request_of, requests, wanted
 from concerto.scripting import failures, texts
 from concerto.sources._access import logins
-from concerto.sources._catalogue import read_catalogue
+from concerto.sources._catalogue import foreseen, read_catalogue
 
 # One's own configuration with places takes that of the default one, whose sites it would get.
 if not {"sites", "areas"} & config.keys():

@@ -30,7 +30,7 @@ rule acquire_source:
 
 rule acquire_fields:
     input:
-        access=ancient(access_of),
+        access=ancient(f"{RUN}/plan/access.txt"),
     output:
         directory(f"{RUN}/raw/{{source}}/{{place}}/{{period}}"),
     log:
@@ -48,7 +48,7 @@ rule acquire_fields:
     params:
         identity=lambda wildcards: source_identity(wildcards.source),
         request=lambda wildcards: request_of(config, **wildcards),
-        plan=lambda wildcards: foreseen(request_of(config, **wildcards)),
+        plan=lambda wildcards: download_of(**wildcards),
     message:
         "Acquire {wildcards.source} for {wildcards.place}, {wildcards.period}: {params.plan}"
     script:

@@ -1,8 +1,8 @@
 # What the catalogue of sources has, which logins a run needs, and how much it will download: none of
 # these asks the network. `snakemake list_sources`, `snakemake check_access`, `snakemake plan_downloads`.
 
-# What areas ask of sources of fields: source, place, box, start, end, variables of each.
-REQUESTS = []
+# What places ask of sources of fields: source, place, box, start, end, variables of each.
+REQUESTS = wanted(config)
 # The text that each of these rules writes, which is shown when it is asked for.
 PLANS = {
     "list_sources": "sources",

@@ -64,3 +64,9 @@ def fields_of(place, kind, *sources):
 def co2_of(wildcards):
     """Return the source of an area's CO2."""
     return PLACES[wildcards.area]["co2"]["source"]
+
+
+def download_of(source, place, period):
+    """Return in words how much a request will bring, from where and under which licence."""
+    request = request_of(config, source, place, period)
+    return foreseen(read_source(source), request.to_foresee())

@@ -302,6 +302,7 @@ class Store:
     busy: list[int] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    dataset: str = "reanalysis-era5-land"
     asked: list[Asked] = field(default_factory=list)
     fetched: list[Asked] = field(default_factory=list)
 
@@ -317,7 +318,7 @@ class Store:
         if asked.method == "GET" and self.busy:
             return Reply(self.busy.pop(0), b"", {"Retry-After": "0"})
         kind, _, name = asked.path.removeprefix("/api/retrieve/v1/").partition("/")
-        if kind == "processes" and name == "reanalysis-era5-land/execution":
+        if kind == "processes" and name == f"{self.dataset}/execution":
             return self._execute(asked)
         identifier, _, what = name.partition("/")
         if kind != "jobs" or identifier not in self.jobs:

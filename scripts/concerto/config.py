@@ -52,16 +52,16 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
     ConcertoError
         Naming every fault: where it is, what was found and what was expected.
     """
-    faults = (
-        _faults(config, _schema(), root)
-        or _faults_of_cubes(config["sites"])
-        or [
-            *_faults_of_cases(config),
-            *_faults_of_forecast(config),
-            *_faults_of_files(config, root),
-            *_faults_of_priors(config),
-        ]
-    )
+    _refuse("configuration", _faults(config, _schema(), root))
+    whole = {"sites": {}, "areas": {}, **config}
+    _refuse("configuration", _faults_of_cubes(whole["sites"]))
+    faults = [
+        *_faults_of_cases(whole),
+        *_faults_of_forecast(whole),
+        *_faults_of_files(whole, root),
+        *_faults_of_fields(whole, root),
+        *_faults_of_priors(whole),
+    ]
     _refuse("configuration", faults)
 
 
@@ -278,6 +278,8 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
         model_files(config, root)
     except ConcertoError as error:
         faults.append(str(error))
+    for area, settings in config["areas"].items():
+        wanted[f"areas.{area}.co2"] = settings["co2"]
     for name in sorted({request["source"] for request in wanted.values()}):
         try:
             sources[name] = read_source(name, root)
@@ -292,6 +294,29 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
         elif members is not None and request["file"] not in members:
             offer = suggestion(request["file"], members)
             faults.append(f"{where}.file: unknown member {request['file']!r}; {offer}")
+    return faults
+
+
+def _faults_of_fields(config: Mapping[str, Any], root: Path) -> list[str]:
+    """Return the faults of fields: their sources must be of fields and have the variables."""
+    faults = []
+    for kind in ("areas", "sites"):
+        for place, settings in config[kind].items():
+            for name, variables in settings.get("fields", {}).items():
+                where = f"{kind}.{place}.fields.{name}"
+                try:
+                    known = read_source(name, root).get("variables")
+                except ConcertoError as error:
+                    faults.append(str(error))
+                    continue
+                if known is None:
+                    faults.append(f"{where}: found a source of records; expected one of fields")
+                    continue
+                faults += [
+                    f"{where}: unknown variable {variable!r}; {suggestion(variable, known)}"
+                    for variable in variables
+                    if variable not in known
+                ]
     return faults
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,17 @@ class Request:
     end: date
     variables: tuple[str, ...]
 
+    def to_foresee(self) -> dict[str, Any]:
+        """Return the request in the form in which its size is estimated."""
+        return {
+            "source": self.source,
+            "place": self.place,
+            "box": astuple(self.box),
+            "start": self.start.isoformat(),
+            "end": self.end.isoformat(),
+            "variables": list(self.variables),
+        }
+
 
 def places(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the areas of a run, and those of its sites that have fields, by name."""
@@ -68,7 +79,34 @@ def requests(config: Mapping[str, Any], root: Path = ROOT) -> list[Request]:
         Request(source, name, period, box_of(place), start, end, tuple(variables))
         for name, place in places(config).items()
         for source, variables in place["fields"].items()
-        for period, start, end in periods(place["period"], read_source(source, root)["request"])
+        for period, start, end in _periods_of(read_source(source, root), place["period"])
+    ]
+
+
+def _periods_of(
+    source: Mapping[str, Any], bounds: tuple[str, str]
+) -> list[tuple[str, date, date]]:
+    """Return the periods of a source within bounds, none where it has nothing."""
+    if source["request"] == STATIC:
+        return periods(bounds, STATIC)
+    first, last = source["grid"]["first"], source["grid"]["last"]
+    clipped = max(bounds[0], first or bounds[0]), min(bounds[1], last or bounds[1])
+    return periods(clipped, source["request"]) if clipped[0] <= clipped[1] else []
+
+
+def wanted(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what a run asks of each field source for each place, over all of its period."""
+    return [
+        Request(
+            source,
+            name,
+            STATIC,
+            box_of(place),
+            *(date.fromisoformat(day) for day in place["period"]),
+            tuple(variables),
+        ).to_foresee()
+        for name, place in places(config).items()
+        for source, variables in place["fields"].items()
     ]
 
 

@@ -368,3 +368,9 @@ def test_values_that_float64_cannot_hold_are_refused():
 def test_text_is_no_value():
     with pytest.raises(InputError, match="expected integers or real numbers"):
         simple(array(["a"], "S1"))
+
+
+def test_numbers_within_bounds_become_one():
+    raw = np.array([-2, 0, 1, 200, 366], np.int16)
+    found = simple(raw, name="burned_area_fraction", units="1", within=[1, 366], valid=[0, 366])
+    np.testing.assert_array_equal(found.values, [np.nan, 0.0, 1.0, 1.0, 1.0])

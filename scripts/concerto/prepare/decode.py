@@ -150,7 +150,8 @@ def _whole(raw: NDArray, band: str, file: object) -> tuple[NDArray, NDArray[np.b
 def decode(name: str, variable: Mapping, bands: Mapping[str, Band], file: object) -> Decoded:
     """Decode one variable.
 
-    Scale, offset and units are the source's; where it says nothing the file's, where neither does
+    Where the source names raw values ``within`` bounds, these become 1 and others 0. Otherwise scale,
+    offset and units are the source's; where it says nothing the file's, where neither does
     1 and 0. The result is in the unit that :mod:`concerto.domain` has for the name. Land cover
     (``classes``) stays raw codes; sums (``accumulated``) and names that the domain does not have
     stay in the source's unit.
@@ -231,6 +232,9 @@ def _unpacked(
             outside |= raw > high
     why = np.where(filled, 1, np.where(outside, 2, 0)).astype(np.uint8)
     _check_exact(raw, why == 0, file, field)
+    if "within" in stated:
+        first, last = stated["within"]
+        return np.where(why > 0, np.nan, (raw >= first) & (raw <= last)), why
     scale = _agreed(stated.get("scale"), band.scale, 1.0, "scale", file, field)
     offset = _agreed(stated.get("offset"), band.offset, 0.0, "offset", file, field)
     with np.errstate(over="ignore", invalid="ignore"):
