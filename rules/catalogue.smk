@@ -12,6 +12,11 @@ PLANS = {
 CATALOGUE = sorted(str(file) for file in Path("config/sources").glob("*.yaml"))
 
 
+def asked(name):
+    """Return when a rule was asked for by its name, so that it shows its table each time."""
+    return time.time() if name in sys.argv else None
+
+
 def logins_found(_wildcards):
     """Return where each login of the catalogue is, no secrets, so that a new one is noticed."""
     found = logins(read_catalogue(), os.environ, Path.home())
@@ -36,6 +41,7 @@ rule list_sources:
         runtime=5,
     params:
         library=library("list_sources"),
+        asked=asked("list_sources"),
     message:
         "List the catalogue of sources"
     script:
@@ -59,6 +65,7 @@ rule check_access:
         runtime=5,
     params:
         library=library("check_access"),
+        asked=asked("check_access"),
         requests=REQUESTS,
         found=logins_found,
     message:
@@ -85,6 +92,7 @@ rule plan_downloads:
         runtime=5,
     params:
         library=library("plan_downloads"),
+        asked=asked("plan_downloads"),
         requests=REQUESTS,
     message:
         "Foresee what will be downloaded"
