@@ -12,17 +12,6 @@ PLANS = {
 CATALOGUE = sorted(str(file) for file in Path("config/sources").glob("*.yaml"))
 
 
-def asked(name):
-    """Return when a rule was asked for by its name, so that it shows its table each time."""
-    return time.time() if name in sys.argv else None
-
-
-def logins_found(_wildcards):
-    """Return where each login of the catalogue is, no secrets, so that a new one is noticed."""
-    found = logins(read_catalogue(), os.environ, Path.home())
-    return [[login.service, login.found] for login in found]
-
-
 rule list_sources:
     input:
         sources=CATALOGUE,
