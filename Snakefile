@@ -5,6 +5,7 @@ Configuration, its validation, the rules in the order in which data flow, and wh
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError

@@ -12,12 +12,6 @@ PLANS = {
 CATALOGUE = sorted(str(file) for file in Path("config/sources").glob("*.yaml"))
 
 
-def logins_found(_wildcards):
-    """Return where each login of the catalogue is, no secrets, so that a new one is noticed."""
-    found = logins(read_catalogue(), os.environ, Path.home())
-    return [[login.service, login.found] for login in found]
-
-
 rule list_sources:
     input:
         sources=CATALOGUE,
@@ -36,6 +30,7 @@ rule list_sources:
         runtime=5,
     params:
         library=library("list_sources"),
+        asked=asked("list_sources"),
     message:
         "List the catalogue of sources"
     script:
@@ -59,6 +54,7 @@ rule check_access:
         runtime=5,
     params:
         library=library("check_access"),
+        asked=asked("check_access"),
         requests=REQUESTS,
         found=logins_found,
     message:
@@ -85,6 +81,7 @@ rule plan_downloads:
         runtime=5,
     params:
         library=library("plan_downloads"),
+        asked=asked("plan_downloads"),
         requests=REQUESTS,
     message:
         "Foresee what will be downloaded"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from concerto.config import ROOT
 from concerto.scripting import script_log
-from concerto.sources._catalogue import aligned, as_csv, overview, read_catalogue
+from concerto.sources._catalogue import aligned, as_csv, brief, overview, read_catalogue
 from concerto.sources._quantities import check_units
 
 
@@ -20,7 +20,7 @@ def list_sources(table: Path, text: Path, root: Path = ROOT) -> None:
     check_units(catalogue)
     rows = overview(catalogue)
     table.write_text(as_csv(rows), encoding="utf-8")
-    text.write_text(aligned(rows), encoding="utf-8")
+    text.write_text(aligned(brief(rows)), encoding="utf-8")
 
 
 if "snakemake" in globals():

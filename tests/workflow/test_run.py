@@ -33,6 +33,7 @@ WHEEL = "diive-0.90.0-py3-none-any.whl"
 LEFT_OUT = {
     "measure_speed", "plot_speed", "measure_methods", "plot_methods", "tabulate_methods",
     "learn_prior", "prepare_transect", "read_monthly", "derive_site",
+    "list_sources", "check_access", "plan_downloads",
 }  # fmt: skip
 
 

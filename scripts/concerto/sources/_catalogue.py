@@ -24,10 +24,14 @@ from concerto.plugins import suggestion
 
 EARTH_RADIUS_KM = 6371.007181
 """Of the sphere of MODIS' sinusoidal grid, which has the ellipsoid's area."""
+BLOCK = 512 * 512
+"""Values that come at least of each band of a file of which a part is read: one block of it."""
+READ_IN_PART = ("stac", "earthdata")
 GLOBE = (-180.0, -90.0, 180.0, 90.0)
 WIDTH = 160
 # The most that columns of tables for people may be wide: whole texts would not fit side by side.
-WIDEST = {"name": 26, "what": 30, "licence": 18, "login": 14, "period": 22, "resolution": 13}
+WIDEST = {"what": 27, "licence": 17, "login": 17}
+WIDEST_PLAN = {"place": 12, "variables": 16, "from": 25, "login": 12, "licence": 12}
 HOSTS = {
     "package": "a package index",
     "local": "a folder of this machine",
@@ -107,16 +111,38 @@ def _row(name: str, source: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def aligned(rows: Sequence[Mapping[str, object]], width: int = WIDTH) -> str:
+def brief(rows: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return an overview with periods in years and resolutions in few digits, to fit a line."""
+    return [
+        {
+            **row,
+            "resolution": _few_digits(row["resolution"]),
+            "period": re.sub(r"([0-9]{4})-[0-9-]+", r"\1", row["period"]).replace("..", "-"),
+        }
+        for row in rows
+    ]
+
+
+def _few_digits(resolution: str) -> str:
+    def rounded(number: re.Match) -> str:
+        value = float(number[0])
+        return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+    return re.sub(r"[0-9]+\.[0-9]+", rounded, resolution).replace("degrees", "deg")
+
+
+def aligned(
+    rows: Sequence[Mapping[str, object]], widest: Mapping[str, int] = WIDEST, width: int = WIDTH
+) -> str:
     """Return rows as a table for people, aligned, no line longer than ``width``.
 
-    A text that is longer than its column may be ends in a mark, two full stops; numbers stand at
-    the right.
+    A text that is longer than its column may be wide, by ``widest``, ends in two full stops;
+    numbers stand at the right.
     """
     columns = list(rows[0])
     texts = [columns, *([str(row[column]) for column in columns] for row in rows)]
     widths = [
-        min(max(map(len, cells)), WIDEST.get(column, width))
+        min(max(map(len, cells)), widest.get(column, width))
         for column, cells in zip(columns, zip(*texts, strict=True), strict=True)
     ]
     right = [all(isinstance(row[column], int) for row in rows) for column in columns]
@@ -226,7 +252,8 @@ def estimate(source: Mapping[str, Any], request: Mapping[str, Any]) -> Estimate:
     Notes
     -----
     A box of w by h touches, on average over where it lies, (w/s + 1) (h/s + 1) tiles of side s.
-    Where files come whole, all of their values count towards the size.
+    Where files come whole, all of their values count towards the size; where parts of them are
+    read, at least one block of each.
     """
     grid = source["grid"]
     number = len(bands(source, request["variables"]))
@@ -241,8 +268,13 @@ def estimate(source: Mapping[str, Any], request: Mapping[str, Any]) -> Estimate:
         steps, times = _steps(grid["step"], *period), _steps(file_step, *period)
         files += tiles * times
         values += cells * steps
-        received += cells_of_tile * tiles * times * steps_of_file if grid.get("whole") else 0.0
-    size = (received or values) * number * source["bytes_per_value"]
+        if grid.get("whole"):
+            received += cells_of_tile * tiles * times * steps_of_file
+        elif source["protocol"] in READ_IN_PART:
+            received += max(cells * steps, tiles * times * BLOCK)
+        else:
+            received += cells * steps
+    size = received * number * source["bytes_per_value"]
     return Estimate(len(periods), round(files), round(values * number), round(size))
 
 
@@ -302,9 +334,14 @@ def _planned(
 def for_people(planned: Sequence[Mapping[str, Any]]) -> str:
     """Return a plan as an aligned table, and say that it is an estimate."""
     rows = [
-        row | {"values": _short(row["values"]), "bytes": amount(row["bytes"])} for row in planned
+        {key: text for key, text in row.items() if key != "folders"}
+        | {"values": _short(row["values"]), "bytes": amount(row["bytes"])}
+        for row in planned
     ]
-    return aligned(rows) + "Sizes are estimates: values by the source's grid, times bytes of one.\n"
+    return (
+        aligned(rows, WIDEST_PLAN)
+        + "Sizes are estimates: values by the source's grid, times bytes of one.\n"
+    )
 
 
 def foreseen(source: Mapping[str, Any], request: Mapping[str, Any]) -> str:
