@@ -304,6 +304,8 @@ def _group(store: RemoteStore, locator: Mapping[str, Any]) -> zarr.Group:
 
 
 def _read(store: RemoteStore, array: zarr.Array, name: str, where: Any) -> np.ndarray:
+    if array.shards is None and array.compressors and "Blosc" in repr(array.compressors[-1]):
+        store.blosc.add(name)
     try:
         return np.asarray(array[where])
     except ConcertoError:
