@@ -1,17 +1,9 @@
-"""Zarr stores like those of real archives, small, and a web server with the faults of real ones."""
+"""Zarr stores like those of real archives, but small."""
 
 from __future__ import annotations
 
-import json
-import re
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import xarray as xr
@@ -106,98 +98,3 @@ def _write(data: xr.Dataset, folder: Path, encoding: dict, zarr_format: int) -> 
         warnings.simplefilter("ignore")
         data.to_zarr(folder, encoding=encoding, zarr_format=zarr_format, consolidated=True)
     return folder
-
-
-@dataclass
-class Site:
-    """A web server for a folder.
-
-    ``faults`` holds, by the end of a path, what happens to the next requests for it, in turn: a
-    status such as ``503``, ``cut`` for half of a body, ``html`` for a page with status 200.
-    ``requests`` has the paths asked for that there are, and ``sent`` counts the bytes of bodies.
-    Where there is a ``signature``, others are refused; ``/sas/`` gives ``1``, then ``2`` and so on.
-    """
-
-    address: str = ""
-    faults: dict[str, list[str]] = field(default_factory=dict)
-    requests: list[str] = field(default_factory=list)
-    logins: list[str | None] = field(default_factory=list)
-    sent: int = 0
-    signature: str = ""
-    tokens: int = 0
-
-    def chunks(self) -> list[str]:
-        """Return the paths of chunks of bands that were asked for, in order of their names."""
-        small = ("time", "lat", "lon", "latitude", "longitude", "time_bnds")
-        asked = [path for path in self.requests if not path.endswith((".json", ".zmetadata"))]
-        names = [path for path in asked if not path.rpartition("/")[2].startswith(".z")]
-        return sorted(path for path in names if not any(f"/{one}/" in path for one in small))
-
-
-def _handler(site: Site, folder: Path) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_arguments: object) -> None:
-            """Keep the tests' output clean."""
-
-        def do_GET(self) -> None:
-            # A proxy is asked with a whole address, so this is one as well.
-            parts = urlsplit(self.path)
-            site.logins.append(self.headers.get("Authorization"))
-            if parts.path.startswith("/sas/"):
-                site.tokens += 1
-                token = {"token": f"sig={site.tokens}", "msft:expiry": "2999-01-01T00:00:00Z"}
-                self._send(200, json.dumps(token).encode(), "application/json")
-            elif site.signature and parse_qs(parts.query).get("sig") != [site.signature]:
-                self._send(403, b"no signature")
-            else:
-                self._send_file(folder / parts.path.strip("/"), parts.path)
-
-        def _send_file(self, file: Path, path: str) -> None:
-            if not file.is_file():
-                self._send(404, b"")
-                return
-            site.requests.append(path)
-            ends = [end for end in site.faults if path.endswith(end) and site.faults[end]]
-            fault = site.faults[ends[0]].pop(0) if ends else ""
-            content, status, headers = file.read_bytes(), 200, {}
-            if fault.isdecimal():
-                self._send(int(fault), b"", **{"Retry-After": "0"})
-            elif fault == "html":
-                self._send(200, b"<!DOCTYPE html><html>Log in</html>", "text/html")
-            else:
-                sent = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-                if sent:
-                    start, last = int(sent[1]), min(int(sent[2]), len(content) - 1)
-                    headers["Content-Range"] = f"bytes {start}-{last}/{len(content)}"
-                    content, status = content[start : last + 1], 206
-                self._send(status, content, cut=fault == "cut", **headers)
-
-        def _send(
-            self, status: int, body: bytes, kind: str = "", cut: bool = False, **headers
-        ) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind or "application/octet-stream")
-            self.send_header("Content-Length", str(len(body)))
-            for key, value in headers.items():
-                self.send_header(key, value)
-            self.end_headers()
-            body = body[: len(body) // 2] if cut else body
-            self.wfile.write(body)
-            site.sent += len(body)
-            self.close_connection = cut or self.close_connection
-
-    return Handler
-
-
-@contextmanager
-def serve(folder: Path) -> Iterator[Site]:
-    """Serve a folder on a free port of this machine."""
-    site = Site()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(site, folder)) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        site.address = f"http://127.0.0.1:{server.server_port}"
-        yield site
-        server.shutdown()

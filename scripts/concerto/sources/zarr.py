@@ -92,8 +92,9 @@ def discover(request: Mapping[str, Any]) -> list[Asset]:
     Returns
     -------
     list
-        ``details`` have the window and, in bytes without compression, the ``window`` and the
-        ``chunks`` that have to be received for it.
+        ``size`` is None: compression decides. ``details`` have the window and, in bytes without
+        compression, its own (``window_bytes``) and those of the chunks that have to be received
+        for it (``chunk_bytes``).
 
     Raises
     ------
@@ -143,8 +144,9 @@ def fetch(asset: Asset, path: Path) -> int:
     whole = sum(cube.group[band].nbytes for band in asset.bands)
     received, whole_mb = store.received / 1e6, whole / 1e6
     log.info("%s: received %.1f MB; all of its bands is %.0f MB", path.name, received, whole_mb)
-    for key in sorted(store.missing):
-        log.warning("%s: chunk %s is not in the store: fill", path.name, key)
+    if store.missing:
+        lacking = len(store.missing), min(store.missing)
+        log.warning("%s: %d chunks are not in the store: fill; one is %s", path.name, *lacking)
     return store.received
 
 
@@ -304,6 +306,9 @@ def _group(store: RemoteStore, locator: Mapping[str, Any]) -> zarr.Group:
 
 
 def _read(store: RemoteStore, array: zarr.Array, name: str, where: Any) -> np.ndarray:
+    last = type(array.compressors[-1]).__name__ if array.compressors else ""
+    if array.shards is None and last in ("Blosc", "BloscCodec"):
+        store.blosc.add(name)
     try:
         return np.asarray(array[where])
     except ConcertoError:
