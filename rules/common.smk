@@ -70,6 +70,8 @@ def download_of(source, place, period):
     """Return in words how much a request will bring, from where and under which licence."""
     request = request_of(config, source, place, period)
     return foreseen(read_source(source), request.to_foresee())
+
+
 def asked(name):
     """Return when a rule was asked for by its name, so that it shows its table each time."""
     return time.time() if name in sys.argv else None

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from concerto.config import ROOT, read_source
 from concerto.places import Request
-from concerto.prepare.decode import bands_of
 from concerto.scripting import script_log
+from concerto.sources._catalogue import bands
 from concerto.sources._obtain import obtain
 
 
@@ -28,12 +28,11 @@ def acquire_fields(request: Request, directory: Path, root: Path = ROOT) -> None
         If neither the archive nor a mirror can be reached, or what it sends is not what was asked.
     """
     source = read_source(request.source, root)
-    variables = [source["variables"][name] for name in request.variables]
     question = {
         **asdict(request.box),
         "start": request.start.isoformat(),
         "end": request.end.isoformat(),
-        "bands": list(dict.fromkeys(band for variable in variables for band in bands_of(variable))),
+        "bands": bands(source, request.variables),
     }
     obtain(request.source, source, question, directory)
 

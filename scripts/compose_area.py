@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
 from concerto.config import load_yaml
 from concerto.cubes import (
     DRIVERS_EITHER,

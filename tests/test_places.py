@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from concerto import places
@@ -20,7 +21,7 @@ def test_periods_hold_each_day_once(bounds, request_):
     found = places.periods(tuple(day.isoformat() for day in bounds), request_)
     assert found[0][1] == bounds[0]
     assert found[-1][2] == bounds[1]
-    for (_, _, end), (_, start, _) in zip(found, found[1:], strict=False):
+    for (_, _, end), (_, start, _) in pairwise(found):
         assert start == end + timedelta(days=1)
     for name, start, end in found:
         parts = 1 if request_ == "year" else 2
@@ -46,18 +47,27 @@ def test_the_box_of_a_site_holds_its_circle(latitude, longitude, radius):
             assert (east - box.west + 1e-9) % 360 <= width + 2e-9
 
 
-def test_requests_of_a_run():
-    config = {
-        "areas": {
-            "here": {
-                "box": {"west": 5, "south": 50, "east": 6, "north": 51},
-                "period": ["2003-11-01", "2004-02-01"],
-                "fields": {"yearly": ["lai", "fapar"]},
-            }
-        },
-        "sites": {"without": {}},
-    }
+AREA = {
+    "box": {"west": 5, "south": 50, "east": 6, "north": 51},
+    "period": ["2017-11-01", "2019-02-01"],
+    "fields": {"tropomi_sif": ["sif"], "copernicus_dem_90": ["elevation"]},
+}
+
+
+def test_requests_of_a_run_are_within_what_a_source_has():
+    config = {"areas": {"here": AREA}, "sites": {"without": {}}}
     assert list(places.places(config)) == ["here"]
+    asked = [(r.source, r.period, str(r.start), str(r.end)) for r in places.requests(config)]
+    assert asked == [
+        ("tropomi_sif", "2018", "2018-05-01", "2018-12-31"),
+        ("tropomi_sif", "2019", "2019-01-01", "2019-02-01"),
+        ("copernicus_dem_90", "all", "2017-11-01", "2019-02-01"),
+    ]
+    assert places.request_of(config, "tropomi_sif", "here", "2019").variables == ("sif",)
+    assert [(w["source"], w["end"]) for w in places.wanted(config)] == [
+        ("tropomi_sif", "2019-02-01"),
+        ("copernicus_dem_90", "2019-02-01"),
+    ]
 
 
 def test_a_box_across_the_antimeridian():

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from concerto.domain import LAND as GROUND
 from concerto.domain import (
     DISTURBANCES,
     DRIVERS,
@@ -24,6 +23,7 @@ from concerto.domain import (
     SUBDAILY_DRIVERS,
     SUBDAILY_STREAMS,
 )
+from concerto.domain import LAND as GROUND
 from concerto.errors import InputError
 
 CONVENTIONS = "CF-1.11"

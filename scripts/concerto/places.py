@@ -83,9 +83,7 @@ def requests(config: Mapping[str, Any], root: Path = ROOT) -> list[Request]:
     ]
 
 
-def _periods_of(
-    source: Mapping[str, Any], bounds: tuple[str, str]
-) -> list[tuple[str, date, date]]:
+def _periods_of(source: Mapping[str, Any], bounds: tuple[str, str]) -> list[tuple[str, date, date]]:
     """Return the periods of a source within bounds, none where it has nothing."""
     if source["request"] == STATIC:
         return periods(bounds, STATIC)
@@ -159,7 +157,8 @@ def periods(bounds: tuple[str, str], request: str) -> list[tuple[str, date, date
     if request == STATIC:
         return [(STATIC, first, last)]
     return [
-        (name, max(start, first), min(end, last)) for name, start, end in _turns(first, last, request)
+        (name, max(start, first), min(end, last))
+        for name, start, end in _turns(first, last, request)
     ]
 
 

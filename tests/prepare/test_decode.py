@@ -372,5 +372,6 @@ def test_text_is_no_value():
 
 def test_numbers_within_bounds_become_one():
     raw = np.array([-2, 0, 1, 200, 366], np.int16)
-    found = simple(raw, name="burned_area_fraction", units="1", within=[1, 366], valid=[0, 366])
+    spec = {"units": "1", "within": [1, 366], "valid": [0, 366], "accumulated": {"reset": "step"}}
+    found = simple(raw, name="burned_area_fraction", **spec)
     np.testing.assert_array_equal(found.values, [np.nan, 0.0, 1.0, 1.0, 1.0])

@@ -188,6 +188,4 @@ def test_a_variable_in_no_file(tiles):
 def test_no_value_in_any_cell(tiles):
     files, assets, _ = tiles
     with pytest.raises(InputError, match="found none in any cell"):
-        fields.aggregate_fields(
-            files, source(lai=LAI), assets, box_cells(0.0, 0.0, 1.0, 1.0, 0.5)
-        )
+        fields.aggregate_fields(files, source(lai=LAI), assets, box_cells(0.0, 0.0, 1.0, 1.0, 0.5))

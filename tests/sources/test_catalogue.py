@@ -6,7 +6,6 @@ import csv
 import io
 import re
 import shutil
-from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
@@ -122,50 +121,6 @@ def test_bands_are_those_of_values_quality_and_error_each_once(catalogue):
         _catalogue.bands(catalogue["modis_lai"], ["lia"])
 
 
-@pytest.mark.parametrize(
-    ("request_", "start", "end", "expected"),
-    [
-        ("all", "2003-05-02", "2004-01-01", {"all": ("2003-05-02", "2004-01-01")}),
-        (
-            "year",
-            "2003-05-02",
-            "2004-01-01",
-            {"2003": ("2003-05-02", "2003-12-31"), "2004": ("2004-01-01", "2004-01-01")},
-        ),
-        (
-            "month",
-            "2003-12-31",
-            "2004-02-29",
-            {
-                "2003-12": ("2003-12-31", "2003-12-31"),
-                "2004-01": ("2004-01-01", "2004-01-31"),
-                "2004-02": ("2004-02-01", "2004-02-29"),
-            },
-        ),
-    ],
-)
-def test_folders_share_the_period(request_, start, end, expected):
-    assert _catalogue.folders(request_, start, end) == expected
-
-
-def test_a_period_that_ends_before_it_starts_is_refused():
-    with pytest.raises(InputError, match="end: found 2002-12-31; expected a day from 2003"):
-        _catalogue.folders("year", "2003-01-01", "2002-12-31")
-
-
-@given(st.dates(), st.integers(0, 1500), st.sampled_from(["year", "month"]))
-def test_folders_hold_each_day_of_the_period_once(start, days, request_):
-    if start > date(9990, 1, 1):
-        return
-    end = start + timedelta(days=days)
-    spans = [
-        [date.fromisoformat(day) for day in span]
-        for span in _catalogue.folders(request_, str(start), str(end)).values()
-    ]
-    assert (spans[0][0], spans[-1][1]) == (start, end)
-    assert all(a[1] + timedelta(days=1) == b[0] for a, b in pairwise(spans))
-
-
 # How much
 
 
@@ -277,19 +232,14 @@ def test_amounts_have_two_digits(size, text):
     assert _catalogue.amount(size) == text
 
 
-def test_the_message_of_a_rule_that_acquires():
+def test_what_a_request_brings_in_words():
     source = made(
         {"resolution": "1 degrees", "step": "P1D"},
         locator={"api": "https://planetarycomputer.microsoft.com/api/stac/v1"},
         licence="CC0",
     ) | {"bytes_per_value": 1698.6}
-    text = _catalogue.foreseen(source, asked([0, 0, 25, 20]))
-    assert _catalogue.acquire_message("modis_lai", "2003", text, "europe") == (
-        "Acquire modis_lai for europe, 2003: about 310 MB from planetarycomputer.microsoft.com; "
-        "licence CC0"
-    )
-    assert _catalogue.acquire_message("dem", "all", text, "europe").startswith(
-        "Acquire dem for europe: about"
+    assert _catalogue.foreseen(source, asked([0, 0, 25, 20])) == (
+        "about 310 MB from planetarycomputer.microsoft.com; licence CC0"
     )
 
 

@@ -162,9 +162,7 @@ def area_drivers(
     return out
 
 
-def _weather(
-    source: Fields, axis: pd.DatetimeIndex, count: MaskCount
-) -> dict[str, np.ndarray]:
+def _weather(source: Fields, axis: pd.DatetimeIndex, count: MaskCount) -> dict[str, np.ndarray]:
     """Return what a source has of the weather at steps, (time, location)."""
     start, end = source.intervals
     raw = {name: _rates(source, name, count) for name in source.has(WEATHER)}
@@ -328,4 +326,3 @@ def complete_cells(drivers: xr.Dataset, count: MaskCount) -> np.ndarray:
     if not kept.any():
         raise InputError("area", "drivers", "no cell with all of them", "one or more")
     return kept
-

@@ -150,9 +150,9 @@ def _whole(raw: NDArray, band: str, file: object) -> tuple[NDArray, NDArray[np.b
 def decode(name: str, variable: Mapping, bands: Mapping[str, Band], file: object) -> Decoded:
     """Decode one variable.
 
-    Where the source names raw values ``within`` bounds, these become 1 and others 0. Otherwise scale,
-    offset and units are the source's; where it says nothing the file's, where neither does
-    1 and 0. The result is in the unit that :mod:`concerto.domain` has for the name. Land cover
+    Where the source names raw values ``within`` bounds, these become 1 and others 0. Otherwise
+    scale, offset and units are the source's; where it says nothing the file's, where neither does 1
+    and 0. The result is in the unit that :mod:`concerto.domain` has for the name. Land cover
     (``classes``) stays raw codes; sums (``accumulated``) and names that the domain does not have
     stay in the source's unit.
 

@@ -101,9 +101,7 @@ def cells_of(name: str, place: Mapping[str, Any], countries: geopandas.GeoDataFr
     """
     if "box" in place:
         return box_cells(**place["box"], resolution=place["resolution_deg"], land=countries)
-    return footprint_cells(
-        place["latitude"], place["longitude"], place["footprint_m"], name=[name]
-    )
+    return footprint_cells(place["latitude"], place["longitude"], place["footprint_m"], name=[name])
 
 
 def countries_of(cells: Cells, countries: geopandas.GeoDataFrame) -> np.ndarray:

@@ -29,14 +29,14 @@ A reader of fields (``geotiff``, ``netcdf``) has two functions::
     read(files: Sequence[Path], source: Mapping, assets: Mapping[str, Mapping],
          tally: MutableMapping[str, Counts], limit: int) -> Iterator[Slab]
 
-``ordered`` puts files on one grid after each other. ``source`` is what the source's own file says; its ``variables`` are those to read, where a file has
-them. ``assets`` has what the provenance says of each file by its name:
-``start``, ``end`` (ISO 8601, end exclusive), ``bands`` and ``sha256``, which is checked. A slab
-(:class:`concerto.prepare.grids.Slab`) is some rows of one interval of time, decoded as
-:mod:`concerto.prepare.decode` does it; the slabs of an interval follow each other from the first
-row to the last. A block takes about ``limit`` bytes, or one row. ``tally`` gets, by variable, the
-counts of what was kept and masked (:class:`concerto.prepare.decode.Counts`), complete when the last
-slab is out.
+``ordered`` puts files on one grid after each other. ``source`` is what the source's own file says;
+its ``variables`` are those to read, where a file has them. ``assets`` has what the provenance says
+of each file by its name: ``start``, ``end`` (ISO 8601, end exclusive), ``bands`` and ``sha256``,
+which is checked. A slab (:class:`concerto.prepare.grids.Slab`) is some rows of one interval of
+time, decoded as :mod:`concerto.prepare.decode` does it; the slabs of an interval follow each other
+from the first row to the last. A block takes about ``limit`` bytes, or one row. ``tally`` gets, by
+variable, the counts of what was kept and masked (:class:`concerto.prepare.decode.Counts`), complete
+when the last slab is out.
 
 In both, a fault raises :class:`concerto.errors.InputError`.
 """

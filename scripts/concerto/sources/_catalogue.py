@@ -12,14 +12,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from concerto.config import ROOT, read_source
-from concerto.errors import ConcertoError, InputError
+from concerto.config import ROOT, bands_of, read_source
+from concerto.errors import ConcertoError
+from concerto.places import periods
 from concerto.plugins import suggestion
 
 EARTH_RADIUS_KM = 6371.007181
@@ -182,42 +183,8 @@ def bands(source: Mapping[str, Any], variables: Iterable[str]) -> list[str]:
         if name not in source["variables"]:
             offer = suggestion(name, source["variables"])
             raise ConcertoError(f"{source['title']}: unknown variable {name!r}; {offer}")
-        field = source["variables"][name]
-        found += [field["band"], *(rule["band"] for rule in field.get("quality", []))]
-        found += [field["uncertainty"]["band"]] if "band" in field.get("uncertainty", {}) else []
+        found += bands_of(source["variables"][name])
     return list(dict.fromkeys(found))
-
-
-def folders(request: str, start: str, end: str) -> dict[str, tuple[str, str]]:
-    """Return the first and last day of each folder of a period, by the folder's name.
-
-    Parameters
-    ----------
-    request
-        Period of one folder: ``year``, ``month`` or ``all``.
-    start, end
-        First and last day of the period, ISO 8601.
-
-    Raises
-    ------
-    InputError
-        If the period ends before it starts.
-    """
-    first, last = date.fromisoformat(start), date.fromisoformat(end)
-    if last < first:
-        raise InputError("request", "end", end, f"a day from {start} on")
-    if request == "all":
-        return {"all": (start, end)}
-    found = {}
-    while first <= last:
-        if request == "year":
-            name, following = f"{first.year:04}", date(first.year + 1, 1, 1)
-        else:
-            name = f"{first:%Y-%m}"
-            following = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
-        found[name] = (str(first), str(min(last, following - timedelta(days=1))))
-        first = following
-    return found
 
 
 def host(source: Mapping[str, Any]) -> str:
@@ -261,9 +228,9 @@ def estimate(source: Mapping[str, Any], request: Mapping[str, Any]) -> Estimate:
     tiles, cells_of_tile = _tiles(grid, request["box"])
     file_step = grid.get("file_step", grid["step"])
     steps_of_file = max(1, round(_days(file_step) / _days(grid["step"])))
-    periods = folders(source["request"], request["start"], request["end"])
+    turns = periods((request["start"], request["end"]), source["request"])
     files = values = received = 0.0
-    for first, last in periods.values():
+    for _, first, last in turns:
         period = _common(grid, first, last)
         steps, times = _steps(grid["step"], *period), _steps(file_step, *period)
         files += tiles * times
@@ -275,7 +242,7 @@ def estimate(source: Mapping[str, Any], request: Mapping[str, Any]) -> Estimate:
         else:
             received += cells * steps
     size = received * number * source["bytes_per_value"]
-    return Estimate(len(periods), round(files), round(values * number), round(size))
+    return Estimate(len(turns), round(files), round(values * number), round(size))
 
 
 def plan(
@@ -350,22 +317,6 @@ def foreseen(source: Mapping[str, Any], request: Mapping[str, Any]) -> str:
     return f"about {size} from {host(source)}; licence {source['licence']}"
 
 
-def acquire_message(name: str, folder: str, text: str, place: str) -> str:
-    """Return the line that tells what one folder of a request is about to bring.
-
-    Parameters
-    ----------
-    name, place
-        Of the source and the area.
-    folder
-        The year or month that it is of, or ``all``.
-    text
-        What :func:`foreseen` says.
-    """
-    when = "" if folder == "all" else f", {folder}"
-    return f"Acquire {name} for {place}{when}: {text}"
-
-
 def amount(size: float) -> str:
     """Return a number of bytes in words, with two digits: ``310 MB``."""
     return f"{_short(size, 'kMGTP', ' ')}B" if size >= 1000 else f"{size:.0f} B"
@@ -381,12 +332,13 @@ def _short(number: float, prefixes: str = "kMGTP", gap: str = "") -> str:
     return f"{text}{gap}{prefixes[power - 1] if power else ''}"
 
 
-def _common(grid: Mapping[str, Any], start: str, end: str) -> tuple[date, date]:
+def _common(grid: Mapping[str, Any], first: date, last: date) -> tuple[date, date]:
     """Return the first and last day that are asked for and that the archive has."""
     if grid["step"] is None:
-        return date.fromisoformat(start), date.fromisoformat(end)
-    first, last = max(start, grid["first"] or start), min(end, grid["last"] or end)
-    return date.fromisoformat(first), date.fromisoformat(last)
+        return first, last
+    known = (date.fromisoformat(day) if day else None for day in (grid["first"], grid["last"]))
+    since, until = known
+    return max(first, since or first), min(last, until or last)
 
 
 def _days(step: str | None) -> float:
