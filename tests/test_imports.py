@@ -134,4 +134,4 @@ def test_package_that_another_one_imports_on_demand_counts(tmp_path):
 
 def test_acquisition_needs_what_its_protocols_need():
     needed = external_imports(LIBRARY.parent / "acquire_source.py")
-    assert set(needed) == {"jsonschema", "pypi_simple", "requests", "yaml"}
+    assert set(needed) == {"fsspec", "jsonschema", "pypi_simple", "requests", "urllib3", "yaml"}

@@ -6,6 +6,7 @@ Waits and time-outs can be changed by the environment: ``CONCERTO_HTTP_FIRST_WAI
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -28,7 +29,6 @@ from fsspec.caching import BaseCache
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from concerto.errors import ConcertoError, InputError
-from concerto.provenance import sha256_of
 from concerto.sources import Asset
 
 ATTEMPTS = 6
@@ -40,6 +40,7 @@ CONNECT_TIMEOUT_S = 15.0
 TIMEOUT_S = 60.0
 LEAST_BYTES_PER_S = 1000
 """A body that comes slower than this during a whole time-out counts as cut."""
+REPORT_S = 5.0
 PROGRESS_BYTES = 1 << 20
 """A download that grew by this since the last fault has all its attempts again."""
 CONNECTIONS_PER_HOST = 4
@@ -197,6 +198,8 @@ class Client:
         def ask() -> tuple[bytes, int]:
             with self._answer(url, what, _plain(f"bytes={start}-{stop - 1}")) as response:
                 first, length = _extent(response)
+                if length == 0 and response.ok:
+                    raise _CutError("the answer was empty")
                 if length is None:
                     raise ConcertoError(f"{what}: the server does not say how long the file is")
                 self._check_same(url, what, _Version(length, *_validators(response)))
@@ -224,6 +227,8 @@ class Client:
 
         def ask() -> bytes:
             with self._answer(url, what, _plain()) as response:
+                if _extent(response)[1] is None and not response.raw.chunked:
+                    raise ConcertoError(f"{what}: the server does not say how long the file is")
                 return self._body(response, what)
 
         try:
@@ -236,8 +241,8 @@ class Client:
 
         The content goes to ``path`` with ``.part`` added, where an interrupted download leaves
         what it got and the next one goes on; it is renamed once its length and hash are right.
-        Where no hash is known, the next one goes on only if the server says that the file is
-        still the same.
+        Where no hash is known (``sha256``, or ``md5`` in the details), the next one goes on only
+        if the server says that the file is still the same.
 
         Raises
         ------
@@ -271,25 +276,25 @@ class Client:
     def _fill(self, part: Path, asset: Asset, url: str) -> None:
         """Complete a part from one address, and verify it."""
         what = f"{asset.filename} from {_host(url)}"
-        complete = asset.size is not None and _length(part) == asset.size
-        at_once = not complete and self._transfer(part, asset, url, what)
-        found = sha256_of(part)
-        if asset.sha256 not in (None, found) and not at_once:
+        complete = _hashes(asset) and _length(part) == asset.size
+        at_once = False if complete else self._transfer(part, asset, url, what)
+        fault = _wrong_hash(part, asset)
+        if fault is not None and not at_once:
             log.warning("%s: what several answers brought is not the file; from its start", what)
-            part.unlink()
+            _drop(part)
             self._transfer(part, asset, url, what)
-            found = sha256_of(part)
+            fault = _wrong_hash(part, asset)
+        if fault is not None:
+            _drop(part)
+            raise fault
         _validator_file(part).unlink(missing_ok=True)
-        if asset.sha256 not in (None, found):
-            part.unlink()
-            raise InputError(asset.filename, "sha256", found, asset.sha256)
 
     def _transfer(self, part: Path, asset: Asset, url: str, what: str) -> bool:
         """Append what a part lacks; return whether one answer brought all of it."""
 
         def attempt() -> bool:
             start, known = _length(part), None
-            if asset.sha256 is None:
+            if not _hashes(asset):
                 known = _validator(part)
                 start = start if known else 0
             asked = _plain(f"bytes={start}-" if start else "", known)
@@ -302,33 +307,42 @@ class Client:
         """Write an answer to a part; return whether it was the whole file."""
         first, length = _extent(response)
         expected = length if asset.size is None else asset.size
+        if length == 0 and asset.size != 0:
+            raise _CutError("the answer was empty")
         if length not in (None, expected):
             raise _CutError(f"the server has {length} bytes; expected {expected} bytes")
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             if start == expected:
                 return False
-            part.unlink()
+            _drop(part)
             raise _CutError(f"the server has nothing after byte {start}; from the beginning")
-        if expected is asset.sha256 is None and not response.raw.chunked:
+        hashed = bool(_hashes(asset))
+        if expected is None and not hashed and not response.raw.chunked:
             raise ConcertoError(
                 f"{asset.filename}: the server does not say how long the file is; "
                 "the source's file can say its size or sha256"
             )
-        if asset.sha256 is None and first == 0:
-            _validator_file(part).write_text(_strong(response))
-        elif asset.sha256 is None and _strong(response) != _validator(part):
-            part.unlink()
+        if not hashed and first == 0:
+            _validator_file(part).write_text(_strong(response), encoding="utf-8")
+        elif not hashed and _strong(response) != _validator(part):
+            _drop(part)
             raise _CutError("the file changed while it came")
         if first > start:
             raise ConcertoError(f"{asset.filename}: the server sent another part than asked for")
-        log.info("%s: from byte %d of %s", asset.filename, first, expected or "unknown")
+        if first:
+            log.info("%s: from byte %d of %s", asset.filename, first, expected or "unknown")
         with part.open("r+b" if first else "wb") as file:
             file.truncate(first)
             file.seek(first)
+            reported = time.monotonic()
             for chunk in self._chunks(response):
                 file.write(chunk)
-        _check_part(part, expected)
-        return first == 0
+                if time.monotonic() - reported > REPORT_S:
+                    reported = time.monotonic()
+                    of = f" of {expected / 1e6:.1f}" if expected else ""
+                    log.info("%s: %.1f%s MB", asset.filename, file.tell() / 1e6, of)
+        _check_part(part, asset, expected)
+        return first == 0 and expected is not None
 
     @contextmanager
     def _answer(
@@ -339,9 +353,10 @@ class Client:
         if self._sign is not None:
             address = self._signed.get(url) or self._sign(url)
             self._signed[url] = address
-        given = {"headers": headers, "stream": True, "timeout": time_outs()} | content
-        with _slot(url), self._session.request(method, address, **given) as response:
-            if response.status_code == requests.codes.forbidden and self._signed.pop(url, None):
+        given = {"headers": {**self._headers, **headers}, "stream": True, "timeout": time_outs()}
+        with _slot(url), self._session.request(method, address, **given, **content) as response:
+            if self._sign is not None and response.status_code == requests.codes.forbidden:
+                self._signed.pop(url, None)
                 raise _SignatureError(response=response)
             if response.status_code != requests.codes.requested_range_not_satisfiable:
                 response.raise_for_status()
@@ -364,7 +379,7 @@ class Client:
         """Yield a body as it comes; raise where it is cut or comes too slowly."""
         # As sent: a file that is itself compressed must not be unpacked on the way. Only JSON is
         # asked for compressed.
-        decode = response.request.headers["Accept-Encoding"] != "identity"
+        decode = response.request.headers.get("Accept-Encoding") != "identity"
         allowed = time_outs()[1]
         since, came = time.monotonic(), 0
         try:
@@ -397,7 +412,6 @@ class _Session(requests.Session):
         super().__init__()
         self._own = own
         self.headers["User-Agent"] = "concerto"
-        self.headers.update(own)
         if any(name.lower() == "authorization" for name in own):
             # Else requests puts what ~/.netrc has for the host in its place.
             self.auth = lambda request: request
@@ -445,6 +459,14 @@ class RemoteFiles(AbstractFileSystem):
         """Return name, type and length of a file."""
         return {"name": path, "type": "file", "size": self._head(path)[1]}
 
+    def exists(self, path: str, **_options: Any) -> bool:
+        """Return whether there is such a file; that it is refused does not mean that it is not."""
+        try:
+            self.info(path)
+        except FileNotFoundError:
+            return False
+        return True
+
     def cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **_options: Any
     ) -> bytes:
@@ -469,11 +491,13 @@ class RemoteFiles(AbstractFileSystem):
 
     def _head(self, path: str) -> tuple[bytes, int]:
         """Return a file's first block and its length, which come in one request."""
-        if path not in self._heads:
-            self._heads[path] = self._kept(self._client.part, path, 0, BLOCK_BYTES)
-            while len(self._heads) > HEADS_KEPT:
+        head = self._heads.get(path)
+        if head is None:
+            head = self._kept(self._client.part, path, 0, BLOCK_BYTES)
+            self._heads[path] = head
+            if len(self._heads) > HEADS_KEPT:
                 self._heads.popitem(last=False)
-        return self._heads[path]
+        return head
 
     def _kept(self, ask: Callable[..., T], path: str, *arguments: Any) -> T:
         """Ask the client and keep its error, unless a library is told that there is no file."""
@@ -622,19 +646,34 @@ def _describe(error: requests.RequestException) -> str:
     return f"no complete answer from {host} ({type(error).__name__})"
 
 
-def _check_part(part: Path, expected: int | None) -> None:
+def _hashes(asset: Asset) -> dict[str, str]:
+    """Return what a file's hashes must be; some archives publish MD5 alone."""
+    known = {"sha256": asset.sha256, "md5": asset.details.get("md5")}
+    return {algorithm: value for algorithm, value in known.items() if value}
+
+
+def _wrong_hash(part: Path, asset: Asset) -> InputError | None:
+    for algorithm, expected in _hashes(asset).items():
+        with part.open("rb") as file:
+            found = hashlib.file_digest(file, algorithm).hexdigest()
+        if found != expected:
+            return InputError(asset.filename, algorithm, found, expected)
+    return None
+
+
+def _check_part(part: Path, asset: Asset, expected: int | None) -> None:
     """Refuse a part that is not of its length, is empty or is a page of HTML."""
     length = _length(part)
     with part.open("rb") as file:
         begins_as_page = _HTML.match(file.read(512))
     if begins_as_page:
-        part.unlink()
-        raise _page(part.name.removesuffix(".part"))
-    if length == 0 and expected is None:
+        _drop(part)
+        raise _page(asset.filename)
+    if length == 0 and asset.size != 0:
         raise _CutError("the answer was empty")
     if expected is not None and length != expected:
         if length > expected:
-            part.unlink()
+            _drop(part)
         raise _CutError(f"found {length} bytes; expected {expected} bytes")
 
 
@@ -644,6 +683,8 @@ def _extent(response: requests.Response) -> tuple[int, int | None]:
         length = response.headers.get("Content-Length", "")
         return 0, int(length) if length.isdecimal() else None
     sent = re.match(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
+    if sent is None and response.status_code == requests.codes.partial_content:
+        raise _CutError("the server does not say which part it sent")
     if sent is None:
         return 0, None
     length = int(sent[2]) if sent[2].isdecimal() else None
@@ -659,6 +700,11 @@ def _strong(response: requests.Response) -> str:
     """Return what tells that a file is still the same to the byte, empty where nothing does."""
     etag = response.headers.get("ETag", "")
     return response.headers.get("Last-Modified", "") if etag[:2] in ("", "W/") else etag
+
+
+def _drop(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _validator_file(part).unlink(missing_ok=True)
 
 
 def _validator_file(part: Path) -> Path:
