@@ -1,7 +1,7 @@
 """A STAC API and the rasters of its items, on this machine, with the faults that real ones have.
 
-The API is a real one (``rustac serve``) behind a server of ours, which also has the rasters and
-gives the tokens that some of them want.
+The API is a real one (``rustac serve``) behind a server of ours, which can go wrong and also gives
+the tokens that the server of the rasters may want.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import fault_server
 import numpy as np
 import rasterio
 import rasterio.shutil
+from fault_server import FaultServer
 from pyproj import Transformer
 from rasterio import Affine
 from rasterio.crs import CRS
@@ -144,32 +146,28 @@ def item(
 
 @dataclass
 class Archive:
-    """A server of rasters (``/cogs``), tokens (``/token``) and what the API answers.
+    """A server of what the API answers and of tokens (``/token``), and one of the rasters.
 
     Attributes
     ----------
+    cogs
+        The server of the rasters, whose faults and signature can be set. The tokens are such that
+        it takes them.
     faults
-        What happens to the next requests for a path, in turn: a status such as ``503``, ``cut N``
-        (all bytes are announced and N sent), ``stall`` or a body to send with status 200.
+        What happens to the next requests for a path of the API, in turn: a status such as ``503``,
+        ``cut N`` (all bytes are announced and N sent), ``stall`` or a body to send as answer.
     requests
-        Method and path of each request, with its query.
+        The path of each request to the API.
     searches
-        What each search by POST asked for.
-    sent
-        Bytes of bodies sent, by path.
-    signed
-        Whether rasters want the token that is given now, ``token``.
+        What each search asked for.
     """
 
+    cogs: FaultServer
     address: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
     rasters: dict[str, dict[str, Raster]] = field(default_factory=dict)
     faults: dict[str, list[str]] = field(default_factory=dict)
-    requests: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     searches: list[dict[str, Any]] = field(default_factory=list)
-    sent: dict[str, int] = field(default_factory=dict)
-    signed: bool = False
-    token: str = "sig=first"
     api_port: int = 0
 
     @property
@@ -177,21 +175,26 @@ class Archive:
         """The address of the API."""
         return f"{self.address}/"
 
+    @property
+    def signer(self) -> str:
+        """The address of the service that gives tokens."""
+        return f"{self.address}/token"
+
     def path(self, id_: str, band: str) -> str:
-        """Return where on the server a band is."""
+        """Return where on their server a band is."""
         return f"/cogs/{id_}_{band}.tif"
 
-    def of(self, path: str) -> int:
-        """Return how many requests there were for a path."""
-        return sum(urlsplit(asked).path == path for _, asked in self.requests)
+    def sent(self) -> int:
+        """Return how many bytes of rasters went out."""
+        return sum(request.sent for request in self.cogs.requests)
 
     def forget(self) -> None:
-        """Count anew, with no faults."""
-        self.requests.clear()
-        self.searches.clear()
-        self.sent.clear()
-        self.faults.clear()
-        self.signed, self.token = False, "sig=first"
+        """Count anew, with no faults and signatures."""
+        for counted in (self.requests, self.searches, self.faults):
+            counted.clear()
+        self.cogs.requests.clear()
+        self.cogs.faults.clear()
+        self.cogs.signature = None
 
 
 @contextmanager
@@ -214,20 +217,21 @@ def serve(
     grid
         Whether items say where their pixels are.
     """
-    archive = Archive()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(archive)) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        archive.address = f"http://localhost:{server.server_port}"
+    with fault_server.serve() as cogs:
+        archive = Archive(cogs)
         items = []
         for id_, rasters, properties in contents:
-            items.append(item(id_, rasters, f"{archive.address}/cogs", properties, grid))
+            items.append(item(id_, rasters, f"{cogs.address}/cogs", properties, grid))
             items[-1]["collection"] = collection
             archive.rasters[id_] = dict(rasters)
             for band, raster in rasters.items():
-                archive.files[archive.path(id_, band)] = raster.cog()
-        with _api(archive, folder, collection, items):
-            yield archive
-        server.shutdown()
+                cogs.add(archive.path(id_, band), raster.cog())
+        with ThreadingHTTPServer(("127.0.0.1", 0), _handler(archive)) as front:
+            threading.Thread(target=front.serve_forever, args=(0.02,), daemon=True).start()
+            archive.address = f"http://localhost:{front.server_port}"
+            with _api(archive, folder, collection, items):
+                yield archive
+            front.shutdown()
 
 
 @contextmanager
@@ -282,60 +286,37 @@ def _handler(archive: Archive) -> type[BaseHTTPRequestHandler]:
             self._answer(body)
 
         def _answer(self, body: bytes) -> None:
-            archive.requests.append((self.command, self.path))
             path = urlsplit(self.path).path
+            archive.requests.append(path)
             faults = archive.faults.get(path, [])
             fault = faults.pop(0) if faults else ""
             if fault.isdecimal():
-                self._send(int(fault), b"", **{"Retry-After": "0"})
+                self._send(int(fault), b"")
             elif fault and not fault.startswith(("cut", "stall")):
-                self._send(200, fault.encode(), "text/html" if "<" in fault else "application/json")
-            elif not path.startswith(("/cogs/", "/token/")):
-                self._send(*self._from_api(body), fault=fault)
+                self._send(200, fault.encode())
             elif path.startswith("/token/"):
                 end = datetime.now(UTC) + timedelta(hours=1)
-                given = {"token": archive.token, "msft:expiry": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
+                token = f"se={end:%Y}&sig={archive.cogs.signature}"
+                given = {"token": token, "msft:expiry": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
                 self._send(200, json.dumps(given).encode())
-            elif path not in archive.files:
-                self._send(404, b"")
-            elif archive.signed and urlsplit(self.path).query != archive.token:
-                self._send(403, b"")
             else:
-                self._send_part(archive.files[path], fault)
+                self._send(*self._from_api(body), fault)
 
-        def _from_api(self, body: bytes) -> tuple[int, bytes, str]:
+        def _from_api(self, body: bytes) -> tuple[int, bytes]:
             api = http.client.HTTPConnection("127.0.0.1", archive.api_port)
             kept = {"Content-Type": self.headers.get("Content-Type", "application/json")}
             api.request(self.command, self.path, body, kept)
             answer = api.getresponse()
-            return answer.status, answer.read(), answer.headers["Content-Type"]
+            return answer.status, answer.read()
 
-        def _send_part(self, content: bytes, fault: str) -> None:
-            first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
-            stop = min(int(last) + 1, len(content))
-            extent = f"bytes {first}-{stop - 1}/{len(content)}"
-            part = content[int(first) : stop]
-            self._send(206, part, "image/tiff", fault, **{"Content-Range": extent})
-
-        def _send(
-            self,
-            status: int,
-            body: bytes,
-            type_: str = "application/json",
-            fault: str = "",
-            **headers: str,
-        ) -> None:
+        def _send(self, status: int, body: bytes, fault: str = "") -> None:
             self.send_response(status)
-            self.send_header("Content-Type", type_)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
-            for key, value in headers.items():
-                self.send_header(key, value)
             self.end_headers()
-            kept = int(fault.removeprefix("cut ")) if fault.startswith("cut") else None
             if fault == "stall":
-                time.sleep(1.0)
-            path = urlsplit(self.path).path
-            archive.sent[path] = archive.sent.get(path, 0) + len(body[:kept])
+                archive.cogs.closing.wait(1.0)
+            kept = int(fault.removeprefix("cut ")) if fault.startswith("cut") else None
             with contextlib.suppress(ConnectionError):
                 self.wfile.write(body[:kept])
             self.close_connection = True

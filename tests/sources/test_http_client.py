@@ -377,6 +377,29 @@ def test_refused_new_signature_is_an_error(server, tmp_path):
     assert message.endswith(f"403 Forbidden; {LOGIN}")
 
 
+def test_threads_whose_signature_expired_together_all_go_on(server):
+    together = threading.Barrier(2)
+
+    class Together(requests.Session):
+        def request(self, *arguments, **options):
+            response = super().request(*arguments, **options)
+            if response.status_code == requests.codes.forbidden:
+                together.wait(10)
+            return response
+
+    url = server.add(PATH, CONTENT)
+    server.signature, found = "old", []
+    client = Client(sign=lambda url: f"{url}?sig={server.signature}", session=Together())
+    client.read(url, 0, 10)
+    server.signature = "new"
+    ask = [threading.Thread(target=lambda: found.append(client.read(url, 0, 10))) for _ in range(2)]
+    for thread in ask:
+        thread.start()
+    for thread in ask:
+        thread.join()
+    assert found == [CONTENT[:10]] * 2
+
+
 def test_signature_is_asked_once_for_many_parts(server):
     server.signature = "one"
     client = Client(sign=signer(server, ["one"]))

@@ -14,7 +14,7 @@ from concerto.errors import ConcertoError, InputError
 from concerto.sources._http import BLOCK_BYTES, Client, MissingError, RemoteFiles
 from fault_server import FaultServer, serve
 from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rasterio.transform import from_origin
 from rasterio.windows import Window
@@ -157,6 +157,7 @@ def served():
 
 
 @settings(deadline=None, max_examples=60)
+@example(reads=[(2 * BLOCK_BYTES, 10), (BLOCK_BYTES, 2 * BLOCK_BYTES + 10)])
 @given(reads=st.lists(st.tuples(POSITIONS, POSITIONS), min_size=1, max_size=8))
 def test_any_reads_give_what_the_file_has_and_no_byte_comes_twice(served: FaultServer, reads):
     client = Client()

@@ -109,10 +109,6 @@ def discover(request: Mapping[str, Any]) -> list[Asset]:
     """
     items = _items(request)
     assets = [asset for item in items for asset in _assets(item, request)]
-    names = [asset.filename for asset in assets]
-    if len(set(names)) < len(names):
-        found = f"two files {max(names, key=names.count)}"
-        raise InputError(public(request["api"]), "ids", found, "ids that make different file names")
     if not assets:
         _check_empty(request)
     log.info("%s: %d items, %d files", request["collection"], len(items), len(assets))
