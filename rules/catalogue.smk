@@ -3,6 +3,10 @@
 
 # What places ask of sources of fields: source, place, box, start, end, variables of each.
 REQUESTS = wanted(config)
+# All sources of the run.
+SOURCES = [request["source"] for request in REQUESTS] + [
+    record["source"] for site in config["sites"].values() for record in site.get("records", [])
+]
 # The text that each of these rules writes, which is shown when it is asked for.
 PLANS = {
     "list_sources": "sources",
@@ -55,7 +59,7 @@ rule check_access:
     params:
         library=library("check_access"),
         asked=asked("check_access"),
-        requests=REQUESTS,
+        sources=SOURCES,
         found=logins_found,
     message:
         "Check the logins that sources need"

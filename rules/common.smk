@@ -66,6 +66,12 @@ def co2_of(wildcards):
     return PLACES[wildcards.area]["co2"]["source"]
 
 
+def access_to(wildcards):
+    """Return the proof that the logins of a run are there, if a source of records needs one."""
+    needs_login = "login" in read_source(wildcards.source)
+    return ancient(f"{RUN}/plan/access.txt") if needs_login else []
+
+
 def download_of(source, place, period):
     """Return in words how much a request will bring, from where and under which licence."""
     request = request_of(config, source, place, period)

@@ -55,6 +55,6 @@ def check_access(
 if "snakemake" in globals():
     with script_log(snakemake.log[0]):  # noqa: F821
         check_access(
-            [request["source"] for request in snakemake.params.requests],  # noqa: F821
+            snakemake.params.sources,  # noqa: F821
             Path(snakemake.output[0]),  # noqa: F821
         )

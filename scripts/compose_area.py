@@ -1,4 +1,4 @@
-"""Compose the cubes of an area from what sources have in its cells; say where values are missing."""
+"""Compose the cubes of an area from what sources have in its cells, and say what is missing."""
 
 import logging
 from collections.abc import Mapping

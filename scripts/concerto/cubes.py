@@ -395,7 +395,7 @@ def _encoding(ds: xr.Dataset) -> dict[str, dict]:
     encoding: dict[str, dict] = {}
     for name, variable in ds.variables.items():
         if np.issubdtype(variable.dtype, np.datetime64):
-            stamps = (ds["time"] if "time" in ds else variable).to_numpy()
+            stamps = ds.get("time", variable).to_numpy()
             whole_days = (stamps == stamps.astype("datetime64[D]")).all()
             unit = "days" if whole_days else "minutes"
             encoding[name] = {

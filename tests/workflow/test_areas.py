@@ -20,7 +20,6 @@ import portal_servers
 import pytest
 import stac_archive
 import xarray as xr
-import zarr_archive
 from fault_server import FaultServer
 from package_index import Index
 from portal_servers import Earthdata, Store
@@ -39,7 +38,7 @@ class Servers:
     """One archive of each protocol."""
 
     stac: Archive
-    zarr: zarr_archive.Site
+    zarr: FaultServer
     http: FaultServer
     earthdata: Earthdata
     store: Store
@@ -111,7 +110,7 @@ def servers(tmp_path_factory) -> Iterator[Servers]:
     with ExitStack() as stack:
         served = Servers(
             stack.enter_context(stac_archive.serve(folder, "modis-15A2H-061", composites())),
-            stack.enter_context(zarr_archive.serve(folder)),
+            stack.enter_context(fault_server.serve(folder)),
             stack.enter_context(fault_server.serve()),
             stack.enter_context(portal_servers.earthdata()),
             stack.enter_context(portal_servers.store()),
@@ -176,8 +175,8 @@ homepage: https://example.org
 def project(tmp_path_factory, index: Index, servers: Servers) -> Project:
     project = small_project(tmp_path_factory.mktemp("run") / "area", index)
     rain(project, servers.http.address)
-    lead_to(project, "terraclimate", store=f"{servers.zarr.address}/raster.zarr", signing=None)
-    lead_to(project, "modis_lai", api=servers.stac.api, signing=None)
+    lead_to(project, "terraclimate", store=f"{servers.zarr.address}/raster.zarr")
+    lead_to(project, "modis_lai", api=servers.stac.api)
     lead_to(project, "oco2_sif", cmr=servers.earthdata.cmr, login=servers.earthdata.login)
     lead_to(project, "c3s_soil_moisture", url=servers.store.url)
 

@@ -190,7 +190,7 @@ def _weather(source: Fields, axis: pd.DatetimeIndex, count: MaskCount) -> dict[s
 
 
 def _rates(source: Fields, name: str, count: MaskCount) -> np.ndarray:
-    """Return means of intervals (interval, location) in the unit of cubes, also of what are sums."""
+    """Return means of intervals (interval, location) in the unit of cubes, also of sums."""
     values, variable = source.cells[name].to_numpy(), source.spec["variables"][name]
     if "accumulated" not in variable:
         return values

@@ -314,7 +314,7 @@ def completed(
     Parameters
     ----------
     weather
-        Quantities (time, ...) in the units of :mod:`concerto.domain` and :data:`concerto.domain.INGREDIENTS`.
+        Quantities (time, ...) in the units of :mod:`concerto.domain`, ingredients of others too.
     instant
         Whether steps are short, so that a temperature holds for the step; days and months need
         their lowest and highest for the vapour pressure of saturated air.

@@ -67,6 +67,34 @@ def matching(archive: Path, pattern: str) -> str:
     return member
 
 
+def is_archive(file: Path) -> bool:
+    """Return whether a file is a tar or zip archive."""
+    return tarfile.is_tarfile(file) or zipfile.is_zipfile(file)
+
+
+def unpack(file: Path, members: Mapping[str, str], directory: Path) -> None:
+    """Write the wanted members of a download, which may be an archive or the one member itself.
+
+    Parameters
+    ----------
+    file
+        What was downloaded.
+    members, directory
+        As for :func:`extract`.
+
+    Raises
+    ------
+    InputError
+        As :func:`extract`; or if a file that is no archive is not the one member.
+    """
+    if is_archive(file) or list(members.values()) != [file.name]:
+        extract(file, members, directory)
+        return
+    (local,) = members
+    with whole_directory(directory) as temporary:
+        shutil.copyfile(file, temporary / safe_path(file, local))
+
+
 def safe_path(archive: Path, name: str) -> PurePosixPath:
     """Return ``name`` as a relative path that stays within its folder on any system.
 
