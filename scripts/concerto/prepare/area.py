@@ -80,22 +80,25 @@ class Fields:
 def read_fields(name: str, spec: Mapping[str, Any], files: Iterable[Path]) -> Fields:
     """Read the files of all periods of a source in the order of time.
 
-    An interval that reaches into the next, as the last composite of a year often does, ends where
+    An interval that reaches from one period into the next is in the files of both, and counts once.
+    One that reaches into the next interval, as the last composite of a year often does, ends where
     that begins.
 
     Raises
     ------
     InputError
-        If an interval stands in two files.
+        If two intervals have the same start.
     """
     parts = [xr.load_dataset(file) for file in files]
     cells = xr.concat(parts, "interval", data_vars="minimal", join="exact")
     if "start" in cells:
-        cells = cells.sortby("start")
+        spans = np.stack([cells[part].to_numpy() for part in ("start", "end")])
+        _, which = np.unique(spans, axis=1, return_index=True)
+        cells = cells.isel(interval=which)  # in the order of time
         start, end = (cells[part].to_numpy() for part in ("start", "end"))
         twice = start[1:][start[1:] == start[:-1]]
         if len(twice):
-            raise InputError(name, "time", f"an interval from {twice[0]} twice", "each once")
+            raise InputError(name, "time", f"two intervals from {twice[0]}", "one")
         late = end[:-1] > start[1:]
         if late.any():
             log.info("%s: %d intervals end where the next begins", name, late.sum())
