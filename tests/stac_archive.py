@@ -184,9 +184,14 @@ class Archive:
         """Return where on their server a band is."""
         return f"/cogs/{id_}_{band}.tif"
 
-    def sent(self) -> int:
-        """Return how many bytes of rasters went out."""
-        return sum(request.sent for request in self.cogs.requests)
+    def sent(self, expected: int = 0) -> int:
+        """Return how many bytes of rasters went out, counted soon after a client has them."""
+        for _ in range(100):
+            found = sum(request.sent for request in self.cogs.requests)
+            if found >= expected:
+                break
+            time.sleep(0.02)
+        return found
 
     def forget(self) -> None:
         """Count anew, with no faults and signatures."""
