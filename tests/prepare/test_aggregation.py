@@ -340,6 +340,19 @@ def test_intervals_cover_what_gaps_hide(kind, smooth, low, high):
     assert low < np.mean(inside) < high
 
 
+def test_intervals_cover_what_lies_outside_all_windows():
+    rng = np.random.default_rng(22)
+    cells = footprint_cells(LAT, LON, [6000, 12000], name=["a", "b"])
+    found, half = overlap(WINDOW, cells), overlap(WINDOW.window(slice(None), slice(0, 28)), cells)
+    inside = []
+    for _ in range(200):
+        values = gaussian_filter(rng.normal(size=WINDOW.shape), 1)
+        whole, part = one_go(found, cells, values), one_go(half, cells, values[:, :28])
+        inside += list(np.abs(part.mean - whole.mean) < 1.6449 * part.uncertainty)
+    assert (part.covered < 0.6).all()
+    assert 0.8 < np.mean(inside) < 0.99
+
+
 def test_classes_share_the_covered_area():
     rng = np.random.default_rng(4)
     codes = rng.choice([10.0, 20.0, 30.0, 95.0, np.nan], WINDOW.shape)

@@ -33,6 +33,7 @@ def test_cells_of_the_whole_earth_have_its_area():
     np.testing.assert_allclose(polygon_area(cells.polygons), cells.area, rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.floats(-90, 90), st.floats(1e-9, 1e-3))
 def test_thin_zones_lose_no_digits(latitude, height):
     north = min(latitude + height, 90.0)
@@ -155,6 +156,7 @@ def test_faulty_polygons_are_named(given_frame, column, match):
         polygon_cells(given_frame, column)
 
 
+@settings(deadline=None)
 @given(st.floats(-90, 90), st.floats(-180, 180), st.floats(50, 1e5))
 def test_footprints_are_circles_anywhere(lat, lon, radius):
     cells = footprint_cells(lat, lon, radius)

@@ -212,11 +212,13 @@ def test_the_whole_sinusoidal_earth_has_its_area():
     np.testing.assert_allclose(share, 1, rtol=5e-5)
 
 
-def test_a_cell_across_the_antimeridian_meets_both_ends_of_the_sinusoidal_grid():
+@pytest.mark.parametrize("centre", [0, 10])
+def test_cells_where_a_projection_is_cut_open_meet_both_its_ends(centre):
     side = 20015109.354
     x = np.linspace(-side, side, 4001)
-    grid = Grid(MODIS_SINUSOIDAL, x, np.linspace(1.2e6, -1.2e6, 241))
-    cells = box_cells(179, -5, -179, 5, 1)
+    crs = MODIS_SINUSOIDAL.replace("+lon_0=0", f"+lon_0={centre}")
+    grid = Grid(crs, x, np.linspace(1.2e6, -1.2e6, 241))
+    cells = box_cells(180 + centre - 1, -5, 180 + centre + 1, 5, 1)
     found = overlap(grid, cells)
     np.testing.assert_allclose(by_cell(found) / cells.area, 1, rtol=1e-5)
     assert found.column.min() < 30

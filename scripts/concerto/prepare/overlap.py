@@ -48,6 +48,7 @@ _STRIP = 1 << 20  # pixels of one cell's outline that are held at once
 _NODE_STEP = 5e3  # m between nodes of the lattice
 _MOST_NODES = 512  # of the lattice in each direction
 _SEAM = 180 - 1e-10  # degrees from the central meridian, 0.01 mm short of where sides change
+_MOST_HALVINGS = 30  # of a piece, each of which straightens it fourfold
 _FIRST_PIECE = 1.0  # degrees: edges are cut so far before they are halved
 
 
@@ -361,26 +362,26 @@ def _halved(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Halve pieces until the true middle of each is within the tolerance of its straight one."""
     placed_begin, placed_end = plane.place(begin), plane.place(end)
-    done, done_which = [], []
-    while len(begin):
+    done, done_which = [np.empty((0, 4))], [which[:0]]
+    for _ in range(_MOST_HALVINGS):
         middle = (begin + end) / 2
         placed = plane.place(middle)
         bent = np.abs(placed - (placed_begin + placed_end) / 2) > TOLERANCE * plane.pixel
         bent = bent.any(axis=1)
         done.append(np.concatenate([placed_begin[~bent], placed_end[~bent]], axis=1))
         done_which.append(which[~bent])
-        begin, end = (
-            np.concatenate([begin[bent], middle[bent]]),
-            np.concatenate([middle[bent], end[bent]]),
-        )
+        if not bent.any():
+            return np.concatenate(done), np.concatenate(done_which)
+        begin, middle, end = begin[bent], middle[bent], end[bent]
+        placed_begin, placed, placed_end = placed_begin[bent], placed[bent], placed_end[bent]
+        begin, end = np.concatenate([begin, middle]), np.concatenate([middle, end])
         placed_begin, placed_end = (
-            np.concatenate([placed_begin[bent], placed[bent]]),
-            np.concatenate([placed[bent], placed_end[bent]]),
+            np.concatenate([placed_begin, placed]),
+            np.concatenate([placed, placed_end]),
         )
         which = np.concatenate([which[bent], which[bent]])
-    if not done:
-        return np.empty((0, 4)), which
-    return np.concatenate(done), np.concatenate(done_which)
+    found = f"an edge that {plane.grid.crs} tears apart"
+    raise InputError("cells", "outlines", found, "cells on one side of where it is cut open")
 
 
 @njit(cache=True)
