@@ -26,8 +26,7 @@ from concerto.errors import ConcertoError
 from concerto.imports import digest
 from concerto.places import places, request_of, requests, wanted
 from concerto.scripting import failures, texts
-from concerto.sources._access import logins
-from concerto.sources._catalogue import foreseen, read_catalogue
+from concerto.sources._catalogue import foreseen
 
 # One's own configuration with places takes that of the default one, whose sites it would get.
 if not {"sites", "areas"} & config.keys():

@@ -40,7 +40,7 @@ rule acquire_fields:
         f"{RUN}/benchmarks/acquire_fields.{{source}}.{{place}}.{{period}}.tsv"
     retries: 2
     conda:
-        "../envs/earth.yaml"
+        "../envs/acquire.yaml"
     threads: 1
     resources:
         mem_mb=2000,

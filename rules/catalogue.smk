@@ -3,10 +3,6 @@
 
 # What places ask of sources of fields: source, place, box, start, end, variables of each.
 REQUESTS = wanted(config)
-# All sources of the run.
-SOURCES = [request["source"] for request in REQUESTS] + [
-    record["source"] for site in config["sites"].values() for record in site.get("records", [])
-]
 # The text that each of these rules writes, which is shown when it is asked for.
 PLANS = {
     "list_sources": "sources",
@@ -45,7 +41,8 @@ rule check_access:
     input:
         sources=CATALOGUE,
     output:
-        text=f"{RUN}/plan/access.txt",
+        # Logins may come and go: they are looked for anew whenever something is to be downloaded.
+        text=temp(f"{RUN}/plan/access.txt"),
     log:
         f"{RUN}/logs/check_access.log",
     benchmark:
@@ -59,8 +56,7 @@ rule check_access:
     params:
         library=library("check_access"),
         asked=asked("check_access"),
-        sources=SOURCES,
-        found=logins_found,
+        sources=lambda wildcards: sources_to_acquire(),
     message:
         "Check the logins that sources need"
     script:

@@ -57,7 +57,8 @@ def fields_of(place, kind, *sources):
     return [
         f"{RUN}/cubes/{place}/fields/{request.source}.{request.period}.{kind}"
         for request in requests(config)
-        if request.place == place and request.source in (sources or PLACES[place]["fields"])
+        if request.place == place
+        and request.source in (sources or PLACES[place]["fields"])
     ]
 
 
@@ -83,7 +84,19 @@ def asked(name):
     return time.time() if name in sys.argv else None
 
 
-def logins_found(_wildcards):
-    """Return where each login of the catalogue is, no secrets, so that a new one is noticed."""
-    found = logins(read_catalogue(), os.environ, Path.home())
-    return [[login.service, login.found] for login in found]
+def sources_to_acquire():
+    """Return the sources of which something is not here yet."""
+    records = {
+        record["source"]: Path(RUN, "raw", record["source"])
+        for site in config["sites"].values()
+        for record in site.get("records", [])
+    }
+    fields = [
+        (
+            request.source,
+            Path(RUN, "raw", request.source, request.place, request.period),
+        )
+        for request in requests(config)
+    ]
+    found = [*records.items(), *fields]
+    return sorted({name for name, folder in found if not folder.exists()})

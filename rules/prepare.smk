@@ -178,7 +178,7 @@ rule aggregate_fields:
     benchmark:
         f"{RUN}/benchmarks/aggregate_fields.{{source}}.{{place}}.{{period}}.tsv"
     conda:
-        "../envs/earth.yaml"
+        "../envs/prepare.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -215,7 +215,7 @@ rule compose_area:
     benchmark:
         f"{RUN}/benchmarks/compose_area.{{area}}.tsv"
     conda:
-        "../envs/earth.yaml"
+        "../envs/prepare.yaml"
     threads: 1
     resources:
         mem_mb=6000,

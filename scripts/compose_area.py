@@ -123,7 +123,9 @@ def compose_area(
         source=f"{origin}; {borders.name}",
         history="compose_area: areas on the WGS84 ellipsoid",
     )
-    masked = pd.concat([*map(pd.read_csv, masking), count.table()], ignore_index=True)
+    numbers = {"masked": "int64", "total": "int64"}  # also where a table has no row
+    tables = [pd.read_csv(file, dtype=numbers) for file in masking]
+    masked = pd.concat([*tables, count.table()], ignore_index=True)
     masked = masked.groupby(["variable", "level", "reason"], sort=False, as_index=False).sum()
     write_table(masked, files.masking)
     gaps = find_gaps(observations.isel(location=kept).assign_coords(places), masked)

@@ -304,7 +304,6 @@ def fault_of_source(root: Path, name: str, path: list, value: object) -> str:
     ("path", "value", "message"),
     [
         (["grids"], {}, "grids: unknown key; nearest valid: grid"),
-        (["tested"], DELETE, "tested: missing"),
         (["tested"], "yes", "tested: found 'yes'; nearest valid"),
         (["reader"], "hdf4", r"reader: found 'hdf4'; nearest valid: .*\(of geotiff, netcdf\)"),
         (["request"], "day", "request: found 'day'; nearest valid"),

@@ -312,12 +312,23 @@ def _faults_of_fields(config: Mapping[str, Any], root: Path) -> list[str]:
                 if known is None:
                     faults.append(f"{where}: found a source of records; expected one of fields")
                     continue
+                faults += _faults_of_period(where, settings["period"], read_source(name, root))
                 faults += [
                     f"{where}: unknown variable {variable!r}; {suggestion(variable, known)}"
                     for variable in variables
                     if variable not in known
                 ]
     return faults
+
+
+def _faults_of_period(where: str, period: list[str], source: Mapping[str, Any]) -> list[str]:
+    """Return the fault of a period in which a source has nothing."""
+    grid = source["grid"]
+    first, last = grid["first"] or period[0], grid["last"] or period[1]
+    if source["request"] == "all" or (first <= period[1] and last >= period[0]):
+        return []
+    found = f"nothing from {period[0]} to {period[1]}"
+    return [f"{where}: found {found}; expected a period that meets {first} to {last}"]
 
 
 def _faults_of_priors(config: Mapping[str, Any]) -> list[str]:

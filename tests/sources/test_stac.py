@@ -14,7 +14,7 @@ import rasterio
 import requests
 import stac_archive
 from concerto.errors import ConcertoError, InputError
-from concerto.sources import stac
+from concerto.sources import _signing, stac
 from concerto.sources._http import MissingError
 from concerto.sources._obtain import obtain
 from hypothesis import example, given, settings
@@ -378,7 +378,7 @@ def signed(archive: Archive, **changes) -> dict:
 
 @pytest.fixture
 def _no_tokens(monkeypatch) -> None:
-    monkeypatch.setattr(stac, "_tokens", {})
+    monkeypatch.setattr(_signing, "_tokens", {})
 
 
 @pytest.mark.usefixtures("_no_tokens")

@@ -21,7 +21,6 @@ from fault_server import FaultServer, serve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
-from planetary_computer.settings import Settings
 from s3fs import S3FileSystem
 from zarr_archive import write_cmip6, write_era5, write_terraclimate
 
@@ -505,8 +504,8 @@ def test_no_key_is_said(site, tmp_path):
 def signer(monkeypatch):
     """A service that gives one token."""
     with serve() as served:
-        monkeypatch.setattr(Settings.get(), "sas_url", f"{served.address}/token")
-        monkeypatch.setattr("planetary_computer.sas.TOKEN_CACHE", {})
+        monkeypatch.setenv("PC_SDK_SAS_URL", f"{served.address}/token")
+        monkeypatch.setattr("concerto.sources._signing._tokens", {})
         token = {"token": "sig=secret", "msft:expiry": "2999-01-01T00:00:00Z"}
         served.add("/token/account/v2", json.dumps(token).encode())
         yield served

@@ -26,7 +26,7 @@ from portal_servers import Earthdata, Store
 from project import Project, small_project
 from stac_archive import SINUSOIDAL, Archive, Raster, modis_tile
 
-MONTHS = pd.date_range("2003-01-01", "2003-03-01", freq="MS")
+MONTHS = pd.date_range("2008-01-01", "2008-03-01", freq="MS")
 LENGTHS = MONTHS.days_in_month.to_numpy()
 TOKEN, KEY = "t0ken-of-jane", "k3y-of-jane"
 TILE = slice(470, 730), slice(1430, 1660)  # of h18v04: 8.7 to 10.3 E, 46.9 to 48.1 N
@@ -86,7 +86,7 @@ def composites() -> list[tuple[str, dict[str, Raster], dict[str, str]]]:
     for k, month in enumerate(MONTHS):
         start = month + pd.Timedelta(days=8)
         id_ = f"MOD15A2H.A{start:%Y%j}.h18v04.061.2020053164455"
-        end = start + pd.Timedelta(days=8) - pd.Timedelta(seconds=1)
+        end = start + pd.Timedelta(days=20) - pd.Timedelta(seconds=1)
         stamps = {"start_datetime": f"{start:%FT%TZ}", "end_datetime": f"{end:%FT%TZ}"}
         contents.append((id_, leaf_area(20 + 10 * k), stamps | {"platform": "terra"}))
     return contents
@@ -116,7 +116,7 @@ def servers(tmp_path_factory) -> Iterator[Servers]:
             stack.enter_context(portal_servers.store()),
         )
         rain = gridded("ppt", LENGTHS * 2.0, MONTHS, units="mm")
-        served.http.add("/rain_2003.nc", as_bytes(rain, folder), "503", "cut 400")
+        served.http.add("/rain_2008.nc", as_bytes(rain, folder), "503", "cut 400")
         for k, month in enumerate(MONTHS):
             when = pd.DatetimeIndex([month + pd.Timedelta(days=7)])
             glow = gridded("sif_ann", np.array([0.2 + 0.1 * k]), when)
@@ -124,7 +124,7 @@ def servers(tmp_path_factory) -> Iterator[Servers]:
                 f"sif_{month:%Y%m}a.nc",
                 as_bytes(glow.isel(time=0, drop=True), folder),
                 f"{month:%Y-%m}-01T00:00:00.000Z",
-                f"{month:%Y-%m}-15T23:59:59.000Z",
+                f"{month:%Y-%m}-20T23:59:59.000Z",
                 CollectionReference={"ShortName": "Global_SIF_OCO2_MODIS_1863", "Version": "2"},
             )
         served.store.dataset = "satellite-soil-moisture"
@@ -134,7 +134,7 @@ def servers(tmp_path_factory) -> Iterator[Servers]:
 
 def moisture() -> xr.Dataset:
     """Return daily soil moisture of March, as the one month that is wanted of it."""
-    days = pd.date_range("2003-03-01", "2003-03-31")
+    days = pd.date_range("2008-03-01", "2008-03-31")
     wet = gridded("sm", np.full(31, 0.25), days, units="m3 m-3")
     wet["sm_uncertainty"] = (wet["sm"] * 0.2).assign_attrs(units="m3 m-3")
     wet["flag"] = xr.zeros_like(wet["sm"]).astype("i1")
@@ -146,6 +146,7 @@ def lead_to(project: Project, source: str, **locator: Any) -> None:
 
     def edit(content: dict[str, Any]) -> None:
         content["locator"].update(locator)
+        content["grid"]["first"] = "2000-01-01"
         content.pop("mirrors", None)
 
     project.change(f"config/sources/{source}.yaml", edit)
@@ -159,7 +160,7 @@ protocol: http
 locator: {{template: "{address}/rain_{{year}}.nc", step: year}}
 reader: netcdf
 request: year
-grid: {{crs: "EPSG:4326", resolution: 0.25 degrees, step: P1M, first: "2003-01-01", last: null}}
+grid: {{crs: "EPSG:4326", resolution: 0.25 degrees, step: P1M, first: "2000-01-01", last: null}}
 bytes_per_value: 4.0
 tested: protocol
 variables:
@@ -188,7 +189,7 @@ def project(tmp_path_factory, index: Index, servers: Servers) -> Project:
                 "name": "Around Lake Constance",
                 "box": BOX,
                 "resolution_deg": 0.5,
-                "period": ["2003-01-01", "2003-03-31"],
+                "period": ["2008-01-01", "2008-03-31"],
                 "step": "month",
                 "fields": {
                     "terraclimate": ["tasmin", "tasmax", "rsds", "vpd"],
@@ -239,7 +240,7 @@ def test_without_its_logins_nothing_is_downloaded(project, servers, monkeypatch,
 def test_a_dry_run_says_what_would_be_fetched(project):
     outcome = project.snakemake("-n", "--forceall")
     assert outcome.code == 0, outcome.shown
-    assert "Acquire own_rain for here, 2003: about" in outcome.shown
+    assert "Acquire own_rain for here, 2008: about" in outcome.shown
     assert "licence CC0-1.0" in outcome.shown
 
 
@@ -255,7 +256,7 @@ def test_drivers_are_those_of_the_archives(cubes):
     }
     for name, values in expected.items():
         np.testing.assert_allclose(drivers[name], np.tile(values, (4, 1)), rtol=1e-5)
-    assert 370 < drivers["co2"].mean() < 380
+    assert 380 < drivers["co2"].mean() < 390
 
 
 def test_observations_stand_where_satellites_saw_something(cubes):

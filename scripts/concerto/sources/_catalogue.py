@@ -108,7 +108,7 @@ def _row(name: str, source: Mapping[str, Any]) -> dict[str, str]:
         "login": source["login"]["service"] if "login" in source else "-",
         "licence": source["licence"],
         "mirrors": ", ".join(mirror["protocol"] for mirror in source.get("mirrors", [])) or "-",
-        "tested": source["tested"],
+        "tested": source.get("tested", "-"),
     }
 
 

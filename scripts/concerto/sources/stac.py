@@ -39,7 +39,6 @@ import json
 import logging
 import os
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -47,7 +46,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import numpy as np
 import pystac
@@ -65,11 +64,8 @@ from concerto.errors import InputError
 from concerto.plugins import nearest
 from concerto.sources import Asset
 from concerto.sources._http import Client, RemoteFiles, public
+from concerto.sources._signing import Signer, signing_of
 
-TOKENS = "https://planetarycomputer.microsoft.com/api/sas/v1/token"
-SIGNED_HOSTS = ".blob.core.windows.net"
-TOKEN_LEFT = timedelta(minutes=1)
-"""A token that ends sooner is not used any more, as in the planetary-computer package."""
 PAGE_ITEMS = 250
 STRIP_BYTES = 1 << 26
 BLOCK_PIXELS = 512
@@ -87,8 +83,6 @@ _NO_API = (
 Box = tuple[float, float, float, float]
 
 log = logging.getLogger(__name__)
-_tokens: dict[str, tuple[str, datetime]] = {}
-_tokens_lock = threading.Lock()
 
 
 def discover(request: Mapping[str, Any]) -> list[Asset]:
@@ -135,7 +129,7 @@ def fetch(asset: Asset, path: Path) -> int:
         If an object cannot be had.
     """
     signing = asset.details["signing"]
-    client = Client(sign=_Signer(**signing) if signing else None)
+    client = Client(sign=Signer(**signing) if signing else None)
     files = RemoteFiles(client)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -311,7 +305,7 @@ def _assets(item: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[Ass
                 start=start,
                 end=end,
                 bands=tuple(bands),
-                details={"hrefs": hrefs, "box": box, "signing": _signing(request)},
+                details={"hrefs": hrefs, "box": box, "signing": signing_of(request)},
             )
 
 
@@ -509,54 +503,3 @@ def _clipped(box: Box, crs: str, transform: Affine, shape: tuple[int, int]) -> I
 def _projection(crs: str) -> Transformer:
     """Return the transformation from longitude and latitude to a raster's coordinates."""
     return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-
-
-def _signing(request: Mapping[str, Any]) -> dict[str, str] | None:
-    """Return where tokens come from and which hosts want them."""
-    if request.get("signing") is None:
-        return None
-    if request["signing"] != "planetary_computer":
-        found, expected = request["signing"], "planetary_computer"
-        raise InputError(public(request["api"]), "signing", found, expected)
-    tokens = request.get("signer") or os.environ.get("PC_SDK_SAS_URL") or TOKENS
-    return {"tokens": tokens, "hosts": request.get("signed_hosts", SIGNED_HOSTS)}
-
-
-class _Signer:
-    """Adds tokens to the addresses of an archive's own hosts, and to no others.
-
-    The first label of a host's name is the storage account and the first part of the path the
-    container for which the service gives a token (``TOKENS/ACCOUNT/CONTAINER``).
-    """
-
-    def __init__(self, tokens: str, hosts: str) -> None:
-        self._service = tokens
-        self._hosts = hosts
-        self._given: dict[str, str] = {}
-
-    def __call__(self, url: str) -> str:
-        """Return a signed address; if asked for the same once more, with another token."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if not host.endswith(self._hosts):
-            return url
-        container = parts.path.split("/")[1]
-        address = f"{self._service.rstrip('/')}/{host.split('.')[0]}/{container}"
-        self._given[url] = _token(address, refused=self._given.get(url))
-        return f"{url}{'&' if parts.query else '?'}{self._given[url]}"
-
-
-def _token(address: str, refused: str | None) -> str:
-    """Return a token that was not refused and does not end soon; it is kept for all files."""
-    with _tokens_lock:
-        token, end = _tokens.get(address, (None, datetime.min))
-        if token in (None, refused) or end - datetime.now(UTC).replace(tzinfo=None) < TOKEN_LEFT:
-            key = os.environ.get("PC_SDK_SUBSCRIPTION_KEY")
-            answer = Client({"Ocp-Apim-Subscription-Key": key} if key else {}).json(address)
-            try:
-                token, end = answer["token"], _instant(answer["msft:expiry"])
-            except (KeyError, TypeError, ValueError) as error:
-                found = f"an answer without it ({type(error).__name__})"
-                raise InputError(public(address), "token", found, "a token and its end") from None
-            _tokens[address] = token, end
-        return token

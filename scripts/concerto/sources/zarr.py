@@ -37,7 +37,6 @@ import logging
 import math
 import os
 import struct
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -48,7 +47,6 @@ from typing import Any
 import cftime
 import h5netcdf
 import numpy as np
-import requests
 import yaml
 import zarr
 from zarr.errors import BaseZarrError
@@ -57,6 +55,7 @@ from concerto.errors import ConcertoError, InputError
 from concerto.plugins import nearest
 from concerto.sources import Asset
 from concerto.sources._http import Client
+from concerto.sources._signing import Signer, signing_of
 from concerto.sources._zarr_store import RemoteStore, objects_of
 
 BLOCK_BYTES = 1 << 26
@@ -78,7 +77,6 @@ _LOCATOR = (
     *("anonymous", "endpoint"),
 )
 
-_signing = threading.Lock()
 
 log = logging.getLogger(__name__)
 
@@ -256,10 +254,8 @@ def _client(locator: Mapping[str, Any]) -> Client:
     headers = {}
     if locator.get("key"):
         headers["Authorization"] = f"Bearer {_key(locator['key'])}"
-    signing = locator.get("signing")
-    if signing not in (None, "planetary_computer"):
-        raise InputError("locator", "signing", signing, "planetary_computer")
-    return Client(headers, _signed if signing else None)
+    signing = signing_of(locator)
+    return Client(headers, Signer(**signing) if signing else None)
 
 
 def _key(where: Mapping[str, str]) -> str:
@@ -271,17 +267,6 @@ def _key(where: Mapping[str, str]) -> str:
     if not key:
         raise InputError("login", name, "no key", f"the variable, or a line `key:` in {file}")
     return str(key)
-
-
-def _signed(url: str) -> str:
-    import planetary_computer  # which warns when it is imported
-
-    try:
-        with _signing:  # else each of several threads asks for a token of its own
-            return planetary_computer.sign_url(url)
-    except requests.RequestException as error:
-        kind = type(error).__name__
-        raise ConcertoError(f"Planetary Computer: no signature to be had ({kind})") from error
 
 
 def _opened(url: str, locator: Mapping[str, Any], client: Client) -> RemoteStore:
