@@ -26,6 +26,7 @@ from concerto.errors import ConcertoError
 from concerto.imports import digest
 from concerto.places import places, request_of, requests, wanted
 from concerto.scripting import failures, texts
+from concerto.sources._access import require_logins
 from concerto.sources._catalogue import foreseen
 
 # One's own configuration with places takes that of the default one, whose sites it would get.
@@ -96,6 +97,18 @@ rule all:
         expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
         expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
         expand(f"{RUN}/figures/{{area}}/gaps.png", area=AREAS),
+
+
+onstart:
+    jobs = [
+        job for job in workflow.dag.needrun_jobs() if "acquire" in job.rule.name
+    ]
+    try:
+        require_logins(
+            {job.wildcards.source for job in jobs}, os.environ, Path.home()
+        )
+    except ConcertoError as error:
+        raise WorkflowError(str(error)) from None
 
 
 onsuccess:

@@ -6,7 +6,6 @@ rule acquire_source:
         # What a source's file says of reading it must not fetch it again: `params` holds the rest.
         # Nor is the library an input: records do not change with the code that fetched them.
         source=ancient("config/sources/{source}.yaml"),
-        access=access_to,
     output:
         directory(f"{RUN}/raw/{{source}}"),
     log:
@@ -30,8 +29,6 @@ rule acquire_source:
 
 
 rule acquire_fields:
-    input:
-        access=ancient(f"{RUN}/plan/access.txt"),
     output:
         directory(f"{RUN}/raw/{{source}}/{{place}}/{{period}}"),
     log:

@@ -3,6 +3,12 @@
 
 # What places ask of sources of fields: source, place, box, start, end, variables of each.
 REQUESTS = wanted(config)
+# All sources of the run.
+SOURCES = [request["source"] for request in REQUESTS] + [
+    record["source"]
+    for site in config["sites"].values()
+    for record in site.get("records", [])
+]
 # The text that each of these rules writes, which is shown when it is asked for.
 PLANS = {
     "list_sources": "sources",
@@ -41,8 +47,7 @@ rule check_access:
     input:
         sources=CATALOGUE,
     output:
-        # Logins may come and go: they are looked for anew whenever something is to be downloaded.
-        text=temp(f"{RUN}/plan/access.txt"),
+        text=f"{RUN}/plan/access.txt",
     log:
         f"{RUN}/logs/check_access.log",
     benchmark:
@@ -56,7 +61,7 @@ rule check_access:
     params:
         library=library("check_access"),
         asked=asked("check_access"),
-        sources=lambda wildcards: sources_to_acquire(),
+        sources=SOURCES,
     message:
         "Check the logins that sources need"
     script:

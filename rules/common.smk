@@ -67,12 +67,6 @@ def co2_of(wildcards):
     return PLACES[wildcards.area]["co2"]["source"]
 
 
-def access_to(wildcards):
-    """Return the proof that the logins of a run are there, if a source of records needs one."""
-    needs_login = "login" in read_source(wildcards.source)
-    return ancient(f"{RUN}/plan/access.txt") if needs_login else []
-
-
 def download_of(source, place, period):
     """Return in words how much a request will bring, from where and under which licence."""
     request = request_of(config, source, place, period)
@@ -82,21 +76,3 @@ def download_of(source, place, period):
 def asked(name):
     """Return when a rule was asked for by its name, so that it shows its table each time."""
     return time.time() if name in sys.argv else None
-
-
-def sources_to_acquire():
-    """Return the sources of which something is not here yet."""
-    records = {
-        record["source"]: Path(RUN, "raw", record["source"])
-        for site in config["sites"].values()
-        for record in site.get("records", [])
-    }
-    fields = [
-        (
-            request.source,
-            Path(RUN, "raw", request.source, request.place, request.period),
-        )
-        for request in requests(config)
-    ]
-    found = [*records.items(), *fields]
-    return sorted({name for name, folder in found if not folder.exists()})

@@ -5,10 +5,9 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from concerto.config import ROOT, read_source
-from concerto.errors import ConcertoError
+from concerto.config import ROOT
 from concerto.scripting import script_log
-from concerto.sources._access import message, missing_logins, report, unsafe_files
+from concerto.sources._access import report, require_logins, unsafe_files
 from concerto.sources._catalogue import read_catalogue
 
 log = logging.getLogger(__name__)
@@ -41,13 +40,10 @@ def check_access(
     """
     home = home or Path.home()
     catalogue = read_catalogue(root)
-    wanted = {name: read_source(name, root) for name in dict.fromkeys(names)}
     warnings = unsafe_files(catalogue, home)
     for warning in warnings:
         log.warning("%s", warning)
-    missing = missing_logins(wanted, environ, home)
-    if missing:
-        raise ConcertoError(message(missing))
+    require_logins(set(names), environ, home, root)
     lines = [report(catalogue, environ, home), *(f"warning: {warning}\n" for warning in warnings)]
     text.write_text("".join(lines), encoding="utf-8")
 

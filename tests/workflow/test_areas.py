@@ -302,7 +302,7 @@ def test_gaps_are_told(project, cubes):
 def test_a_second_run_asks_nobody(project, servers, cubes):
     before = len(servers.http.requests), len(servers.stac.requests), len(servers.zarr.requests)
     outcome = project.snakemake()
-    assert outcome.code == 0
+    assert outcome.code == 0, outcome.shown
     assert "Nothing to be done" in outcome.shown
     after = len(servers.http.requests), len(servers.stac.requests), len(servers.zarr.requests)
     assert after == before

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from concerto.config import ROOT, read_source
+from concerto.errors import ConcertoError
+
 
 @dataclass(frozen=True)
 class Login:
@@ -74,6 +77,31 @@ def missing_logins(
 ) -> list[Login]:
     """Return those of the logins that some sources need for which there is no secret."""
     return [login for login in logins(sources, environ, home) if login.found is None]
+
+
+def require_logins(
+    names: Iterable[str], environ: Mapping[str, str], home: Path, root: Path = ROOT
+) -> None:
+    """Check that the logins are there that some sources need.
+
+    Parameters
+    ----------
+    names
+        Names of the sources.
+    environ, home
+        The environment, and the folder of the user's own files.
+    root
+        The folder that has the folder config.
+
+    Raises
+    ------
+    ConcertoError
+        Naming all logins that are missing, and what to do.
+    """
+    wanted = {name: read_source(name, root) for name in sorted(names)}
+    missing = missing_logins(wanted, environ, home)
+    if missing:
+        raise ConcertoError(message(missing))
 
 
 def message(missing: Iterable[Login]) -> str:
