@@ -122,7 +122,9 @@ onsuccess:
     asked = [made for target, made in others.items() if target in sys.argv] + shown
     twin = [f"{RUN}/twin/verdicts.txt"] if "twin" in sys.argv else []
     print(texts([*shown, *twin] if asked else VERDICTS), end="")
-    print("Done.", ", ".join(asked) or f"Report: {REPORT}")
+    made = [f"Report: {REPORT}"] * bool(SITES)
+    made += [f"Cubes of {area}: {RUN}/cubes/{area}" for area in AREAS]
+    print("Done.", ", ".join(asked or made))
 
 
 onerror:

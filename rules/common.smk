@@ -52,14 +52,28 @@ def teaching_posterior(wildcards):
     return f"results/{run}/posterior/{prior['learned_from']}/{prior['method']}.nc"
 
 
-def fields_of(place, kind, *sources):
+def fields_of(place, kind):
     """Return files of a place's aggregated fields: ``nc`` or, of what was masked, ``csv``."""
     return [
         f"{RUN}/cubes/{place}/fields/{request.source}.{request.period}.{kind}"
         for request in requests(config)
         if request.place == place
-        and request.source in (sources or PLACES[place]["fields"])
     ]
+
+
+def fields_by_source(place):
+    """Return the files of a place's aggregated fields by their source."""
+    files = fields_of(place, "nc")
+    return {
+        source: [file for file in files if Path(file).name.split(".")[0] == source]
+        for source in PLACES.get(place, {}).get("fields", {})
+    }
+
+
+def field_sources(place, *more):
+    """Return the files of a place's sources of fields, and of other sources."""
+    names = [*PLACES.get(place, {}).get("fields", {}), *more]
+    return [f"config/sources/{name}.yaml" for name in names]
 
 
 def co2_of(wildcards):

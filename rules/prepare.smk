@@ -67,6 +67,9 @@ rule prepare_transect:
 rule aggregate_daily:
     input:
         record=rules.read_tower.output.cube,
+        fields=lambda wildcards: fields_of(wildcards.site, "nc"),
+        masking=lambda wildcards: fields_of(wildcards.site, "csv"),
+        sources=lambda wildcards: field_sources(wildcards.site),
         borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
     output:
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
@@ -88,6 +91,7 @@ rule aggregate_daily:
     params:
         library=library("aggregate_daily"),
         site=site_config,
+        fields=lambda wildcards: fields_by_source(wildcards.site),
         quality=config["quality"],
         borders=config["borders"]["file"],
     message:
@@ -198,10 +202,7 @@ rule compose_area:
     input:
         fields=lambda wildcards: fields_of(wildcards.area, "nc"),
         masking=lambda wildcards: fields_of(wildcards.area, "csv"),
-        sources=lambda wildcards: [
-            f"config/sources/{source}.yaml"
-            for source in [*PLACES[wildcards.area]["fields"], co2_of(wildcards)]
-        ],
+        sources=lambda wildcards: field_sources(wildcards.area, co2_of(wildcards)),
         record=lambda wildcards: ancient(f"{RUN}/raw/{co2_of(wildcards)}"),
         borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
     output:
@@ -223,10 +224,7 @@ rule compose_area:
     params:
         library=library("compose_area"),
         area=lambda wildcards: PLACES[wildcards.area],
-        fields=lambda wildcards: {
-            source: fields_of(wildcards.area, "nc", source)
-            for source in PLACES[wildcards.area]["fields"]
-        },
+        fields=lambda wildcards: fields_by_source(wildcards.area),
         borders=config["borders"]["file"],
     message:
         "Compose the cubes of {wildcards.area}"

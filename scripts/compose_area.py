@@ -22,7 +22,7 @@ from concerto.prepare.gaps import find_gaps, summary
 from concerto.prepare.land import cells_of, countries_of, read_borders
 from concerto.prepare.records import read_record
 from concerto.prepare.site import STEPS
-from concerto.prepare.streams import MaskCount
+from concerto.prepare.streams import MaskCount, read_masking
 from concerto.prepare.weather import co2_at
 from concerto.products.files import write_table
 from concerto.scripting import script_log
@@ -80,6 +80,8 @@ def compose_area(
         for source, parts in fields.items()
     ]
     count = MaskCount()
+    for file in masking:
+        count.add_table(read_masking(file))
     entry = area["co2"]
     series = read_record({}, entry, record, sources[entry["source"]])
     co2 = co2_at(axis, series, REACH, entry["file"])
@@ -123,10 +125,8 @@ def compose_area(
         source=f"{origin}; {borders.name}",
         history="compose_area: areas on the WGS84 ellipsoid",
     )
-    numbers = {"masked": "int64", "total": "int64"}  # also where a table has no row
-    tables = [pd.read_csv(file, dtype=numbers) for file in masking]
-    masked = pd.concat([*tables, count.table()], ignore_index=True)
-    masked = masked.groupby(["variable", "level", "reason"], sort=False, as_index=False).sum()
+    masked = count.table().groupby(["variable", "level", "reason"], sort=False, as_index=False)
+    masked = masked.sum()
     write_table(masked, files.masking)
     gaps = find_gaps(observations.isel(location=kept).assign_coords(places), masked)
     write_table(gaps.locations, files.gaps)

@@ -72,6 +72,14 @@ class Fields:
         """Return what the source has in some of the cells."""
         return replace(self, cells=self.cells.isel(location=which))
 
+    def shifted(self, hours: float) -> Fields:
+        """Return the same with intervals on a clock that is so much ahead of UTC."""
+        ahead = np.timedelta64(round(3600 * hours), "s")
+        return replace(
+            self,
+            cells=self.cells.assign({part: self.cells[part] + ahead for part in ("start", "end")}),
+        )
+
     def has(self, names: Iterable[str]) -> list[str]:
         """Return those of the names that the source's cells have."""
         return [name for name in names if name in self.cells]
@@ -275,6 +283,41 @@ def area_observations(
             parts = {suffix: values.T for suffix, values in stepped.parts().items()}
             store(out, name, parts, source.name, step, _DIMS)
     return out
+
+
+def with_fields(
+    observations: xr.Dataset,
+    fields: Iterable[Fields],
+    utc_offset_hours: float,
+    least_covered: float,
+    count: MaskCount,
+) -> xr.Dataset:
+    """Return a site's daily observations with those of fields around it.
+
+    Parameters
+    ----------
+    observations
+        Of the site's records, along ``time``, days of its local standard time.
+    fields
+        What sources have around the site, its one location.
+    utc_offset_hours
+        The site's clock minus UTC.
+    least_covered, count
+        As for :func:`area_observations`.
+
+    Raises
+    ------
+    InputError
+        If the records have a stream of the fields too.
+    """
+    local = [source.shifted(utc_offset_hours) for source in fields]
+    found = area_observations(
+        local, observations.indexes["time"], "day", least_covered, count
+    ).isel(location=0)
+    for name in (name for name in STREAMS if name in found and name in observations):
+        where = f"{observations[name].attrs['source']}, {found[name].attrs['source']}"
+        raise InputError(where, name, "in both", "each stream from one source")
+    return observations.merge(found.drop_vars(["location", "lat", "lon"], errors="ignore"))
 
 
 def area_land(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,10 @@ class MaskCount:
         """Count the true elements of a mask."""
         self.rows.append((variable, level, reason, int(masked.sum()), int(masked.size)))
 
+    def add_table(self, table: pd.DataFrame) -> None:
+        """Add what was counted before, as :meth:`table` returned it."""
+        self.rows += table[list(COLUMNS)].itertuples(index=False, name=None)
+
     def has(self, variable: str, reason: str) -> bool:
         """Return whether something was counted for this reason already."""
         return any((row[0], row[2]) == (variable, reason) for row in self.rows)
@@ -32,6 +37,11 @@ class MaskCount:
     def table(self) -> pd.DataFrame:
         """Return one row for each variable, level and reason, also where nothing was masked."""
         return pd.DataFrame(self.rows, columns=list(COLUMNS))
+
+
+def read_masking(file: Path) -> pd.DataFrame:
+    """Read a table of what was masked, which may have no row."""
+    return pd.read_csv(file, dtype={"masked": "int64", "total": "int64"})
 
 
 def masked_of(
