@@ -46,7 +46,8 @@ rule acquire_fields:
     params:
         identity=lambda wildcards: source_identity(wildcards.source),
         request=lambda wildcards: request_of(config, **wildcards),
-        plan=lambda wildcards: download_of(**wildcards),
+        # Words are no reason to download again: a param that looks at the output is none.
+        plan=lambda wildcards, output: download_of(**wildcards),
     message:
         "Acquire {wildcards.source} for {wildcards.place}, {wildcards.period}: {params.plan}"
     script:

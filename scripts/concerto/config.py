@@ -66,7 +66,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
 
 
 def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
-    """Check that files of a run which are asked for by path are of sites that it has.
+    """Check that files of a run which are asked for by path are of sites or areas that it has.
 
     Parameters
     ----------
@@ -85,8 +85,9 @@ def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
         if len(parts) < 4 or parts[:2] != ("results", config["run"]) or parts[2] not in SITE_STAGES:
             continue
         name = parts[3].partition(".")[0]
-        if name not in (*config["sites"], *SITE_STAGES[parts[2]]):
-            offer = suggestion(name, config["sites"])
+        places = [*config.get("sites", {}), *config.get("areas", {})]
+        if name not in (*places, *SITE_STAGES[parts[2]]):
+            offer = suggestion(name, places)
             raise ConcertoError(f"{target}: unknown site {name!r}; {offer}")
 
 
