@@ -76,6 +76,15 @@ def field_sources(place, *more):
     return [f"config/sources/{name}.yaml" for name in names]
 
 
+def outlines_of(place):
+    """Return the folder of an area's polygons and the layer in it, or nothing where it has cells."""
+    polygons = PLACES[place].get("polygons")
+    if polygons is None:
+        return []
+    folder = f"{RUN}/raw/{polygons['source']}"
+    return [ancient(folder), f"{folder}/{polygons['file']}"]
+
+
 def co2_of(wildcards):
     """Return the source of an area's CO2."""
     return PLACES[wildcards.area]["co2"]["source"]

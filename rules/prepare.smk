@@ -174,6 +174,7 @@ rule aggregate_fields:
         raw=ancient(f"{RUN}/raw/{{source}}/{{place}}/{{period}}"),
         source="config/sources/{source}.yaml",
         borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
+        outlines=lambda wildcards: outlines_of(wildcards.place)[:1],
     output:
         cells=f"{RUN}/cubes/{{place}}/fields/{{source}}.{{period}}.nc",
         masking=f"{RUN}/cubes/{{place}}/fields/{{source}}.{{period}}.csv",
@@ -192,6 +193,7 @@ rule aggregate_fields:
         place=lambda wildcards: PLACES[wildcards.place],
         variables=lambda wildcards: PLACES[wildcards.place]["fields"][wildcards.source],
         borders=config["borders"]["file"],
+        outlines=lambda wildcards: outlines_of(wildcards.place)[1:],
     message:
         "Aggregate {wildcards.source} of {wildcards.period} to {wildcards.place}"
     script:
@@ -205,6 +207,7 @@ rule compose_area:
         sources=lambda wildcards: field_sources(wildcards.area, co2_of(wildcards)),
         record=lambda wildcards: ancient(f"{RUN}/raw/{co2_of(wildcards)}"),
         borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
+        outlines=lambda wildcards: outlines_of(wildcards.area)[:1],
     output:
         drivers=f"{RUN}/cubes/{{area}}/drivers.nc",
         observations=f"{RUN}/cubes/{{area}}/observations.nc",
@@ -226,6 +229,7 @@ rule compose_area:
         area=lambda wildcards: PLACES[wildcards.area],
         fields=lambda wildcards: fields_by_source(wildcards.area),
         borders=config["borders"]["file"],
+        outlines=lambda wildcards: outlines_of(wildcards.area)[1:],
     message:
         "Compose the cubes of {wildcards.area}"
     script:

@@ -20,6 +20,7 @@ def aggregate_fields(
     raw: Path,
     source: Path,
     borders: Path,
+    outlines: Path | None,
     cells: Path,
     masking: Path,
 ) -> None:
@@ -37,6 +38,8 @@ def aggregate_fields(
         The source's own file.
     borders
         Country borders: cells without land are left out.
+    outlines
+        The layer of an area's polygons, if it has some.
     cells, masking
         Files to write.
     """
@@ -44,7 +47,7 @@ def aggregate_fields(
     spec["variables"] = {variable: spec["variables"][variable] for variable in variables}
     record = provenance.read(raw)
     files = [raw / file for file in record["files"]]
-    where = cells_of(name, place, read_borders(borders))
+    where = cells_of(name, place, read_borders(borders), outlines)
     found, masked = fields.aggregate_fields(files, spec, record["files"], where)
     save(found.assign_attrs(title=record["title"], source=record["citation"]), cells)
     write_table(masked, masking)
@@ -59,6 +62,7 @@ if "snakemake" in globals():
             raw=Path(snakemake.input.raw),  # noqa: F821
             source=Path(snakemake.input.source),  # noqa: F821
             borders=Path(snakemake.input.borders) / snakemake.params.borders,  # noqa: F821
+            outlines=next(map(Path, snakemake.params.outlines), None),  # noqa: F821
             cells=Path(snakemake.output.cells),  # noqa: F821
             masking=Path(snakemake.output.masking),  # noqa: F821
         )

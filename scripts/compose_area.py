@@ -54,6 +54,7 @@ def compose_area(
     sources: Mapping[str, Path],
     record: Path,
     borders: Path,
+    outlines: Path | None,
 ) -> None:
     """Write an area's cubes, the table of what was masked and that of gaps.
 
@@ -73,6 +74,8 @@ def compose_area(
         Folder of the source of the CO2 record.
     borders
         Country borders.
+    outlines
+        The layer of the area's polygons, if it has some.
     """
     axis = compose.time_axis(area["period"], area["step"])
     found = [
@@ -92,7 +95,7 @@ def compose_area(
         found, axis, area["step"], area["least_covered"], count
     )
     countries = read_borders(borders)
-    cells = cells_of(name, area, countries)
+    cells = cells_of(name, area, countries, outlines)
     kept = np.flatnonzero(compose.complete_cells(drivers, count))
     cells = cells.select(kept)
     land = compose.area_land(
@@ -148,4 +151,5 @@ if "snakemake" in globals():
             sources={Path(file).stem: Path(file) for file in snakemake.input.sources},  # noqa: F821
             record=Path(snakemake.input.record),  # noqa: F821
             borders=Path(snakemake.input.borders) / snakemake.params.borders,  # noqa: F821
+            outlines=next(map(Path, snakemake.params.outlines), None),  # noqa: F821
         )

@@ -281,6 +281,8 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
         faults.append(str(error))
     for area, settings in config["areas"].items():
         wanted[f"areas.{area}.co2"] = settings["co2"]
+        if "polygons" in settings:
+            wanted[f"areas.{area}.polygons"] = settings["polygons"]
     for name in sorted({request["source"] for request in wanted.values()}):
         try:
             sources[name] = read_source(name, root)

@@ -136,7 +136,7 @@ LAND_AREA = Schema(
     "properties of the land of an area",
     {
         "cell_area": Field("m2", ("location",), complete=True),
-        "land_fraction": Field("1", ("location",), complete=True),
+        "land_fraction": Field("1", ("location",), required=False, complete=True),
         "country": Field(None, ("location",)),
     }
     | {

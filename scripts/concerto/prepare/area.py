@@ -321,7 +321,10 @@ def with_fields(
 
 
 def area_land(
-    fields: Iterable[Fields], country: np.ndarray, area: np.ndarray, land_fraction: np.ndarray
+    fields: Iterable[Fields],
+    country: np.ndarray,
+    area: np.ndarray,
+    land_fraction: np.ndarray | None,
 ) -> xr.Dataset:
     """Return what cells are like: size, share of land, country, and what sources say of the ground.
 
@@ -330,7 +333,7 @@ def area_land(
     fields
         What sources have; of several years the last counts.
     country, area, land_fraction
-        Of each cell: name, m2, and share of the area.
+        Of each cell: name, m2, and share of the area, which polygons do not have.
     """
     out = xr.Dataset(
         {
@@ -339,14 +342,12 @@ def area_land(
                 area,
                 {"units": "m2", "standard_name": "cell_area", "long_name": "area of the cell"},
             ),
-            "land_fraction": (
-                "location",
-                land_fraction,
-                {"units": "1", "standard_name": "land_area_fraction", "long_name": "share of land"},
-            ),
             "country": ("location", country.astype(object), {"long_name": "country"}),
         }
     )
+    if land_fraction is not None:
+        attrs = {"units": "1", "standard_name": "land_area_fraction", "long_name": "share of land"}
+        out["land_fraction"] = ("location", land_fraction, attrs)
     for source in fields:
         for name in source.has(LAND):
             last = source.cells[name].isel(interval=-1)

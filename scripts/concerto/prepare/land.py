@@ -15,7 +15,7 @@ from shapely.geometry import Point
 
 from concerto.domain import IGBP, Location
 from concerto.errors import InputError
-from concerto.prepare.grids import Cells, box_cells, footprint_cells
+from concerto.prepare.grids import Cells, box_cells, footprint_cells, polygon_cells
 
 log = logging.getLogger(__name__)
 
@@ -75,17 +75,19 @@ def read_borders(borders: Path) -> geopandas.GeoDataFrame:
     InputError
         If the file cannot be read or has no ``name``.
     """
-    try:
-        countries = geopandas.GeoDataFrame(pyogrio.read_dataframe(borders))
-    except pyogrio.errors.DataSourceError as error:
-        raise InputError(borders, "file", f"unreadable ({error})", "country borders") from error
+    countries = _read_layer(borders, "country borders")
     if "name" not in countries.columns:
         raise InputError(borders, "name", "no such attribute", "the countries' names")
     return countries
 
 
-def cells_of(name: str, place: Mapping[str, Any], countries: geopandas.GeoDataFrame) -> Cells:
-    """Return the cells of an area that have land, or the circle around a site.
+def cells_of(
+    name: str,
+    place: Mapping[str, Any],
+    countries: geopandas.GeoDataFrame,
+    outlines: Path | None = None,
+) -> Cells:
+    """Return the cells of an area that have land, its polygons, or the circle around a site.
 
     Parameters
     ----------
@@ -93,15 +95,37 @@ def cells_of(name: str, place: Mapping[str, Any], countries: geopandas.GeoDataFr
         The place's name and its entry in the configuration.
     countries
         As :func:`read_borders` returns them.
+    outlines
+        The layer of an area's polygons, if it has some.
 
     Raises
     ------
     InputError
-        If the resolution does not divide the area's box, or it has no land.
+        If the resolution does not divide the area's box, it has no land, or no polygon is in it.
     """
+    if "polygons" in place:
+        return _polygons_of(place, outlines)
     if "box" in place:
         return box_cells(**place["box"], resolution=place["resolution_deg"], land=countries)
     return footprint_cells(place["latitude"], place["longitude"], place["footprint_m"], name=[name])
+
+
+def _polygons_of(place: Mapping[str, Any], outlines: Path) -> Cells:
+    """Return the polygons of a layer that are wholly in an area's box."""
+    frame = _read_layer(outlines, "polygons")
+    west, south, east, north = (place["box"][side] for side in ("west", "south", "east", "north"))
+    bounds = frame.geometry.to_crs("EPSG:4326").bounds
+    inside = (bounds.minx >= west) & (bounds.maxx <= east)
+    inside &= (bounds.miny >= south) & (bounds.maxy <= north)
+    log.info("%s: %d of %d polygons are in the box", outlines.name, inside.sum(), len(inside))
+    return polygon_cells(frame[inside], place["polygons"]["column"])
+
+
+def _read_layer(file: Path, what: str) -> geopandas.GeoDataFrame:
+    try:
+        return geopandas.GeoDataFrame(pyogrio.read_dataframe(file))
+    except pyogrio.errors.DataSourceError as error:
+        raise InputError(file, "file", f"unreadable ({error})", what) from error
 
 
 def countries_of(cells: Cells, countries: geopandas.GeoDataFrame) -> np.ndarray:
