@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cftime
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,8 +21,6 @@ from concerto.prepare.weather import (
     in_units_of_cubes,
     packing_step,
     saturation,
-    standard_days,
-    standard_months,
     standard_pressure,
 )
 from hypothesis import given, settings
@@ -363,67 +360,3 @@ def test_days_lie_between_and_ends_reach_as_far_as_is_said(caplog):
     assert "stands in at 10 of 70 steps" in caplog.text
     with pytest.raises(InputError, match=r"c\.csv: time: found 3 times .* within 3 d of both ends"):
         co2_at(days, record(), pd.Timedelta(days=3), "c.csv")
-
-
-# Calendars
-
-
-def dates(start, periods, calendar):
-    return xr.date_range(start, periods=periods, freq="D", calendar=calendar, use_cftime=True)
-
-
-def test_leap_days_take_the_day_before():
-    given_ = dates("2003-12-31", 800, "noleap")
-    days, which = standard_days(given_, "noleap", "m.nc")
-    assert (np.diff(days) == pd.Timedelta(days=1)).all()
-    for day, k in zip(days, which, strict=True):
-        expected = (day.year, day.month, min(day.day, 28) if day.month == 2 else day.day)
-        assert (given_[k].year, given_[k].month, given_[k].day) == expected
-    assert days[-1].strftime("%Y-%m-%d") == given_[-1].strftime("%Y-%m-%d")
-    assert len(days) == 801
-
-
-@pytest.mark.parametrize(("year", "length"), [(2003, 365), (2004, 366)])
-def test_a_year_of_360_days_is_stretched(year, length):
-    given_ = dates(f"{year}-01-01", 360, "360_day")
-    days, which = standard_days(given_, "360_day", "m.nc")
-    assert days[0] == pd.Timestamp(year, 1, 1)
-    assert days[-1] == pd.Timestamp(year, 12, 31)
-    assert sorted(set(which)) == list(range(360))
-    twice = np.flatnonzero(np.diff(which) == 0)
-    assert len(twice) == length - 360
-    assert np.ptp(np.diff(twice)) <= 1
-    position = (which + 0.5) / 360 - (np.arange(length) + 0.5) / length
-    assert np.abs(position).max() <= 0.5 / 360 + 1e-9
-
-
-def test_part_of_several_years_of_360_days():
-    given_ = dates("2003-11-15", 500, "360_day")
-    days, which = standard_days(given_, "360_day", "m.nc")
-    assert (np.diff(days) == pd.Timedelta(days=1)).all()
-    assert set(which) == set(range(500))
-    assert abs(days[0] - pd.Timestamp("2003-11-15")) <= pd.Timedelta(days=5)
-
-
-def test_standard_days_stay_and_faults_are_named():
-    axis = pd.date_range("2003-02-26", "2004-03-02")
-    days, which = standard_days(axis, "proleptic_gregorian", "m.nc")
-    assert days.equals(axis)
-    assert which.tolist() == list(range(len(axis)))
-    for calendar in ("noleap", "360_day"):
-        gapped = np.delete(dates("2003-01-01", 100, calendar), 58)
-        with pytest.raises(InputError, match="expected each day once, in order"):
-            standard_days(gapped, calendar, "m.nc")
-    with pytest.raises(InputError, match="missing time 2003-02-28"):
-        standard_days(axis.delete(2), "standard", "m.nc")
-    with pytest.raises(InputError, match="calendar: found julian; expected noleap"):
-        standard_days(axis, "julian", "m.nc")
-
-
-def test_months_stay_months():
-    given_ = [cftime.Datetime360Day(2003, month, 16) for month in range(1, 13)]
-    assert standard_months(given_, "m.nc").equals(
-        pd.date_range("2003-01-01", periods=12, freq="MS")
-    )
-    with pytest.raises(InputError, match="found 2003-03 after 2003-01"):
-        standard_months(np.delete(given_, 1), "m.nc")

@@ -1,4 +1,4 @@
-"""Weather of archives as the drivers of models: amounts, humidity, height, CO2, calendars.
+"""Weather of archives as the drivers of models: amounts, humidity, height, CO2.
 
 Arrays have time as their first dimension, and any others behind it. What is set to another value is
 counted (:class:`concerto.prepare.streams.MaskCount`).
@@ -11,9 +11,8 @@ dew points are in reanalyses, by one equation: that of :mod:`concerto.models.com
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,8 +39,6 @@ LAPSE_RATES = (4.4, 5.9, 7.1, 7.8, 8.1, 8.2, 8.1, 8.1, 7.7, 6.8, 5.5, 4.7)
 (Journal of Hydrometeorology 7, 217, table 1), after Kunkel 1989."""
 VAPOUR_RATES = (0.41, 0.42, 0.40, 0.39, 0.38, 0.36, 0.33, 0.33, 0.36, 0.37, 0.40, 0.40)
 """Coefficient of vapour pressure with height, km-1: e(z) = e(0) exp(-k z); from the same table."""
-
-STANDARD = ("standard", "gregorian", "proleptic_gregorian")
 
 
 # Amounts
@@ -477,97 +474,3 @@ def co2_at(
         log.warning("co2: the record's end stands in at %d of %d steps", outside.sum(), len(starts))
     seconds, at = ((t - known[0]) / pd.Timedelta(seconds=1) for t in (known, middles))
     return np.interp(at, seconds, record["co2"].to_numpy())
-
-
-# Calendars
-
-
-def standard_days(
-    dates: Sequence[Any], calendar: str, file: object
-) -> tuple[pd.DatetimeIndex, np.ndarray]:
-    """Return days of the standard calendar, and which day of a climate model each of them takes.
-
-    ``noleap`` keeps its dates; 29 February takes the weather of the day before. A year of
-    ``360_day`` is stretched to ours: a day takes the model's day at the same share of the year, so
-    that none is left out and five or six, evenly spread, stand twice. Weather stays that of whole
-    days, so that rain comes as often as the model has it and means over years hardly change.
-
-    Parameters
-    ----------
-    dates
-        Days (day,) with ``year``, ``month`` and ``day``, without gaps.
-    calendar
-        CF name of their calendar.
-    file
-        Where they come from, for messages.
-
-    Returns
-    -------
-    days
-        Of the standard calendar.
-    which
-        Index of the model's day for each.
-
-    Raises
-    ------
-    InputError
-        If the calendar is not one of these or a standard one, or a day is missing.
-    """
-    parts = np.array([(date.year, date.month, date.day) for date in dates])
-    if calendar in STANDARD:
-        days = pd.DatetimeIndex(pd.to_datetime(dict(zip(_PARTS, parts.T, strict=True))))
-        check_times(days, file, DAY)
-        return days, np.arange(len(days))
-    if calendar in ("noleap", "365_day"):
-        return _with_leap_days(parts, file)
-    if calendar == "360_day":
-        return _stretched(parts, file)
-    raise InputError(file, "calendar", calendar, f"noleap, 360_day or one of {', '.join(STANDARD)}")
-
-
-_PARTS = ("year", "month", "day")
-
-
-def _check_run(ordinals: np.ndarray, parts: np.ndarray, file: object) -> None:
-    wrong = np.flatnonzero(np.diff(ordinals) != 1)
-    if wrong.size:
-        before, after = ("-".join(f"{p:02d}" for p in parts[wrong[0] + k]) for k in (0, 1))
-        raise InputError(file, "time", f"{after} after {before}", "each day once, in order")
-
-
-def _with_leap_days(parts: np.ndarray, file: object) -> tuple[pd.DatetimeIndex, np.ndarray]:
-    dates = pd.DatetimeIndex(pd.to_datetime(dict(zip(_PARTS, parts.T, strict=True))))
-    passed = dates.is_leap_year & (dates.month > 2)
-    _check_run(365 * dates.year + dates.dayofyear - passed, parts, file)
-    days = pd.date_range(dates[0], dates[-1], freq=DAY)
-    leap = (days.month == 2) & (days.day == 29)
-    return days, np.cumsum(~leap) - 1
-
-
-def _stretched(parts: np.ndarray, file: object) -> tuple[pd.DatetimeIndex, np.ndarray]:
-    year, month, day = parts.T
-    ordinals = 360 * year + 30 * (month - 1) + day - 1
-    _check_run(ordinals, parts, file)
-    days = pd.date_range(f"{year[0]}-01-01", f"{year[-1]}-12-31", freq=DAY)
-    length = np.where(days.is_leap_year, 366, 365)
-    of_year = ((days.dayofyear - 0.5) * 360 / length).to_numpy().astype(int)
-    which = 360 * days.year.to_numpy() + of_year - ordinals[0]
-    there = (which >= 0) & (which < len(ordinals))
-    return days[there], which[there]
-
-
-def standard_months(dates: Sequence[Any], file: object) -> pd.DatetimeIndex:
-    """Return the first days of months of any calendar, each of which stays the month it is.
-
-    Rates need no more; an amount in a month is to be divided by the month's length in its own
-    calendar.
-
-    Raises
-    ------
-    InputError
-        If a month is missing, twice or out of order.
-    """
-    months = pd.DatetimeIndex([pd.Timestamp(date.year, date.month, 1) for date in dates])
-    order = 12 * months.year + months.month
-    _check_run(order.to_numpy(), np.stack([months.year, months.month], axis=1), file)
-    return months
