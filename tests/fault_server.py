@@ -250,11 +250,13 @@ def _handler(served: FaultServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def write(self, body: bytes) -> None:
+            # Before they go out: a client that has them finds them counted.
+            self.asked.sent += len(body)
             try:
                 self.wfile.write(body)
                 self.wfile.flush()
-                self.asked.sent += len(body)
             except ConnectionError:  # the client left, as it may
+                self.asked.sent -= len(body)
                 self.close_connection = True
 
     return Handler

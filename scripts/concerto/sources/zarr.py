@@ -547,7 +547,8 @@ def columns(longitudes: np.ndarray, west: float, east: float, url: str) -> list[
     margin = _margin(widths.max(), east - west)
     right = west + margin + np.mod(edges[1:] - west - margin, 360)
     left = right - widths
-    chosen = np.flatnonzero(left <= east - margin)
+    # Whole turns cost the last digits, which areas without width cannot spare.
+    chosen = np.flatnonzero(left <= east - margin + 1e-12)
     chosen = chosen[np.argsort(left[chosen], kind="stable")]
     found = f"longitudes {edges[0]:g} to {edges[-1]:g}"
     asked = f"{west:g} to {east:g}"
@@ -556,7 +557,7 @@ def columns(longitudes: np.ndarray, west: float, east: float, url: str) -> list[
     gaps = left[chosen[1:]] - right[chosen[:-1]]
     begin, stop, little = left[chosen[0]], right[chosen[-1]], TOUCH * widths.max()
     # Around the globe the first cell may have the end of the area as well.
-    covered = begin <= west + margin and stop >= min(east - margin, begin + 360 - little)
+    covered = begin <= west + margin + 1e-12 and stop >= min(east - margin, begin + 360 - little)
     if not covered or (gaps > little).any():
         raise InputError(url, name, found, asked)
     runs = np.split(chosen, np.flatnonzero(np.diff(chosen) != 1) + 1)
