@@ -115,9 +115,19 @@ def read_fields(name: str, spec: Mapping[str, Any], files: Iterable[Path]) -> Fi
 
 
 def time_axis(period: tuple[str, str], step: str) -> pd.DatetimeIndex:
-    """Return the starts of the days, or of the calendar months, of a period with both its ends."""
+    """Return the starts of the days, or of the calendar months, of a period with both its ends.
+
+    Raises
+    ------
+    InputError
+        If it has not two steps, from whose distance their length is known.
+    """
     frequency = {"day": "D", "month": "MS"}[step]
-    return pd.date_range(*period, freq=frequency, unit="s")
+    axis = pd.date_range(*period, freq=frequency, unit="s")
+    if len(axis) < 2:
+        found = f"{len(axis)} {step}s that begin from {period[0]} to {period[1]}"
+        raise InputError("configuration", "period", found, "two or more")
+    return axis
 
 
 def area_drivers(
