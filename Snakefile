@@ -5,6 +5,7 @@ Configuration, its validation, the rules in the order in which data flow, and wh
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -15,6 +16,7 @@ from concerto.config import (
     check_targets,
     load_yaml,
     model_files,
+    read_source,
     site_kind,
     source_identity,
     source_names,
@@ -22,10 +24,13 @@ from concerto.config import (
 )
 from concerto.errors import ConcertoError
 from concerto.imports import digest
+from concerto.places import places, request_of, requests, wanted
 from concerto.scripting import failures, texts
+from concerto.sources._access import require_logins
+from concerto.sources._catalogue import foreseen
 
-# One's own configuration with sites takes the place of the default one, whose sites it would get.
-if "sites" not in config:
+# One's own configuration with places takes that of the default one, whose sites it would get.
+if not {"sites", "areas"} & config.keys():
 
     configfile: "config/config.yaml"
 
@@ -39,7 +44,9 @@ except ConcertoError as error:
     raise WorkflowError(str(error)) from None
 
 RUN = f"results/{config['run']}"
-SITES = list(config["sites"])
+SITES = list(config.setdefault("sites", {}))
+AREAS = list(config.setdefault("areas", {}))
+PLACES = places(config)
 MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
 FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "members": 2})
@@ -54,15 +61,21 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 
+include: "rules/common.smk"
+
+
 wildcard_constraints:
-    site="|".join(SITES),
+    site=one_of(SITES),
+    area=one_of(AREAS),
+    place=one_of(PLACES),
+    period="all|[0-9]{4}(-[0-9]{2})?",
     method="|".join({*METHODS, *CALIBRATED}),
     job="[0-9]+",
     experiment="calibration|information",
     source="[a-z0-9_]+",
 
 
-include: "rules/common.smk"
+include: "rules/catalogue.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/learn.smk"
@@ -79,9 +92,23 @@ include: "rules/benchmark.smk"
 rule all:
     default_target: True
     input:
-        REPORT,
+        [REPORT] if SITES else [],
         expand(f"{RUN}/report/{{site}}.html", site=SITES),
         expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
+        expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
+        expand(f"{RUN}/figures/{{area}}/gaps.png", area=AREAS),
+
+
+onstart:
+    jobs = [
+        job for job in workflow.dag.needrun_jobs() if "acquire" in job.rule.name
+    ]
+    try:
+        require_logins(
+            {job.wildcards.source for job in jobs}, os.environ, Path.home()
+        )
+    except ConcertoError as error:
+        raise WorkflowError(str(error)) from None
 
 
 onsuccess:
@@ -91,10 +118,13 @@ onsuccess:
         "canopy": f"Canopy: {RUN}/figures",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
     }
-    asked = [made for target, made in others.items() if target in sys.argv]
+    shown = [f"{RUN}/plan/{PLANS[name]}.txt" for name in PLANS if name in sys.argv]
+    asked = [made for target, made in others.items() if target in sys.argv] + shown
     twin = [f"{RUN}/twin/verdicts.txt"] if "twin" in sys.argv else []
-    print(texts(twin if asked else VERDICTS), end="")
-    print("Done.", ", ".join(asked) or f"Report: {REPORT}")
+    print(texts([*shown, *twin] if asked else VERDICTS), end="")
+    made = [f"Report: {REPORT}"] * bool(SITES)
+    made += [f"Cubes of {area}: {RUN}/cubes/{area}" for area in AREAS]
+    print("Done.", ", ".join(asked or made))
 
 
 onerror:

@@ -26,3 +26,29 @@ rule acquire_source:
         "Acquire {wildcards.source}"
     script:
         "../scripts/acquire_source.py"
+
+
+rule acquire_fields:
+    output:
+        directory(f"{RUN}/raw/{{source}}/{{place}}/{{period}}"),
+    log:
+        f"{RUN}/logs/acquire_fields.{{source}}.{{place}}.{{period}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/acquire_fields.{{source}}.{{place}}.{{period}}.tsv"
+    retries: 2
+    conda:
+        "../envs/acquire.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=720,
+        downloads=1,
+    params:
+        identity=lambda wildcards: source_identity(wildcards.source),
+        request=lambda wildcards: request_of(config, **wildcards),
+        # Words are no reason to download again: a param that looks at the output is none.
+        plan=lambda wildcards, output: download_of(**wildcards),
+    message:
+        "Acquire {wildcards.source} for {wildcards.place}, {wildcards.period}: {params.plan}"
+    script:
+        "../scripts/acquire_fields.py"

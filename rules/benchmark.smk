@@ -11,7 +11,7 @@ TIMED = {
 TIMED_FILES = {name: model_files({"model": name, "sites": {}}) for name in TIMED}
 
 COST = config.get("cost", {})
-CASES = COST.get("cases", {SITES[-1]: [SITES[-1]]}) if COST else {}
+CASES = COST.get("cases", {site: [site] for site in SITES[-1:]}) if COST else {}
 COST_TABLES = {
     site: f"{RUN}/speed/methods.{site}.csv"
     for names in CASES.values()

@@ -50,3 +50,52 @@ def teaching_posterior(wildcards):
     prior = site_config(wildcards)["prior"]
     run = prior.get("run", config["run"])
     return f"results/{run}/posterior/{prior['learned_from']}/{prior['method']}.nc"
+
+
+def fields_of(place, kind):
+    """Return files of a place's aggregated fields: ``nc`` or, of what was masked, ``csv``."""
+    return [
+        f"{RUN}/cubes/{place}/fields/{request.source}.{request.period}.{kind}"
+        for request in requests(config)
+        if request.place == place
+    ]
+
+
+def fields_by_source(place):
+    """Return the files of a place's aggregated fields by their source."""
+    files = fields_of(place, "nc")
+    return {
+        source: [file for file in files if Path(file).name.split(".")[0] == source]
+        for source in PLACES.get(place, {}).get("fields", {})
+    }
+
+
+def field_sources(place, *more):
+    """Return the files of a place's sources of fields, and of other sources."""
+    names = [*PLACES.get(place, {}).get("fields", {}), *more]
+    return [f"config/sources/{name}.yaml" for name in names]
+
+
+def outlines_of(place):
+    """Return the folder of an area's polygons and the layer in it, or nothing where it has cells."""
+    polygons = PLACES[place].get("polygons")
+    if polygons is None:
+        return []
+    folder = f"{RUN}/raw/{polygons['source']}"
+    return [ancient(folder), f"{folder}/{polygons['file']}"]
+
+
+def co2_of(wildcards):
+    """Return the source of an area's CO2."""
+    return PLACES[wildcards.area]["co2"]["source"]
+
+
+def download_of(source, place, period):
+    """Return in words how much a request will bring, from where and under which licence."""
+    request = request_of(config, source, place, period)
+    return foreseen(read_source(source), request.to_foresee())
+
+
+def asked(name):
+    """Return when a rule was asked for by its name, so that it shows its table each time."""
+    return time.time() if name in sys.argv else None

@@ -7,7 +7,7 @@ EXPERIMENTS = {"calibration": CALIBRATION, "information": INFORMATION}
 
 def twin_site(experiment):
     """Return the site of an experiment."""
-    return EXPERIMENTS[experiment].get("site", SITES[0])
+    return EXPERIMENTS[experiment].get("site", next(iter(SITES), None))
 
 
 def truths_of(experiment):

@@ -67,6 +67,9 @@ rule prepare_transect:
 rule aggregate_daily:
     input:
         record=rules.read_tower.output.cube,
+        fields=lambda wildcards: fields_of(wildcards.site, "nc"),
+        masking=lambda wildcards: fields_of(wildcards.site, "csv"),
+        sources=lambda wildcards: field_sources(wildcards.site),
         borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
     output:
         drivers=f"{RUN}/cubes/{{site}}/drivers.nc",
@@ -88,6 +91,7 @@ rule aggregate_daily:
     params:
         library=library("aggregate_daily"),
         site=site_config,
+        fields=lambda wildcards: fields_by_source(wildcards.site),
         quality=config["quality"],
         borders=config["borders"]["file"],
     message:
@@ -163,3 +167,70 @@ rule derive_site:
         "Take the cubes of {wildcards.site} from those of another place"
     script:
         "../scripts/derive_site.py"
+
+
+rule aggregate_fields:
+    input:
+        raw=ancient(f"{RUN}/raw/{{source}}/{{place}}/{{period}}"),
+        source="config/sources/{source}.yaml",
+        borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
+        outlines=lambda wildcards: outlines_of(wildcards.place)[:1],
+    output:
+        cells=f"{RUN}/cubes/{{place}}/fields/{{source}}.{{period}}.nc",
+        masking=f"{RUN}/cubes/{{place}}/fields/{{source}}.{{period}}.csv",
+    log:
+        f"{RUN}/logs/aggregate_fields.{{source}}.{{place}}.{{period}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/aggregate_fields.{{source}}.{{place}}.{{period}}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        library=library("aggregate_fields"),
+        place=lambda wildcards: PLACES[wildcards.place],
+        variables=lambda wildcards: PLACES[wildcards.place]["fields"][wildcards.source],
+        borders=config["borders"]["file"],
+        outlines=lambda wildcards: outlines_of(wildcards.place)[1:],
+    message:
+        "Aggregate {wildcards.source} of {wildcards.period} to {wildcards.place}"
+    script:
+        "../scripts/aggregate_fields.py"
+
+
+rule compose_area:
+    input:
+        fields=lambda wildcards: fields_of(wildcards.area, "nc"),
+        masking=lambda wildcards: fields_of(wildcards.area, "csv"),
+        sources=lambda wildcards: field_sources(wildcards.area, co2_of(wildcards)),
+        record=lambda wildcards: ancient(f"{RUN}/raw/{co2_of(wildcards)}"),
+        borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
+        outlines=lambda wildcards: outlines_of(wildcards.area)[:1],
+    output:
+        drivers=f"{RUN}/cubes/{{area}}/drivers.nc",
+        observations=f"{RUN}/cubes/{{area}}/observations.nc",
+        land=f"{RUN}/cubes/{{area}}/land.nc",
+        masking=f"{RUN}/cubes/{{area}}/masking.csv",
+        gaps=f"{RUN}/cubes/{{area}}/gaps.csv",
+    log:
+        f"{RUN}/logs/compose_area.{{area}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/compose_area.{{area}}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=120,
+    params:
+        library=library("compose_area"),
+        area=lambda wildcards: PLACES[wildcards.area],
+        fields=lambda wildcards: fields_by_source(wildcards.area),
+        borders=config["borders"]["file"],
+        outlines=lambda wildcards: outlines_of(wildcards.area)[1:],
+    message:
+        "Compose the cubes of {wildcards.area}"
+    script:
+        "../scripts/compose_area.py"

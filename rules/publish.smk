@@ -335,3 +335,27 @@ rule write_report:
         "Write the report: {output.page}"
     script:
         "../scripts/write_report.py"
+
+
+rule plot_gaps:
+    input:
+        observations=f"{RUN}/cubes/{{area}}/observations.nc",
+    output:
+        figure=f"{RUN}/figures/{{area}}/gaps.png",
+        words=f"{RUN}/figures/{{area}}/gaps.json",
+    log:
+        f"{RUN}/logs/plot_gaps.{{area}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_gaps.{{area}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        library=library("plot_gaps"),
+    message:
+        "Draw when and where {wildcards.area} has observations"
+    script:
+        "../scripts/plot_gaps.py"

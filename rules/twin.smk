@@ -40,7 +40,7 @@ rule draw_truths:
 
 rule rank_truths:
     input:
-        **twin_files("calibration"),
+        unpack(lambda wildcards: twin_files("calibration")),
         truths=f"{RUN}/twin/calibration/truths.nc",
     output:
         ranks=f"{RUN}/twin/calibration/{{method}}.{{job}}.csv",
@@ -56,7 +56,7 @@ rule rank_truths:
         runtime=120,
     params:
         library=library("rank_truths"),
-        site=config["sites"][twin_site("calibration")],
+        site=config["sites"].get(twin_site("calibration")),
         constraints=config["constraints"],
         jobs=CALIBRATION.get("jobs", 1),
         budgets=lambda wildcards: CALIBRATION["budgets"][wildcards.method],
@@ -129,7 +129,7 @@ rule plot_ranks:
 
 rule weigh_streams:
     input:
-        **twin_files("information"),
+        unpack(lambda wildcards: twin_files("information")),
         truths=f"{RUN}/twin/information/truths.nc",
     output:
         results=f"{RUN}/twin/information/{{job}}.csv",
@@ -145,7 +145,7 @@ rule weigh_streams:
         runtime=120,
     params:
         library=library("weigh_streams"),
-        site=config["sites"][twin_site("information")],
+        site=config["sites"].get(twin_site("information")),
         method=INFORMATION.get("method"),
         jobs=INFORMATION.get("jobs", 1),
         first_truths=INFORMATION.get("truths", 0),

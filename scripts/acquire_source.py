@@ -11,7 +11,7 @@ from concerto.config import ROOT, read_source
 from concerto.errors import InputError
 from concerto.plugins import load
 from concerto.scripting import script_log
-from concerto.sources._archive import extract, whole_directory
+from concerto.sources._archive import unpack, whole_directory
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +47,12 @@ def acquire_source(
         return
     protocol = load("sources", source["protocol"])
     elsewhere = {"folder": folder} if folder else {}
-    (asset,) = protocol.discover(source["locator"] | elsewhere)
+    (asset,) = protocol.discover({**source["locator"], **elsewhere, "bands": []})
     archive = directory.parent / ".downloads" / name / asset.filename
     protocol.fetch(asset, archive)
     with whole_directory(directory) as temporary:
-        extract(archive, source["members"], temporary)
-        provenance.write(temporary, name, source, asset.filename)
+        unpack(archive, source["members"], temporary)
+        provenance.write(temporary, name, source, archive)
     shutil.rmtree(archive.parent)
     log.info("%s: %s", directory, ", ".join(source["members"]))
 
@@ -63,7 +63,8 @@ def _is_here(directory: Path, source: Mapping[str, Any]) -> bool:
     except InputError:
         return False
     members = {local: member["path"] for local, member in record["members"].items()}
-    return record["sha256"] == source["locator"]["sha256"] and members == source["members"]
+    same = source["locator"].get("sha256") in (None, record["sha256"])
+    return same and members == source["members"]
 
 
 if "snakemake" in globals():

@@ -7,7 +7,6 @@ from concerto.domain import Location
 from concerto.prepare.derive import derived_site
 from concerto.prepare.site import SiteFiles, write_site
 from concerto.prepare.streams import MaskCount
-from concerto.products.files import write_table
 from concerto.scripting import script_log
 
 
@@ -41,12 +40,12 @@ def derive_site(
         site,
         *made,
         files,
+        count,
         step=step,
         borders=borders,
         source=f"cubes of {origin}",
         history=f"derive_site: the location of {origin} nearest to the site, by {step}",
     )
-    write_table(count.table(), files.masking)
 
 
 if "snakemake" in globals():

@@ -7,7 +7,6 @@ from concerto.prepare.monthly import recorded_drivers, recorded_observations
 from concerto.prepare.records import read_record
 from concerto.prepare.site import SiteFiles, write_site
 from concerto.prepare.streams import MaskCount
-from concerto.products.files import write_table
 from concerto.scripting import script_log
 
 
@@ -38,12 +37,12 @@ def read_monthly(
         recorded_drivers(record, site["disturbance"], count),
         recorded_observations(record, count),
         files,
+        count,
         step="month",
         borders=borders,
         source=entry["file"],
         history="read_monthly: in canonical units",
     )
-    write_table(count.table(), files.masking)
 
 
 if "snakemake" in globals():

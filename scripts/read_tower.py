@@ -42,8 +42,10 @@ def read_tower(
     for record, folder, source in zip(site["records"], folders, sources, strict=True):
         records[record["file"]] = read_record(site, record, Path(folder), Path(source))
     joined = merge_records(records)
-    check_streams(joined, site["streams"], location)
-    check_years(joined, [*ALWAYS_NEEDED, *site["streams"]])
+    around = {name for names in site.get("fields", {}).values() for name in names}
+    measured = [stream for stream in site["streams"] if stream not in around]
+    check_streams(joined, measured, location)
+    check_years(joined, [*ALWAYS_NEEDED, *measured])
     check_clock(joined, location)
     step = pd.Timedelta(minutes=joined.attrs["step_minutes"])
     cube = at_location(with_bounds(joined, step, location.utc_offset_hours), location)

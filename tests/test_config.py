@@ -293,6 +293,118 @@ def test_fault_of_a_source_is_named(config, root, path, value, message):
     assert "be_vie_2014.yaml" in found
 
 
+def fault_of_source(root: Path, name: str, path: list, value: object) -> str:
+    change_file(root, f"config/sources/{name}.yaml", path, value)
+    with pytest.raises(ConcertoError) as fault:
+        checks.read_source(name, root)
+    return str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["grids"], {}, "grids: unknown key; nearest valid: grid"),
+        (["tested"], "yes", "tested: found 'yes'; nearest valid"),
+        (["reader"], "hdf4", r"reader: found 'hdf4'; nearest valid: .*\(of geotiff, netcdf\)"),
+        (["request"], "day", "request: found 'day'; nearest valid"),
+        (["bytes_per_value"], 0, "bytes_per_value: found 0; expected more than 0"),
+        (["protocol"], "stack", "protocol: unknown name 'stack'; nearest valid: stac"),
+        (["locator", "collecton"], "x", r"locator\.collecton: unknown key; nearest.*: collection"),
+        (["locator", "api"], DELETE, r"locator\.api: missing"),
+        (
+            ["mirrors"],
+            [{"protocol": "http", "locator": {"urls": []}}],
+            r"locator\.urls: unknown key",
+        ),
+        (
+            ["mirrors"],
+            [{"protocol": "ftp", "locator": {"a": 1}}],
+            r"mirrors\[0\]\.protocol: unknown",
+        ),
+        (["members"], {"a": "a"}, "members: found beside variables; expected one of them"),
+        (
+            ["variables"],
+            DELETE,
+            r"members/variables: found neither; expected members",
+        ),
+        (["variables"], {}, "variables: found a mapping with no keys"),
+        (
+            ["variables", "ndwi"],
+            {"band": "a", "units": "1"},
+            "variables: found 'ndwi'; near",
+        ),
+        (["variables", "lai", "operator"], DELETE, r"variables\.lai\.operator: missing"),
+        (["variables", "lai", "operator"], "leaf", r"operator: unknown name 'leaf'; nearest valid"),
+        (["variables", "lai", "operator"], "none", r"variables\.lai\.reason: missing"),
+        (["variables", "lai", "units"], DELETE, r"variables\.lai\.units: missing"),
+        (["variables", "lai", "classes"], {"tree": [1]}, r"lai\.units: found beside classes"),
+        (
+            ["variables", "lai", "valid"],
+            [100, 0],
+            r"valid\[0\]: found 100; expected less than",
+        ),
+        (["variables", "lai", "quality", 0, "keep"], DELETE, "'keep' is a dependency of 'bits'"),
+        (["variables", "lai", "quality", 0, "values"], [1], "bits: found beside values"),
+        (
+            ["variables", "lai", "quality", 0, "meaning"],
+            "detectors working",
+            "quality: meaning 'detectors working' more than once",
+        ),
+        (["variables", "lai", "uncertainty", "relative"], 0.1, "relative: found beside band"),
+        (["variables", "lai", "error_correlation", "shared_fraction"], 2, "expected at most 1"),
+        (
+            ["variables", "lai", "accumulated"],
+            {"reset": "hour"},
+            "reset: found 'hour'; near",
+        ),
+        (
+            ["grid", "resolution"],
+            "500 metres",
+            r"resolution: found '500 metres'; expected",
+        ),
+        (["grid", "step"], "8 days", "step: found '8 days'; expected text that matches"),
+        (["grid", "first"], "2000-02-30", "first: found '2000-02-30'; expected a date"),
+        (
+            ["login"],
+            {"service": "A", "get": "https://a.org"},
+            "neither; expected environment",
+        ),
+        (
+            ["login"],
+            {"service": "A", "get": "https://a.org", "netrc": "a.org", "instead": "modis_lia"},
+            r"login\.instead: unknown name 'modis_lia'; nearest valid: modis_lai",
+        ),
+    ],
+)
+def test_fault_of_a_source_of_fields_is_named(root, path, value, message):
+    assert re.search(message, fault_of_source(root, "modis_lai", path, value))
+
+
+def test_land_cover_has_classes_and_weather_has_no_operator(root):
+    name, path = "esa_worldcover_2021", ["variables", "land_cover", "classes"]
+    assert "land_cover.classes: missing" in fault_of_source(root, name, path, DELETE)
+    for variable in checks.read_source("terraclimate")["variables"].values():
+        assert "operator" not in variable
+
+
+def test_a_source_of_fields_is_no_record(config):
+    put(config, [*BE_VIE, "records", 0, "source"], "modis_lai")
+    expected = (
+        "sites.BE-Vie.records[0].source: found 'modis_lai', a source of fields; "
+        "expected one of records"
+    )
+    assert expected in faults_of(config)
+
+
+def test_identity_of_a_source_of_fields_is_what_decides_its_files(root):
+    file, before = "config/sources/modis_lai.yaml", checks.source_identity("modis_lai", root)
+    for path, value in ((["variables", "lai", "scale"], 0.2), (["tested"], "archive")):
+        change_file(root, file, path, value)
+    assert checks.source_identity("modis_lai", root) == before
+    change_file(root, file, ["locator", "items"], "MYD15A2H.*")
+    assert checks.source_identity("modis_lai", root) != before
+
+
 def test_unknown_source_and_model_name_the_nearest(root):
     with pytest.raises(ConcertoError, match="nearest valid: be_vie_2014"):
         checks.read_source("be_vie_2015", root)
@@ -359,15 +471,20 @@ def test_each_key_is_described_and_each_mapping_is_closed():
 
 
 def test_names_in_the_schema_are_those_of_the_library():
-    """The schema is read without importing what it names, so it repeats three lists of names."""
+    """The schema is read without importing what it names, so it repeats some lists of names."""
     from concerto.assimilation import constraints
-    from concerto.domain import DISTURBANCES, IGBP, QUANTITIES
+    from concerto.domain import DISTURBANCES, FIELDS, IGBP, QUANTITIES, STREAMS, SUBDAILY_STREAMS
 
     schema = checks.load_yaml(checks.ROOT / "config/schema.yaml")
     assert set(schema["properties"]["constraints"]["items"]["enum"]) == set(constraints.NAMES)
     assert set(schema["$defs"]["site"]["properties"]["igbp"]["enum"]) == set(IGBP)
     columns = schema["$defs"]["table"]["properties"]["variables"]["propertyNames"]["enum"]
     assert set(columns) == set(QUANTITIES) - set(DISTURBANCES)
+    fields = schema["$defs"]["field_source"]["properties"]["variables"]
+    assert set(fields["propertyNames"]["enum"]) == set(FIELDS)
+    compared, land_cover = (key[1:-1].strip("()").split("|") for key in fields["patternProperties"])
+    assert set(compared) == {*STREAMS, *SUBDAILY_STREAMS, "ndvi", "evi"}
+    assert land_cover == ["land_cover"]
 
 
 def test_validation_leaves_the_configuration_alone(config):

@@ -19,7 +19,9 @@ SOURCE = {
 @pytest.fixture
 def directory(tmp_path):
     (tmp_path / "flux.csv").write_text("nee\n1\n")
-    provenance.write(tmp_path, "tower", SOURCE, "tower.zip")
+    archive = tmp_path / "tower.zip"
+    archive.write_bytes(b"")
+    provenance.write(tmp_path, "tower", SOURCE, archive)
     return tmp_path
 
 

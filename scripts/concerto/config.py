@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
 }
 # Cubes of grid cells, by their folder, with the source that they are made of.
 GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
-# What of a source decides which files it brings and what their provenance says of them.
-IDENTITY = ("title", "protocol", "locator", "members", "licence", "citation")
+# What of a source decides which files it brings and what their provenance says of them, each where
+# it has it. That its variables are wanted decides which bands: a request names these.
+IDENTITY = ("title", "protocol", "locator", "members", "request", "licence", "citation")
 
 
 def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
@@ -50,21 +52,21 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
     ConcertoError
         Naming every fault: where it is, what was found and what was expected.
     """
-    faults = (
-        _faults(config, _schema(), root)
-        or _faults_of_cubes(config["sites"])
-        or [
-            *_faults_of_cases(config),
-            *_faults_of_forecast(config),
-            *_faults_of_files(config, root),
-            *_faults_of_priors(config),
-        ]
-    )
+    _refuse("configuration", _faults(config, _schema(), root))
+    whole = {"sites": {}, "areas": {}, **config}
+    _refuse("configuration", _faults_of_cubes(whole["sites"]))
+    faults = [
+        *_faults_of_cases(whole),
+        *_faults_of_forecast(whole),
+        *_faults_of_files(whole, root),
+        *_faults_of_fields(whole, root),
+        *_faults_of_priors(whole),
+    ]
     _refuse("configuration", faults)
 
 
 def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
-    """Check that files of a run which are asked for by path are of sites that it has.
+    """Check that files of a run which are asked for by path are of sites or areas that it has.
 
     Parameters
     ----------
@@ -83,8 +85,9 @@ def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
         if len(parts) < 4 or parts[:2] != ("results", config["run"]) or parts[2] not in SITE_STAGES:
             continue
         name = parts[3].partition(".")[0]
-        if name not in (*config["sites"], *SITE_STAGES[parts[2]]):
-            offer = suggestion(name, config["sites"])
+        places = [*config.get("sites", {}), *config.get("areas", {})]
+        if name not in (*places, *SITE_STAGES[parts[2]]):
+            offer = suggestion(name, places)
             raise ConcertoError(f"{target}: unknown site {name!r}; {offer}")
 
 
@@ -112,6 +115,8 @@ def source_names(site: Mapping[str, Any], sites: Mapping[str, Any]) -> list[str]
 def read_source(name: str, root: Path = ROOT) -> dict[str, Any]:
     """Read and check a source's file, config/sources/NAME.yaml.
 
+    A source of records has ``members``, a source of fields ``variables``.
+
     Raises
     ------
     ConcertoError
@@ -123,8 +128,16 @@ def read_source(name: str, root: Path = ROOT) -> dict[str, Any]:
 def source_identity(name: str, root: Path = ROOT) -> str:
     """Return a short hash of all that decides a source's records; how to read them does not."""
     source = read_source(name, root)
-    text = json.dumps({key: source[key] for key in IDENTITY}, sort_keys=True)
+    said = {key: source[key] for key in IDENTITY if key in source}
+    text = json.dumps(said, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def bands_of(variable: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the bands that a variable needs: its own, of its quality rules, of its uncertainty."""
+    rules = (rule["band"] for rule in variable.get("quality", ()))
+    error = variable.get("uncertainty", {})
+    return tuple(dict.fromkeys((variable["band"], *rules, error.get("band", variable["band"]))))
 
 
 def read_model(name: str, root: Path = ROOT) -> dict[str, Any]:
@@ -266,17 +279,59 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
         model_files(config, root)
     except ConcertoError as error:
         faults.append(str(error))
+    for area, settings in config["areas"].items():
+        wanted[f"areas.{area}.co2"] = settings["co2"]
+        if "polygons" in settings:
+            wanted[f"areas.{area}.polygons"] = settings["polygons"]
     for name in sorted({request["source"] for request in wanted.values()}):
         try:
             sources[name] = read_source(name, root)
         except ConcertoError as error:
             faults.append(str(error))
     for where, request in wanted.items():
-        members = sources.get(request["source"], {}).get("members")
-        if members is not None and request["file"] not in members:
+        source = sources.get(request["source"], {"members": None})
+        members = source.get("members")
+        if "members" not in source:
+            found = f"{request['source']!r}, a source of fields"
+            faults.append(f"{where}.source: found {found}; expected one of records")
+        elif members is not None and request["file"] not in members:
             offer = suggestion(request["file"], members)
             faults.append(f"{where}.file: unknown member {request['file']!r}; {offer}")
     return faults
+
+
+def _faults_of_fields(config: Mapping[str, Any], root: Path) -> list[str]:
+    """Return the faults of fields: their sources must be of fields and have the variables."""
+    faults = []
+    for kind in ("areas", "sites"):
+        for place, settings in config[kind].items():
+            for name, variables in settings.get("fields", {}).items():
+                where = f"{kind}.{place}.fields.{name}"
+                try:
+                    known = read_source(name, root).get("variables")
+                except ConcertoError as error:
+                    faults.append(str(error))
+                    continue
+                if known is None:
+                    faults.append(f"{where}: found a source of records; expected one of fields")
+                    continue
+                faults += _faults_of_period(where, settings["period"], read_source(name, root))
+                faults += [
+                    f"{where}: unknown variable {variable!r}; {suggestion(variable, known)}"
+                    for variable in variables
+                    if variable not in known
+                ]
+    return faults
+
+
+def _faults_of_period(where: str, period: list[str], source: Mapping[str, Any]) -> list[str]:
+    """Return the fault of a period in which a source has nothing."""
+    grid = source["grid"]
+    first, last = grid["first"] or period[0], grid["last"] or period[1]
+    if source["request"] == "all" or (first <= period[1] and last >= period[0]):
+        return []
+    found = f"nothing from {period[0]} to {period[1]}"
+    return [f"{where}: found {found}; expected a period that meets {first} to {last}"]
 
 
 def _faults_of_priors(config: Mapping[str, Any]) -> list[str]:
@@ -361,6 +416,7 @@ def _refuse(what: object, faults: Sequence[str]) -> None:
         raise ConcertoError("\n  - ".join([f"{what}: {len(faults)} faults", *faults]))
 
 
+@cache
 def _schema() -> dict[str, Any]:
     return load_yaml(ROOT / "config/schema.yaml")
 
@@ -417,6 +473,12 @@ def _apart(_validator, groups: dict, content: Any, _schema) -> Iterator[Validati
                 yield ValidationError(f"found beside {key}; expected one of them", path=[other])
 
 
+def _either(_validator, texts: dict, content: Any, _schema) -> Iterator[ValidationError]:
+    if isinstance(content, dict) and not texts.keys() & content.keys():
+        expected = " or ".join(f"{key} ({text})" for key, text in texts.items())
+        yield ValidationError(f"found neither; expected {expected}", path=["/".join(texts)])
+
+
 def _has_key(content: Any, key: str) -> bool:
     return isinstance(content, dict) and key in content
 
@@ -468,6 +530,7 @@ _Checker = validators.extend(
         "among": _among,
         "covers": _covers,
         "apart": _apart,
+        "either": _either,
         "unique_by": _unique_by,
         "required": _required,
         "additionalProperties": _additional,

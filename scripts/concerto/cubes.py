@@ -23,6 +23,7 @@ from concerto.domain import (
     SUBDAILY_DRIVERS,
     SUBDAILY_STREAMS,
 )
+from concerto.domain import LAND as GROUND
 from concerto.errors import InputError
 
 CONVENTIONS = "CF-1.11"
@@ -131,6 +132,22 @@ LAND = Schema(
         "country": Field(None, ("location",)),
     },
 )
+LAND_AREA = Schema(
+    "properties of the land of an area",
+    {
+        "cell_area": Field("m2", ("location",), complete=True),
+        "land_fraction": Field("1", ("location",), required=False, complete=True),
+        "country": Field(None, ("location",)),
+    }
+    | {
+        name: Field(
+            quantity.units,
+            ("class", "location") if name == "land_cover" else ("location",),
+            required=False,
+        )
+        for name, quantity in GROUND.items()
+    },
+)
 
 
 def write_cube(
@@ -176,11 +193,15 @@ def write_cube(
         "history": history,
         "comment": comment,
     }
-    out = ds.assign_attrs({key: text for key, text in described.items() if text})
+    save(ds.assign_attrs({key: text for key, text in described.items() if text}), path)
+
+
+def save(ds: xr.Dataset, path: Path) -> None:
+    """Write a dataset whole or not at all, packed as :func:`write_cube` says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        out.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=_encoding(out))
+        ds.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=_encoding(ds))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -374,7 +395,8 @@ def _encoding(ds: xr.Dataset) -> dict[str, dict]:
     encoding: dict[str, dict] = {}
     for name, variable in ds.variables.items():
         if np.issubdtype(variable.dtype, np.datetime64):
-            whole_days = (ds["time"] == ds["time"].dt.floor("D")).all()
+            stamps = ds.get("time", variable).to_numpy()
+            whole_days = (stamps == stamps.astype("datetime64[D]")).all()
             unit = "days" if whole_days else "minutes"
             encoding[name] = {
                 "units": f"{unit} since {_EPOCH}",

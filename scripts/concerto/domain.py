@@ -129,7 +129,44 @@ SUBDAILY_STREAMS = {
     "rn": Quantity("W m-2", "net radiation", "surface_net_downward_radiative_flux"),
 }
 """What models of the day's course are compared with besides."""
+LAND = {
+    "elevation": Quantity(
+        "m", "height of the ground above sea level", "surface_altitude", "area: mean"
+    ),
+    "land_cover": Quantity(
+        "1", "fraction of the area under each class of cover", "area_fraction", "area: mean"
+    ),
+    "soil_organic_carbon": Quantity(
+        "kg m-2", "organic carbon in the uppermost 30 cm of the soil", cell_methods="area: mean"
+    ),
+    "clay": Quantity("1", "mass fraction of clay in the fine earth", cell_methods="area: mean"),
+    "sand": Quantity("1", "mass fraction of sand in the fine earth", cell_methods="area: mean"),
+    "silt": Quantity("1", "mass fraction of silt in the fine earth", cell_methods="area: mean"),
+    "bulk_density": Quantity("kg m-3", "dry bulk density of the soil", cell_methods="area: mean"),
+}
+"""What the ground is like; it does not change within a run."""
+INGREDIENTS = {
+    "tdps": Quantity("degC", "dew point", "dew_point_temperature"),
+    "huss": Quantity("1", "specific humidity", "specific_humidity"),
+    "hurs": Quantity("%", "relative humidity", "relative_humidity"),
+    "vap": Quantity("hPa", "vapour pressure", "water_vapor_partial_pressure_in_air"),
+    "uas": Quantity("m s-1", "wind to the east", "eastward_wind"),
+    "vas": Quantity("m s-1", "wind to the north", "northward_wind"),
+    "ndvi": Quantity(
+        "1", "normalised difference vegetation index", "normalized_difference_vegetation_index"
+    ),
+    "evi": Quantity("1", "enhanced vegetation index"),
+    "red": Quantity("1", "surface reflectance of red light"),
+    "nir": Quantity("1", "surface reflectance of near infrared light"),
+    "primary_forest": Quantity("1", "share of the area under forest that was never cut"),
+    "secondary_forest": Quantity("1", "share of the area under forest that grew back"),
+    "urban": Quantity("1", "share of the area that is built up"),
+    "burn_date": Quantity("1", "day of the year on which a place burned, 0 where it did not"),
+}
+"""What archives have and others are made of: dew points become vapour pressure deficits."""
 QUANTITIES = DRIVERS | SUBDAILY_DRIVERS | STREAMS | SUBDAILY_STREAMS
+FIELDS = QUANTITIES | LAND | INGREDIENTS
+"""What sources of fields may bring."""
 CARBON_STREAMS = ("nee", "nbe", "gpp", "reco", "fire_emission")
 FLUX_STREAMS = (*CARBON_STREAMS, "le", "et")
 STATE_STREAMS = tuple(name for name in STREAMS if name not in FLUX_STREAMS)

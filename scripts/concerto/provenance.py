@@ -13,12 +13,17 @@ from typing import Any
 from concerto.errors import InputError
 
 FILENAME = "provenance.json"
-ORIGINS = {"package": "package index", "local": "local folder"}
+ORIGINS = {
+    "package": "package index",
+    "local": "local folder",
+    "http": "web server",
+    "icos": "ICOS Carbon Portal",
+}
 """What is kept of where records come from, by protocol."""
 _PLACES = ("index", "folder")
 
 
-def write(directory: Path, name: str, source: Mapping[str, Any], filename: str) -> None:
+def write(directory: Path, name: str, source: Mapping[str, Any], archive: Path) -> None:
     """Write the provenance of a source's members, which must be in ``directory`` already.
 
     Parameters
@@ -30,8 +35,8 @@ def write(directory: Path, name: str, source: Mapping[str, Any], filename: str) 
     source
         What config/sources says of it. Of the place it came from only the kind is kept: its
         address may be a private mirror's, or a path of one machine.
-    filename
-        Name of the downloaded file that held the members.
+    archive
+        The downloaded file that held the members, or is the one member.
     """
     locator = {key: value for key, value in source["locator"].items() if key not in _PLACES}
     members = {
@@ -46,8 +51,9 @@ def write(directory: Path, name: str, source: Mapping[str, Any], filename: str) 
         "source": name,
         "title": source["title"],
         "origin": ORIGINS[source["protocol"]],
+        "sha256": sha256_of(archive),
         **locator,
-        "filename": filename,
+        "filename": archive.name,
         "members": members,
         "licence": source["licence"],
         "citation": source["citation"],
@@ -67,16 +73,27 @@ def verify(directory: Path) -> dict[str, Any]:
     InputError
         If the provenance or a member is missing, or a member's hash is not the recorded one.
     """
-    file = directory / FILENAME
-    if not file.exists():
-        raise InputError(file, "file", "nothing", "the provenance written with the download")
-    record = json.loads(file.read_text(encoding="utf-8"))
+    record = read(directory)
     for local, expected in record["members"].items():
         member = directory / local
         found = sha256_of(member) if member.exists() else "no file"
         if found != expected["sha256"]:
             raise InputError(member, "sha256", found, expected["sha256"])
     return record
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """Return the provenance of what is in a folder, without checking it.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    file = directory / FILENAME
+    if not file.exists():
+        raise InputError(file, "file", "nothing", "the provenance written with the download")
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def sha256_of(path: Path) -> str:

@@ -66,6 +66,9 @@ def prepare(name, raw, folder):
         quality=QUALITY,
         record=folder / "halfhourly.nc",
         borders=raw / "borders.gpkg",
+        fields={},
+        masking=[],
+        sources={},
     )
     return folder
 
@@ -125,6 +128,6 @@ def test_nothing_is_written_of_a_broken_record(tmp_path):
     with pytest.raises(InputError, match=r"FLX\.csv: TA_F: found no value at 2014-06-02 14:30:00"):
         aggregate_daily(
             "XX-Tow", described, files_in(tmp_path / "out"), quality=QUALITY, record=cube,
-            borders=tmp_path / "b",
+            borders=tmp_path / "b", fields={}, masking=[], sources={},
         )  # fmt: skip
     assert not list(tmp_path.glob("out*"))

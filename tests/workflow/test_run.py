@@ -33,6 +33,7 @@ WHEEL = "diive-0.90.0-py3-none-any.whl"
 LEFT_OUT = {
     "measure_speed", "plot_speed", "measure_methods", "plot_methods", "tabulate_methods",
     "learn_prior", "prepare_transect", "read_monthly", "derive_site",
+    "list_sources", "check_access", "plan_downloads",
 }  # fmt: skip
 
 
@@ -244,7 +245,7 @@ def test_what_has_not_converged_is_marked(story):
     [
         ("plots/pools.py", {"plot_pools", "write_report"}),
         ("products/report.html.j2", {"write_report"}),
-        ("sources/_download.py", set()),
+        ("sources/_http.py", set()),
     ],
 )
 def test_editing_the_library_reruns_what_uses_it(story, edited, rules):

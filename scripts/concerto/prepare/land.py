@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -13,6 +15,7 @@ from shapely.geometry import Point
 
 from concerto.domain import IGBP, Location
 from concerto.errors import InputError
+from concerto.prepare.grids import Cells, box_cells, footprint_cells, polygon_cells
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +41,7 @@ def country_of(location: Location, borders: Path) -> str:
     InputError
         If the file cannot be read or has no ``name``, or no country is near.
     """
-    try:
-        countries = geopandas.GeoDataFrame(pyogrio.read_dataframe(borders))
-    except pyogrio.errors.DataSourceError as error:
-        raise InputError(borders, "file", f"unreadable ({error})", "country borders") from error
-    if "name" not in countries.columns:
-        raise InputError(borders, "name", "no such attribute", "the countries' names")
+    countries = read_borders(borders)
     point = Point(location.longitude, location.latitude)
     inside = countries[countries.contains(point)]
     if len(inside):
@@ -67,6 +65,76 @@ def country_of(location: Location, borders: Path) -> str:
         distance[nearest] / 1000,
     )
     return str(countries["name"][nearest])
+
+
+def read_borders(borders: Path) -> geopandas.GeoDataFrame:
+    """Read countries' outlines and names.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or has no ``name``.
+    """
+    countries = _read_layer(borders, "country borders")
+    if "name" not in countries.columns:
+        raise InputError(borders, "name", "no such attribute", "the countries' names")
+    return countries
+
+
+def cells_of(
+    name: str,
+    place: Mapping[str, Any],
+    countries: geopandas.GeoDataFrame,
+    outlines: Path | None = None,
+) -> Cells:
+    """Return the cells of an area that have land, its polygons, or the circle around a site.
+
+    Parameters
+    ----------
+    name, place
+        The place's name and its entry in the configuration.
+    countries
+        As :func:`read_borders` returns them.
+    outlines
+        The layer of an area's polygons, if it has some.
+
+    Raises
+    ------
+    InputError
+        If the resolution does not divide the area's box, it has no land, or no polygon is in it.
+    """
+    if "polygons" in place:
+        return _polygons_of(place, outlines)
+    if "box" in place:
+        return box_cells(**place["box"], resolution=place["resolution_deg"], land=countries)
+    return footprint_cells(place["latitude"], place["longitude"], place["footprint_m"], name=[name])
+
+
+def _polygons_of(place: Mapping[str, Any], outlines: Path) -> Cells:
+    """Return the polygons of a layer that are wholly in an area's box."""
+    frame = _read_layer(outlines, "polygons")
+    west, south, east, north = (place["box"][side] for side in ("west", "south", "east", "north"))
+    bounds = frame.geometry.to_crs("EPSG:4326").bounds
+    inside = (bounds.minx >= west) & (bounds.maxx <= east)
+    inside &= (bounds.miny >= south) & (bounds.maxy <= north)
+    log.info("%s: %d of %d polygons are in the box", outlines.name, inside.sum(), len(inside))
+    return polygon_cells(frame[inside], place["polygons"]["column"])
+
+
+def _read_layer(file: Path, what: str) -> geopandas.GeoDataFrame:
+    try:
+        return geopandas.GeoDataFrame(pyogrio.read_dataframe(file))
+    except pyogrio.errors.DataSourceError as error:
+        raise InputError(file, "file", f"unreadable ({error})", what) from error
+
+
+def countries_of(cells: Cells, countries: geopandas.GeoDataFrame) -> np.ndarray:
+    """Return the name of the country that has most of each cell's land (cell,), as texts."""
+    pieces = geopandas.GeoDataFrame({"cell": np.arange(len(cells))}, geometry=cells.polygons)
+    outlines = countries[["name", "geometry"]].set_crs(None, allow_override=True)
+    shared = geopandas.overlay(pieces, outlines, how="intersection", keep_geom_type=True)
+    largest = shared.assign(size=shared.area).sort_values("size").groupby("cell")["name"].last()
+    return largest.reindex(np.arange(len(cells)), fill_value="none").to_numpy(dtype=object)
 
 
 def land_properties(location: Location, borders: Path) -> xr.Dataset:

@@ -24,6 +24,8 @@ from concerto.cubes import (
 from concerto.domain import Location, at_location
 from concerto.prepare.checks import check_streams
 from concerto.prepare.land import land_properties
+from concerto.prepare.streams import MaskCount
+from concerto.products.files import write_table
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ def write_site(
     drivers: xr.Dataset,
     observations: xr.Dataset,
     files: SiteFiles,
+    count: MaskCount,
     *,
     step: str,
     borders: Path,
@@ -69,7 +72,9 @@ def write_site(
     drivers, observations
         Variables along ``time``.
     files
-        Where to write; the table of what was masked is the caller's.
+        Where to write.
+    count
+        What was masked.
     step
         Step of the cubes, ``day`` or ``month``.
     borders
@@ -101,6 +106,7 @@ def write_site(
         source=f"configuration; {borders.name}",
         history="country looked up in the borders",
     )
+    write_table(count.table(), files.masking)
     for stream, valid in observations[list(site["streams"])].count().items():
         log.info("%s: %d valid %ss of %s", name, valid, step, stream)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,10 @@ class MaskCount:
         """Count the true elements of a mask."""
         self.rows.append((variable, level, reason, int(masked.sum()), int(masked.size)))
 
+    def add_table(self, table: pd.DataFrame) -> None:
+        """Add what was counted before, as :meth:`table` returned it."""
+        self.rows += table[list(COLUMNS)].itertuples(index=False, name=None)
+
     def has(self, variable: str, reason: str) -> bool:
         """Return whether something was counted for this reason already."""
         return any((row[0], row[2]) == (variable, reason) for row in self.rows)
@@ -32,6 +37,11 @@ class MaskCount:
     def table(self) -> pd.DataFrame:
         """Return one row for each variable, level and reason, also where nothing was masked."""
         return pd.DataFrame(self.rows, columns=list(COLUMNS))
+
+
+def read_masking(file: Path) -> pd.DataFrame:
+    """Read a table of what was masked, which may have no row."""
+    return pd.read_csv(file, dtype={"masked": "int64", "total": "int64"})
 
 
 def masked_of(
@@ -64,7 +74,12 @@ def parts_of(
 
 
 def store(
-    out: xr.Dataset, name: str, values: Mapping[str, np.ndarray], source: str, step: str
+    out: xr.Dataset,
+    name: str,
+    values: Mapping[str, np.ndarray],
+    source: str,
+    step: str,
+    dims: tuple[str, ...] = ("time",),
 ) -> None:
     """Put the variables of a stream, of which ``step`` is the word, into a dataset."""
     quantity = QUANTITIES[name]
@@ -73,7 +88,7 @@ def store(
         "_systematic": "standard deviation of the error by the u* threshold, correlated in time",
         "_uncertainty": "standard deviation of random and systematic error together",
     }
-    out[name] = ("time", values[""], quantity.attributes())
+    out[name] = (dims, values[""], quantity.attributes())
     out[name].attrs |= {
         "source": source,
         "operator": name,
@@ -81,9 +96,9 @@ def store(
     }
     for part, meaning in meanings.items():
         attrs = {"units": quantity.units, "long_name": f"{quantity.long_name}: {meaning}"}
-        out[f"{name}{part}"] = ("time", values[part], attrs)
+        out[f"{name}{part}"] = (dims, values[part], attrs)
     attrs = {
         "units": "1",
         "long_name": f"{quantity.long_name}: fraction of the {step} that was measured",
     }
-    out[f"{name}_measured_fraction"] = ("time", values["_measured_fraction"], attrs)
+    out[f"{name}_measured_fraction"] = (dims, values["_measured_fraction"], attrs)

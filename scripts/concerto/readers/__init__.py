@@ -1,6 +1,6 @@
-"""Readers of site records: one module a format, found by its file name.
+"""Readers: one module a format, found by its file name.
 
-A reader has one function::
+A reader of site records has one function::
 
     read(path: Path, site: Mapping, spec: Mapping) -> xarray.Dataset
 
@@ -21,6 +21,22 @@ A state ``S`` (LAI, fAPAR) comes with ``S_random``; its attribute ``keep_every_d
 
 The dataset's attribute ``step_minutes`` is the record's step, or 0 for a slowly varying series that
 may be interpolated to any time axis. A record of calendar months has the attribute ``step``, which
-is ``month``, instead; its fluxes come with ``S_random`` alone. A fault raises
-:class:`concerto.errors.InputError`.
+is ``month``, instead; its fluxes come with ``S_random`` alone.
+
+A reader of fields (``geotiff``, ``netcdf``) has two functions::
+
+    ordered(files: Sequence[Path]) -> list[Path]
+    read(files: Sequence[Path], source: Mapping, assets: Mapping[str, Mapping],
+         tally: MutableMapping[str, Counts], limit: int) -> Iterator[Slab]
+
+``ordered`` puts files on one grid after each other. ``source`` is what the source's own file says;
+its ``variables`` are those to read, where a file has them. ``assets`` has what the provenance says
+of each file by its name: ``start``, ``end`` (ISO 8601, end exclusive), ``bands`` and ``sha256``,
+which is checked. A slab (:class:`concerto.prepare.grids.Slab`) is some rows of one interval of
+time, decoded as :mod:`concerto.prepare.decode` does it; the slabs of an interval follow each other
+from the first row to the last. A block takes about ``limit`` bytes, or one row. ``tally`` gets, by
+variable, the counts of what was kept and masked (:class:`concerto.prepare.decode.Counts`), complete
+when the last slab is out.
+
+In both, a fault raises :class:`concerto.errors.InputError`.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import shutil
 import stat
@@ -47,6 +48,51 @@ def extract(archive: Path, members: Mapping[str, str], directory: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with read(member) as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy)
+
+
+def matching(archive: Path, pattern: str) -> str:
+    """Return the path of the one member of an archive that a pattern (``*``, ``?``) describes.
+
+    Raises
+    ------
+    InputError
+        If the file is no archive, or none or several of its members are of that pattern.
+    """
+    with _opened(archive) as (regular, _):
+        found = fnmatch.filter(regular, pattern)
+        if len(found) > 1:
+            raise InputError(archive, pattern, f"{len(found)} members", "one member")
+        member = found[0] if found else pattern
+        _check_member(archive, member, regular)
+    return member
+
+
+def is_archive(file: Path) -> bool:
+    """Return whether a file is a tar or zip archive."""
+    return tarfile.is_tarfile(file) or zipfile.is_zipfile(file)
+
+
+def unpack(file: Path, members: Mapping[str, str], directory: Path) -> None:
+    """Write the wanted members of a download, which may be an archive or the one member itself.
+
+    Parameters
+    ----------
+    file
+        What was downloaded.
+    members, directory
+        As for :func:`extract`.
+
+    Raises
+    ------
+    InputError
+        As :func:`extract`; or if a file that is no archive is not the one member.
+    """
+    if is_archive(file) or list(members.values()) != [file.name]:
+        extract(file, members, directory)
+        return
+    (local,) = members
+    with whole_directory(directory) as temporary:
+        shutil.copyfile(file, temporary / safe_path(file, local))
 
 
 def safe_path(archive: Path, name: str) -> PurePosixPath:

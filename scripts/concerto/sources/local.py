@@ -1,22 +1,25 @@
 """Records that lie in a folder of this machine, because no protocol here obtains them.
 
 A locator has the ``folder``, relative to where the workflow runs, and ``files``, a pattern of
-names. Its ``sha256`` is that of the list of all hashes, as `LC_ALL=C sha256sum FILES | sha256sum`
-gives it in the folder. A run's ``folders`` may name another folder.
+names; a single zip or tar file is taken as the archive of the records. The ``sha256``, which one's
+own files may do without, is that of the list of all hashes, as `LC_ALL=C sha256sum FILES |
+sha256sum` gives it in the folder. A run's ``folders`` may name another folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from concerto.errors import InputError
 from concerto.provenance import sha256_of
 from concerto.sources import Asset
+from concerto.sources._archive import is_archive
 
 
 def discover(request: Mapping[str, Any]) -> list[Asset]:
@@ -32,12 +35,13 @@ def discover(request: Mapping[str, Any]) -> list[Asset]:
     if not files:
         expected = "the records; `folders` of the configuration says where they are"
         raise InputError(folder, pattern, "no such file", expected)
+    name = files[0].name if _is_archive(files) else f"{folder.name}.tar"
     size = sum(file.stat().st_size for file in files)
-    return [Asset(f"{folder.name}.tar", str(folder / pattern), request["sha256"], size)]
+    return [Asset(name, str(folder / pattern), request.get("sha256"), size)]
 
 
-def fetch(asset: Asset, path: Path) -> None:
-    """Pack the files of a folder into a tar file ``path``, whole or not at all.
+def fetch(asset: Asset, path: Path) -> int:
+    """Pack the files of a folder into an archive ``path``, whole or not at all; return 0.
 
     Raises
     ------
@@ -48,14 +52,22 @@ def fetch(asset: Asset, path: Path) -> None:
     files = _files(pattern.parent, pattern.name)
     lines = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
     found = hashlib.sha256(lines.encode()).hexdigest()
-    if found != asset.sha256:
+    if asset.sha256 not in (None, found):
         raise InputError(asset.url, f"sha256 of {len(files)} files", found, asset.sha256)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    with tarfile.open(part, "w") as tar:
-        for file in files:
-            tar.add(file, file.name)
+    if _is_archive(files):
+        shutil.copyfile(files[0], part)
+    else:
+        with tarfile.open(part, "w") as tar:
+            for file in files:
+                tar.add(file, file.name)
     os.replace(part, path)
+    return 0
+
+
+def _is_archive(files: Sequence[Path]) -> bool:
+    return len(files) == 1 and is_archive(files[0])
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

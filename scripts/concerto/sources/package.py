@@ -35,7 +35,7 @@ from pypi_simple import (
 from concerto.errors import ConcertoError, InputError
 from concerto.plugins import nearest
 from concerto.sources import Asset
-from concerto.sources._download import TIMEOUT_S, download, retried
+from concerto.sources._http import Client, retried, time_outs
 
 
 def discover(request: Mapping[str, Any]) -> list[Asset]:
@@ -63,10 +63,12 @@ def discover(request: Mapping[str, Any]) -> list[Asset]:
     raise InputError("package index", name, "no such distribution", f"version {request['version']}")
 
 
-def fetch(asset: Asset, path: Path) -> None:
-    """Download a distribution's file to ``path``, as :func:`.download` describes."""
+def fetch(asset: Asset, path: Path) -> int:
+    """Download a distribution's file to ``path``, as :meth:`.Client.download` describes."""
     with _session() as session:
-        download(asset, path, session)
+        client = Client(session=session)
+        client.download(asset, path)
+        return client.received
 
 
 def _packages(endpoint: str, name: str, session: requests.Session) -> list[DistributionPackage]:
@@ -74,7 +76,7 @@ def _packages(endpoint: str, name: str, session: requests.Session) -> list[Distr
 
     def ask() -> list[DistributionPackage]:
         try:
-            return client.get_project_page(name, timeout=TIMEOUT_S).packages
+            return client.get_project_page(name, timeout=time_outs()).packages
         except NoSuchProjectError:
             return []
         except (UnsupportedContentTypeError, UnsupportedRepoVersionError) as error:
