@@ -5,6 +5,7 @@ Configuration, its validation, the rules in the order in which data flow, and wh
 
 import os
 import sys
+from functools import cache
 import time
 from pathlib import Path
 
@@ -47,6 +48,7 @@ RUN = f"results/{config['run']}"
 SITES = list(config.setdefault("sites", {}))
 AREAS = list(config.setdefault("areas", {}))
 PLACES = places(config)
+REQUESTED = requests(config)
 MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
 FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "members": 2})

@@ -20,7 +20,7 @@ rule acquire_source:
         mem_mb=500,
         runtime=60,
     params:
-        identity=lambda wildcards: source_identity(wildcards.source),
+        identity=lambda wildcards: identity_of(wildcards.source),
         folder=lambda wildcards: config.get("folders", {}).get(wildcards.source),
     message:
         "Acquire {wildcards.source}"
@@ -44,8 +44,8 @@ rule acquire_fields:
         runtime=720,
         downloads=1,
     params:
-        identity=lambda wildcards: source_identity(wildcards.source),
-        request=lambda wildcards: request_of(config, **wildcards),
+        identity=lambda wildcards: identity_of(wildcards.source),
+        request=lambda wildcards: request_of(REQUESTED, **wildcards),
         # Words are no reason to download again: a param that looks at the output is none.
         plan=lambda wildcards, output: download_of(**wildcards),
     message:

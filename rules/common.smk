@@ -56,7 +56,7 @@ def fields_of(place, kind):
     """Return files of a place's aggregated fields: ``nc`` or, of what was masked, ``csv``."""
     return [
         f"{RUN}/cubes/{place}/fields/{request.source}.{request.period}.{kind}"
-        for request in requests(config)
+        for request in REQUESTED
         if request.place == place
     ]
 
@@ -92,8 +92,13 @@ def co2_of(wildcards):
 
 def download_of(source, place, period):
     """Return in words how much a request will bring, from where and under which licence."""
-    request = request_of(config, source, place, period)
-    return foreseen(read_source(source), request.to_foresee())
+    request = request_of(REQUESTED, source, place, period)
+    return foreseen(source_file(source), request.to_foresee())
+
+
+# Many jobs ask for the same few files.
+source_file = cache(read_source)
+identity_of = cache(source_identity)
 
 
 def asked(name):

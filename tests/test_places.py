@@ -63,7 +63,8 @@ def test_requests_of_a_run_are_within_what_a_source_has():
         ("tropomi_sif", "2019", "2019-01-01", "2019-02-01"),
         ("copernicus_dem_90", "all", "2017-11-01", "2019-02-01"),
     ]
-    assert places.request_of(config, "tropomi_sif", "here", "2019").variables == ("sif",)
+    found = places.request_of(places.requests(config), "tropomi_sif", "here", "2019")
+    assert found.variables == ("sif",)
     assert [(w["source"], w["end"]) for w in places.wanted(config)] == [
         ("tropomi_sif", "2019-02-01"),
         ("copernicus_dem_90", "2019-02-01"),
@@ -78,4 +79,4 @@ def test_a_box_across_the_antimeridian():
 
 def test_what_is_not_asked_for_is_named():
     with pytest.raises(ConcertoError, match="nothing is asked of modis for 2003"):
-        places.request_of({}, "modis", "nowhere", "2003")
+        places.request_of([], "modis", "nowhere", "2003")

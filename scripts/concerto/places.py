@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -108,19 +108,18 @@ def wanted(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def request_of(config: Mapping[str, Any], source: str, place: str, period: str) -> Request:
-    """Return the one request of a run for a source, place and period.
+def request_of(asked: Sequence[Request], source: str, place: str, period: str) -> Request:
+    """Return the one request for a source, place and period.
 
     Raises
     ------
     ConcertoError
-        If the run has no such place, or does not ask this source for that period of it.
+        If there is none.
     """
-    asked = [request for request in requests(config) if request.place == place]
     for request in asked:
-        if (request.source, request.period) == (source, period):
+        if (request.place, request.source, request.period) == (place, source, period):
             return request
-    offers = (f"{request.source} {request.period}" for request in asked)
+    offers = (f"{request.source} {request.period}" for request in asked if request.place == place)
     raise ConcertoError(
         f"{place}: nothing is asked of {source} for {period}; "
         f"{suggestion(f'{source} {period}', offers)}"
