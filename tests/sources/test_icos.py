@@ -213,7 +213,9 @@ def test_damaged_account_is_named_without_its_password(without_account, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("token", "message"), [(token_of(-60.0), "expired"), ("s3cret", "found not one")]
+    ("token", "message"),
+    [(token_of(-60.0), "expired"), ("s3cret", "found not one")],
+    ids=["expired", "none"],
 )
 def test_useless_token_is_seen_before_it_is_sent(carbon, tmp_path, monkeypatch, token, message):
     carbon.add(ARCHIVE, CONTENT)
