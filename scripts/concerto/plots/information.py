@@ -38,7 +38,9 @@ def draw_reduction(table: pd.DataFrame) -> style.Drawing:
             _interval(axes, rows, name, at + shift, colour, marker, word)
         axes.axvline(0.0, color="#555555", linewidth=0.6)
         _label(axes, str(quantity), subsets)
-        axes.set_xlim(min(-20.0, 1.05 * float(rows.rmse_reduction_low.min())), 105.0)
+        # Long tails of the spread are cut off, its markers are not.
+        least = min(rows.rmse_reduction_low.min(), rows.sd_reduction.min())
+        axes.set_xlim(min(-20.0, 1.05 * float(least)), 105.0)
         axes.set_xlabel("Reduction (%)", fontsize=7.5)
     style.head(figure, title)
     style.shared_legend(figure, panels[0])
