@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from acquire_source import acquire_source
+from archives import wheel as zipped
 from concerto import provenance
 from concerto.errors import InputError
+from concerto.sources._archive import unpack
 
 FILES = {"a.cbf": b"first", "b.cbf": b"second", "notes.txt": b"n"}
 
@@ -71,3 +74,50 @@ def test_other_files_are_refused(root, change):
     with pytest.raises(InputError, match=r"shared/\*\.cbf: sha256 of [123] files: found"):
         acquire(root)
     assert not (root / "raw/towers").exists()
+
+
+GUIDE = Path(__file__).parents[2] / "docs/sources.md"
+RECORD = b"TIMESTAMP_START\n201001010000\n"
+
+
+def own(tmp_path: Path, **changes: object) -> Path:
+    """Write the guide's example of one's own record into a catalogue; return the folder of it."""
+    example = re.search(r"local`.*?```yaml\n(.*?)```", GUIDE.read_text(), flags=re.S)[1]
+    source = yaml.safe_load(example) | changes
+    source["locator"]["folder"] = str(tmp_path / "towers")
+    file = tmp_path / "config/sources/own.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(yaml.safe_dump(source))
+    (tmp_path / "towers").mkdir()
+    return tmp_path / "towers"
+
+
+def taken(tmp_path: Path) -> Path:
+    acquire_source("own", tmp_path / "raw/own", tmp_path)
+    return tmp_path / "raw/own"
+
+
+def test_a_zip_of_one_s_own_needs_no_hash(tmp_path):
+    content = zipped({"FLX_XX-Tow_FULLSET_HH_2010-2020.csv": RECORD, "README.txt": b""})
+    (own(tmp_path) / "FLX_XX-Tow_FULLSET_2010-2020.zip").write_bytes(content)
+    directory = taken(tmp_path)
+    assert (directory / "FLX_XX-Tow_HH.csv").read_bytes() == RECORD
+    record = json.loads((directory / provenance.FILENAME).read_text())
+    assert record["sha256"] == hashlib.sha256(content).hexdigest()
+    before = (directory / provenance.FILENAME).stat().st_mtime_ns
+    assert (taken(tmp_path) / provenance.FILENAME).stat().st_mtime_ns == before
+
+
+def test_a_single_file_of_one_s_own(tmp_path):
+    folder = own(tmp_path, locator={"files": "tower.csv"}, members={"XX-Tow.csv": "tower.csv"})
+    (folder / "tower.csv").write_bytes(RECORD)
+    assert (taken(tmp_path) / "XX-Tow.csv").read_bytes() == RECORD
+
+
+def test_a_file_that_is_no_archive_has_no_members(tmp_path):
+    folder = tmp_path / "members"
+    (tmp_path / "plain.csv").write_bytes(RECORD)
+    unpack(tmp_path / "plain.csv", {"a.csv": "plain.csv"}, folder)
+    assert (folder / "a.csv").read_bytes() == RECORD
+    with pytest.raises(InputError, match="format: found neither tar nor zip"):
+        unpack(tmp_path / "plain.csv", {"a.csv": "other.csv"}, tmp_path / "none")
