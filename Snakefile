@@ -25,7 +25,7 @@ from concerto.config import (
 )
 from concerto.errors import ConcertoError
 from concerto.imports import digest
-from concerto.places import places, request_of, requests, wanted
+from concerto.places import places, request_of, requests, shape_of, wanted
 from concerto.scripting import failures, texts
 from concerto.sources._access import require_logins
 from concerto.sources._catalogue import foreseen

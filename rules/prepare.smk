@@ -190,7 +190,7 @@ rule aggregate_fields:
         runtime=240,
     params:
         library=library("aggregate_fields"),
-        place=lambda wildcards: PLACES[wildcards.place],
+        place=lambda wildcards: shape_of(PLACES[wildcards.place]),
         variables=lambda wildcards: PLACES[wildcards.place]["fields"][wildcards.source],
         borders=config["borders"]["file"],
         outlines=lambda wildcards: outlines_of(wildcards.place)[1:],

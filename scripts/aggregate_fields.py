@@ -29,7 +29,7 @@ def aggregate_fields(
     Parameters
     ----------
     name, place
-        An area, or a site with fields, and its entry in the configuration.
+        An area, or a site with fields, and what of its entry says where its cells are.
     variables
         Those of the source that are wanted.
     raw

@@ -80,3 +80,10 @@ def test_a_box_across_the_antimeridian():
 def test_what_is_not_asked_for_is_named():
     with pytest.raises(ConcertoError, match="nothing is asked of modis for 2003"):
         places.request_of([], "modis", "nowhere", "2003")
+
+
+def test_what_means_over_cells_rest_on_is_where_these_are():
+    assert places.shape_of(AREA | {"resolution_deg": 0.5, "step": "month"}) == {
+        "box": AREA["box"],
+        "resolution_deg": 0.5,
+    }

@@ -67,6 +67,12 @@ def places(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {**config.get("areas", {}), **sites}
 
 
+def shape_of(place: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a place's entry says where its cells are: all that means over them rest on."""
+    keys = ("box", "resolution_deg", "polygons", "latitude", "longitude", "footprint_m")
+    return {key: place[key] for key in keys if key in place}
+
+
 def requests(config: Mapping[str, Any], root: Path = ROOT) -> list[Request]:
     """Return all that a run asks of field sources, by place, source and period.
 
