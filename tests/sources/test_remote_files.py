@@ -39,7 +39,8 @@ def folder(tmp_path_factory):
     cube.to_netcdf(folder / "b.nc", engine="h5netcdf", encoding=chunks)
     for version in (2, 3):
         store = folder / f"c{version}.zarr"
-        cube.chunk({"time": 1}).to_zarr(store, zarr_format=version, consolidated=True)
+        chunks = {"a": {"chunks": (1, *CUBE.shape[1:])}}
+        cube.to_zarr(store, zarr_format=version, consolidated=True, encoding=chunks)
     return folder
 
 

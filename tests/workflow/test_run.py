@@ -34,6 +34,7 @@ LEFT_OUT = {
     "measure_speed", "plot_speed", "measure_methods", "plot_methods", "tabulate_methods",
     "learn_prior", "prepare_transect", "read_monthly", "derive_site",
     "list_sources", "check_access", "plan_downloads",
+    "acquire_fields", "aggregate_fields", "compose_area", "plot_gaps",
 }  # fmt: skip
 
 
