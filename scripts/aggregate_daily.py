@@ -1,14 +1,13 @@
 """Aggregate a site's record to daily drivers and observations; count what is masked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from concerto.config import load_yaml
 from concerto.cubes import HALFHOURLY, read_cube
-from concerto.prepare.area import read_fields, with_fields
+from concerto.prepare.area import read_sources, with_fields
 from concerto.prepare.daily import daily_drivers, daily_observations
 from concerto.prepare.site import SiteFiles, write_site
-from concerto.prepare.streams import MaskCount, read_masking
+from concerto.prepare.streams import MaskCount
 from concerto.scripting import script_log
 
 
@@ -20,8 +19,8 @@ def aggregate_daily(
     quality: Mapping[str, float],
     record: Path,
     borders: Path,
-    fields: Mapping[str, list[Path]],
-    masking: list[Path],
+    fields: Mapping[str, Sequence[str | Path]],
+    masking: Sequence[str | Path],
     sources: Mapping[str, Path],
 ) -> None:
     """Write a site's daily cubes.
@@ -47,12 +46,8 @@ def aggregate_daily(
     """
     cube = read_cube(record, HALFHOURLY)
     at_site = cube.drop_vars("time_bnds").isel(location=0, drop=True).astype("float64")
-    count = MaskCount()
-    for file in masking:
-        count.add_table(read_masking(file))
-    around = [
-        read_fields(source, load_yaml(sources[source]), parts) for source, parts in fields.items()
-    ]
+    count = MaskCount.of(masking)
+    around = read_sources(fields, sources)
     observations = daily_observations(at_site, quality, count)
     if around:
         offset, least = site["utc_offset_hours"], site["least_covered"]
@@ -80,10 +75,7 @@ if "snakemake" in globals():
             quality=snakemake.params.quality,  # noqa: F821
             record=Path(snakemake.input.record),  # noqa: F821
             borders=Path(snakemake.input.borders) / snakemake.params.borders,  # noqa: F821
-            fields={
-                source: [Path(file) for file in files]
-                for source, files in snakemake.params.fields.items()  # noqa: F821
-            },
-            masking=[Path(file) for file in snakemake.input.masking],  # noqa: F821
+            fields=snakemake.params.fields,  # noqa: F821
+            masking=snakemake.input.masking,  # noqa: F821
             sources={Path(file).stem: Path(file) for file in snakemake.input.sources},  # noqa: F821
         )

@@ -1,13 +1,12 @@
 """Compose the cubes of an area from what sources have in its cells, and say what is missing."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from concerto.config import load_yaml
 from concerto.cubes import (
     DRIVERS_EITHER,
     LAND_AREA,
@@ -17,12 +16,11 @@ from concerto.cubes import (
     write_cube,
 )
 from concerto.prepare import area as compose
-from concerto.prepare.fields import place_coordinates
 from concerto.prepare.gaps import find_gaps, summary
 from concerto.prepare.land import cells_of, countries_of, read_borders
 from concerto.prepare.records import read_record
 from concerto.prepare.site import STEPS
-from concerto.prepare.streams import MaskCount, read_masking
+from concerto.prepare.streams import MaskCount
 from concerto.prepare.weather import co2_at
 from concerto.products.files import write_table
 from concerto.scripting import script_log
@@ -49,8 +47,8 @@ def compose_area(
     area: Mapping,
     files: AreaFiles,
     *,
-    fields: Mapping[str, list[Path]],
-    masking: list[Path],
+    fields: Mapping[str, Sequence[str | Path]],
+    masking: Sequence[str | Path],
     sources: Mapping[str, Path],
     record: Path,
     borders: Path,
@@ -78,13 +76,8 @@ def compose_area(
         The layer of the area's polygons, if it has some.
     """
     axis = compose.time_axis(area["period"], area["step"])
-    found = [
-        compose.read_fields(source, load_yaml(sources[source]), parts)
-        for source, parts in fields.items()
-    ]
-    count = MaskCount()
-    for file in masking:
-        count.add_table(read_masking(file))
+    found = compose.read_sources(fields, sources)
+    count = MaskCount.of(masking)
     entry = area["co2"]
     series = read_record({}, entry, record, sources[entry["source"]])
     co2 = co2_at(axis, series, REACH, entry["file"])
@@ -104,7 +97,7 @@ def compose_area(
         cells.area,
         cells.land_fraction,
     )
-    places = place_coordinates(cells)
+    places = cells.coordinates()
     origin = ", ".join([*fields, entry["source"]])
     for ds, path, schema, what in (
         (drivers, files.drivers, DRIVERS_EITHER, "drivers"),
@@ -143,11 +136,8 @@ if "snakemake" in globals():
             snakemake.wildcards.area,  # noqa: F821
             snakemake.params.area,  # noqa: F821
             AreaFiles(**{key: Path(file) for key, file in snakemake.output.items()}),  # noqa: F821
-            fields={
-                source: [Path(file) for file in files]
-                for source, files in snakemake.params.fields.items()  # noqa: F821
-            },
-            masking=[Path(file) for file in snakemake.input.masking],  # noqa: F821
+            fields=snakemake.params.fields,  # noqa: F821
+            masking=snakemake.input.masking,  # noqa: F821
             sources={Path(file).stem: Path(file) for file in snakemake.input.sources},  # noqa: F821
             record=Path(snakemake.input.record),  # noqa: F821
             borders=Path(snakemake.input.borders) / snakemake.params.borders,  # noqa: F821

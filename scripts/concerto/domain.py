@@ -242,19 +242,27 @@ def at_location(ds: xr.Dataset, location: Location) -> xr.Dataset:
     placed = ds.drop_vars("time_bnds", errors="ignore").expand_dims(location=[location.name])
     if "time_bnds" in ds:
         placed["time_bnds"] = ds["time_bnds"]
-    placed = placed.assign_coords(
-        lat=("location", np.array([location.latitude])),
-        lon=("location", np.array([location.longitude])),
+    names, north, east = (
+        np.array([part]) for part in (location.name, location.latitude, location.longitude)
     )
-    placed["location"].attrs = {"long_name": "location identifier", "cf_role": "timeseries_id"}
-    placed["lat"].attrs = {
-        "standard_name": "latitude",
-        "long_name": "latitude",
-        "units": "degrees_north",
+    return placed.assign_coords(location_coordinates(names, north, east))
+
+
+def location_coordinates(
+    names: np.ndarray, latitude: np.ndarray, longitude: np.ndarray
+) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
+    """Return the coordinates along ``location``, with their CF attributes; positions in degrees."""
+    coordinates = {
+        "location": (
+            "location",
+            names,
+            {"long_name": "location identifier", "cf_role": "timeseries_id"},
+        )
     }
-    placed["lon"].attrs = {
-        "standard_name": "longitude",
-        "long_name": "longitude",
-        "units": "degrees_east",
-    }
-    return placed
+    for name, full, unit, values in (
+        ("lat", "latitude", "degrees_north", latitude),
+        ("lon", "longitude", "degrees_east", longitude),
+    ):
+        attributes = {"standard_name": full, "long_name": full, "units": unit}
+        coordinates[name] = ("location", values, attributes)
+    return coordinates

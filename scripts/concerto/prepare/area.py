@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from concerto.config import load_yaml
 from concerto.cubes import DAY
 from concerto.domain import (
     DISTURBANCES,
@@ -85,7 +86,7 @@ class Fields:
         return [name for name in names if name in self.cells]
 
 
-def read_fields(name: str, spec: Mapping[str, Any], files: Iterable[Path]) -> Fields:
+def read_fields(name: str, spec: Mapping[str, Any], files: Iterable[str | Path]) -> Fields:
     """Read the files of all periods of a source in the order of time.
 
     An interval that reaches from one period into the next is in the files of both, and counts once.
@@ -112,6 +113,21 @@ def read_fields(name: str, spec: Mapping[str, Any], files: Iterable[Path]) -> Fi
             log.info("%s: %d intervals end where the next begins", name, late.sum())
             cells["end"] = "interval", np.append(np.minimum(end[:-1], start[1:]), end[-1])
     return Fields(name, spec, cells)
+
+
+def read_sources(
+    files: Mapping[str, Iterable[str | Path]], sources: Mapping[str, Path]
+) -> list[Fields]:
+    """Read what several sources have in the cells of a place.
+
+    Parameters
+    ----------
+    files
+        Of each source's periods, by its name.
+    sources
+        The sources' own files, by name.
+    """
+    return [read_fields(name, load_yaml(sources[name]), parts) for name, parts in files.items()]
 
 
 def time_axis(period: tuple[str, str], step: str) -> pd.DatetimeIndex:

@@ -318,7 +318,7 @@ def _in_our_units(
         raise InputError(file, field, "no units", "some, in the source's own file")
     if band.units is not None:
         _check_units(unit, band.units, file, field)
-    target = None if "accumulated" in variable else unit_of(name)
+    target = unit_of(name, variable)
     if target is None:
         return values, error
     if name in WATER:
@@ -332,9 +332,9 @@ def _in_our_units(
     return values, error
 
 
-def unit_of(name: str) -> str | None:
-    """Return the unit that the domain has for what a source of fields may bring, or None."""
-    return FIELDS[name].units if name in FIELDS else None
+def unit_of(name: str, variable: Mapping) -> str | None:
+    """Return the domain's unit of a variable, None where it stays in the source's: sums do."""
+    return FIELDS[name].units if name in FIELDS and "accumulated" not in variable else None
 
 
 def _check_units(stated: str, found: str, file: object, field: str) -> None:

@@ -26,6 +26,7 @@ from concerto.prepare.decode import Counts, unit_of
 from concerto.prepare.grids import Cells, Grid, Slab
 from concerto.prepare.overlap import Overlap, overlap
 from concerto.prepare.streams import COLUMNS
+from concerto.readers._fields import interval_of
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,6 @@ PARTS = {
     "_covered": "covered",
 }
 """What is kept of an aggregate, by what is added to the name of its variable."""
-_NEVER = np.datetime64("NaT", "s")
 
 Interval = tuple[np.datetime64, np.datetime64]
 _Gatherer = Accumulator | Fractions
@@ -84,7 +84,7 @@ def aggregate_fields(
     known = _Overlaps(cells)
     reader = load("readers", source["reader"])
     ordered = reader.ordered(files)
-    spans = [_span(assets.get(path.name, {})) for path in ordered]
+    spans = [interval_of(assets.get(path.name, {}), path, static=True) for path in ordered]
     for number, path in enumerate(ordered):
         for slab in reader.read([path], source, assets, tally):
             gathered.close_before(slab, spans[number + 1 :])
@@ -142,7 +142,7 @@ class _Gathered:
         results = [self._closed[key] for key in keys]
         if not any(_has_value(part) for result in results for part in result.values()):
             raise InputError("fields", "values", "none in any cell", "some")
-        out = xr.Dataset(coords=place_coordinates(self._cells))
+        out = xr.Dataset(coords=self._cells.coordinates())
         for name, times in zip(("start", "end"), zip(*keys, strict=True), strict=True):
             if not np.isnat(stamps := np.array(times, dtype="datetime64[s]")).any():
                 out[name] = ("interval", stamps)
@@ -170,33 +170,10 @@ class _Gathered:
         )
 
 
-def place_coordinates(cells: Cells) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
-    """Return the coordinates of cells along ``location``, with their CF attributes."""
-    return {
-        "location": (
-            "location",
-            cells.name.astype(object),
-            {"long_name": "location identifier", "cf_role": "timeseries_id"},
-        ),
-        "lat": (
-            "location",
-            cells.lat,
-            {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north"},
-        ),
-        "lon": (
-            "location",
-            cells.lon,
-            {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east"},
-        ),
-    }
-
-
 def _store_means(
     out: xr.Dataset, name: str, variable: Mapping, parts: Sequence[Aggregate | None], size: int
 ) -> None:
-    units = unit_of(name) or variable["units"]
-    if "accumulated" in variable:
-        units = variable["units"]
+    units = unit_of(name, variable) or variable["units"]
     nothing = np.full(size, np.nan)
     for suffix, field in PARTS.items():
         values = [nothing if part is None else getattr(part, field) for part in parts]
@@ -252,12 +229,6 @@ def _identity(grid: Grid) -> bytes:
 
 def _size(shared: Overlap) -> int:
     return sum(part.nbytes for part in vars(shared).values() if isinstance(part, np.ndarray))
-
-
-def _span(asset: Mapping) -> Interval:
-    if not asset.get("start"):
-        return _NEVER, _NEVER
-    return tuple(pd.Timestamp(asset[key]).to_datetime64() for key in ("start", "end"))
 
 
 def _key(interval: Interval) -> tuple[int, int]:

@@ -19,6 +19,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj.exceptions import CRSError
 
+from concerto.domain import location_coordinates
 from concerto.errors import InputError
 
 MODIS_SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
@@ -182,6 +183,10 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.name)
+
+    def coordinates(self) -> dict[str, tuple[str, NDArray, dict[str, str]]]:
+        """Return their coordinates along ``location``, with CF attributes."""
+        return location_coordinates(self.name.astype(object), self.lat, self.lon)
 
     def select(self, which: ArrayLike | slice) -> Cells:
         """Return the cells that an index, mask or slice picks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,9 +26,12 @@ class MaskCount:
         """Count the true elements of a mask."""
         self.rows.append((variable, level, reason, int(masked.sum()), int(masked.size)))
 
-    def add_table(self, table: pd.DataFrame) -> None:
-        """Add what was counted before, as :meth:`table` returned it."""
-        self.rows += table[list(COLUMNS)].itertuples(index=False, name=None)
+    @classmethod
+    def of(cls, files: Iterable[str | Path]) -> MaskCount:
+        """Return a count that goes on from written tables, some of which may have no row."""
+        numbers = {"masked": "int64", "total": "int64"}
+        tables = [pd.read_csv(file, dtype=numbers)[list(COLUMNS)] for file in files]
+        return cls([row for table in tables for row in table.itertuples(index=False, name=None)])
 
     def has(self, variable: str, reason: str) -> bool:
         """Return whether something was counted for this reason already."""
@@ -37,11 +40,6 @@ class MaskCount:
     def table(self) -> pd.DataFrame:
         """Return one row for each variable, level and reason, also where nothing was masked."""
         return pd.DataFrame(self.rows, columns=list(COLUMNS))
-
-
-def read_masking(file: Path) -> pd.DataFrame:
-    """Read a table of what was masked, which may have no row."""
-    return pd.read_csv(file, dtype={"masked": "int64", "total": "int64"})
 
 
 def masked_of(

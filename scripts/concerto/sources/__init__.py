@@ -55,3 +55,8 @@ class Source(Protocol):
 
         It is resumed, retried and verified.
         """
+
+
+def halves(west: float, east: float) -> list[tuple[float, float]]:
+    """Return the ranges of longitudes, degrees, of an area that may cross the antimeridian."""
+    return [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]

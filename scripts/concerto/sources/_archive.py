@@ -125,6 +125,18 @@ def whole_directory(directory: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield where to write a file that takes the place of ``path`` if nothing is raised."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
 def _opened(archive: Path) -> Iterator[tuple[dict[str, bool], Callable[[str], IO[bytes]]]]:
     """Yield whether each member is a regular file, keyed by its path, and how to open one."""
     try:

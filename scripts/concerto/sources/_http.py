@@ -85,6 +85,13 @@ def public(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
+def none_served(faults: Sequence[ConcertoError]) -> ConcertoError:
+    """Return the one error to raise where neither a place nor its mirrors served."""
+    if len(faults) == 1:
+        return faults[0]
+    return ConcertoError("; and of its mirrors, ".join(map(str, faults)))
+
+
 def time_outs() -> tuple[float, float]:
     """Return how long to wait for a connection and for the next bytes, in seconds."""
     wait = _setting("TIMEOUT_S", TIMEOUT_S)
@@ -269,9 +276,7 @@ class Client:
             os.replace(part, path)
             log.info("%s: complete, %d bytes", asset.filename, path.stat().st_size)
             return
-        if len(faults) == 1:
-            raise faults[0]
-        raise ConcertoError("; and of its mirrors, ".join(map(str, faults)))
+        raise none_served(faults)
 
     def _fill(self, part: Path, asset: Asset, url: str) -> None:
         """Complete a part from one address, and verify it."""

@@ -24,7 +24,7 @@ from concerto.errors import ConcertoError, InputError
 from concerto.plugins import load
 from concerto.provenance import FILENAME, sha256_of
 from concerto.sources import Asset
-from concerto.sources._http import public
+from concerto.sources._http import none_served, public
 
 REPORT_S = 5.0
 REPORT_FRACTION = 0.05
@@ -81,9 +81,7 @@ def obtain(
         received = sum(record["received"] for record in records) / 1e6
         log.info("%s: %d files, %.3f MB received, %s", name, len(records), received, directory)
         return
-    if len(faults) == 1:
-        raise faults[0]
-    raise ConcertoError("; and of its mirrors, ".join(map(str, faults)))
+    raise none_served(faults)
 
 
 def _places(source: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

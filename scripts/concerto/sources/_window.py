@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from pyproj import Transformer
 
 from concerto.errors import InputError
 from concerto.plugins import nearest
+from concerto.sources import halves
+from concerto.sources._archive import whole_file
 from concerto.sources._http import RemoteFiles, public
 
 NOT_COPIED = {
@@ -57,18 +58,13 @@ def write_window(
     ConcertoError
         If the server cannot be reached, or refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
     try:
-        with files.open(url) as remote, h5py.File(remote) as source:
+        with whole_file(path) as part, files.open(url) as remote, h5py.File(remote) as source:
             _copy(source, part, bands, subset, area, public(url))
-        os.replace(part, path)
     except OSError as error:
         if files.error is not None:
             raise files.error from None
         raise InputError(public(url), "content", f"not readable ({error})", "HDF5") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _copy(
@@ -135,8 +131,7 @@ def _write(
 def _boxes(area: Mapping[str, float], crs: str | None) -> list[tuple[float, float, float, float]]:
     """Return the area as one box or, across the antimeridian, two: left, bottom, right, top."""
     west, south, east, north = (area[side] for side in ("west", "south", "east", "north"))
-    parts = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
-    boxes = [(left, south, right, north) for left, right in parts]
+    boxes = [(left, south, right, north) for left, right in halves(west, east)]
     if crs is None:
         return boxes
     convert = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform_bounds

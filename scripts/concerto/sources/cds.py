@@ -50,8 +50,8 @@ import requests
 import xarray as xr
 
 from concerto.errors import ConcertoError, InputError
-from concerto.sources import Asset
-from concerto.sources._archive import extract
+from concerto.sources import Asset, halves
+from concerto.sources._archive import extract, whole_file
 from concerto.sources._http import Client, MissingError
 
 KEY = {"environment": "CDSAPI_KEY", "file": "~/.cdsapirc"}
@@ -170,8 +170,7 @@ def _boxes(request: Mapping[str, Any]) -> list[tuple[float, ...] | None]:
     if area is not True:
         south, north = _outward(south, -90.0, area), -_outward(-north, -90.0, area)
         west, east = _outward(west, -180.0, area), -_outward(-east, -180.0, area)
-    parts = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
-    return [(north, left, south, right) for left, right in parts]
+    return [(north, left, south, right) for left, right in halves(west, east)]
 
 
 def _outward(edge: float, least: float, step: float) -> float:
@@ -213,9 +212,8 @@ class _Store:
             job = self.client.json(url, method="POST", body={"inputs": inputs})["jobID"]
         except ConcertoError as error:
             raise self._refused(error) from None
-        part = kept.with_name(kept.name + ".part")
-        part.write_text(json.dumps({"job": job, "inputs": inputs}), encoding="utf-8")
-        os.replace(part, kept)
+        with whole_file(kept) as part:
+            part.write_text(json.dumps({"job": job, "inputs": inputs}), encoding="utf-8")
         log.info("%s: asked for, job %s", dataset, job)
         return job
 

@@ -9,7 +9,6 @@ sha256sum` gives it in the folder. A run's ``folders`` may name another folder.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 from concerto.errors import InputError
 from concerto.provenance import sha256_of
 from concerto.sources import Asset
-from concerto.sources._archive import is_archive
+from concerto.sources._archive import is_archive, whole_file
 
 
 def discover(request: Mapping[str, Any]) -> list[Asset]:
@@ -54,15 +53,13 @@ def fetch(asset: Asset, path: Path) -> int:
     found = hashlib.sha256(lines.encode()).hexdigest()
     if asset.sha256 not in (None, found):
         raise InputError(asset.url, f"sha256 of {len(files)} files", found, asset.sha256)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    if _is_archive(files):
-        shutil.copyfile(files[0], part)
-    else:
-        with tarfile.open(part, "w") as tar:
-            for file in files:
-                tar.add(file, file.name)
-    os.replace(part, path)
+    with whole_file(path) as part:
+        if _is_archive(files):
+            shutil.copyfile(files[0], part)
+        else:
+            with tarfile.open(part, "w") as tar:
+                for file in files:
+                    tar.add(file, file.name)
     return 0
 
 

@@ -37,7 +37,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -63,6 +62,7 @@ from rasterio.windows import Window
 from concerto.errors import InputError
 from concerto.plugins import nearest
 from concerto.sources import Asset
+from concerto.sources._archive import whole_file
 from concerto.sources._http import Client, RemoteFiles, public
 from concerto.sources._signing import Signer, signing_of
 
@@ -131,20 +131,15 @@ def fetch(asset: Asset, path: Path) -> int:
     signing = asset.details["signing"]
     client = Client(sign=Signer(**signing) if signing else None)
     files = RemoteFiles(client)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        _cut(asset, files, part)
-        if files.error is not None:
-            raise files.error
-    except (RasterioError, FileNotFoundError) as error:
-        # GDAL hides what went wrong below it.
-        found = files.error or InputError(asset.url, "content", error, "GeoTIFFs")
-        raise found from error
-    else:
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        try:
+            _cut(asset, files, part)
+            if files.error is not None:
+                raise files.error
+        except (RasterioError, FileNotFoundError) as error:
+            # GDAL hides what went wrong below it.
+            found = files.error or InputError(asset.url, "content", error, "GeoTIFFs")
+            raise found from error
     of = sum(files.size(href) for href in asset.details["hrefs"]) / 1e6
     log.info("%s: received %.3f MB of %.3f MB", asset.filename, client.received / 1e6, of)
     return client.received

@@ -54,6 +54,7 @@ from zarr.errors import BaseZarrError
 from concerto.errors import ConcertoError, InputError
 from concerto.plugins import nearest
 from concerto.sources import Asset
+from concerto.sources._archive import whole_file
 from concerto.sources._http import Client
 from concerto.sources._signing import Signer, signing_of
 from concerto.sources._zarr_store import RemoteStore, objects_of
@@ -131,14 +132,8 @@ def fetch(asset: Asset, path: Path) -> int:
     details = asset.details
     store = _opened(asset.url, details["locator"], _client(details["locator"]))
     cube = _Cube(store, asset.bands, details["locator"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        with h5netcdf.File(part, "w") as file:
-            _write(file, cube, details["window"])
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, h5netcdf.File(part, "w") as file:
+        _write(file, cube, details["window"])
     whole = sum(cube.group[band].nbytes for band in asset.bands)
     received, whole_mb = store.received / 1e6, whole / 1e6
     log.info("%s: received %.1f MB; all of its bands is %.0f MB", path.name, received, whole_mb)
