@@ -25,6 +25,7 @@ from concerto.config import (
 )
 from concerto.errors import ConcertoError
 from concerto.imports import digest
+from concerto.maps import map_grid
 from concerto.places import places, request_of, requests, shape_of, wanted
 from concerto.scripting import failures, texts
 from concerto.sources._access import require_logins
@@ -47,6 +48,7 @@ except ConcertoError as error:
 RUN = f"results/{config['run']}"
 SITES = list(config.setdefault("sites", {}))
 AREAS = list(config.setdefault("areas", {}))
+MAPS = list(config.setdefault("maps", {}))
 PLACES = places(config)
 REQUESTED = requests(config)
 MODEL = model_files(config)
@@ -69,6 +71,8 @@ include: "rules/common.smk"
 wildcard_constraints:
     site=one_of(SITES),
     area=one_of(AREAS),
+    map=one_of(MAPS),
+    tile="r[0-9]+c[0-9]+",
     place=one_of(PLACES),
     period="all|[0-9]{4}(-[0-9]{2})?",
     method="|".join({*METHODS, *CALIBRATED}),

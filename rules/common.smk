@@ -85,6 +85,32 @@ def outlines_of(place):
     return [ancient(folder), f"{folder}/{polygons['file']}"]
 
 
+def map_config(wildcards):
+    """Return the configuration of the map of a job."""
+    return config["maps"][wildcards.map]
+
+
+def map_cubes(wildcards):
+    """Return the cubes that the map of a job works on, by what is in them."""
+    folder = f"{RUN}/cubes/{map_config(wildcards)['cubes']}"
+    return {what: f"{folder}/{what}.nc" for what in ("drivers", "observations", "land")}
+
+
+def map_model(wildcards):
+    """Return the files of the model of a map, with those of the operators of its streams."""
+    return model_files({**config, "sites": {wildcards.map: map_config(wildcards)}})
+
+
+def grid_of(name):
+    """Return the grid of a map, a MapGrid."""
+    return map_grid(config["maps"][name], config["areas"])
+
+
+def tiles_of(name):
+    """Return the names of the tiles of a map."""
+    return grid_of(name).tiles(config["maps"][name]["tile_size"])
+
+
 def co2_of(wildcards):
     """Return the source of an area's CO2."""
     return PLACES[wildcards.area]["co2"]["source"]

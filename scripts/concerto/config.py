@@ -53,7 +53,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
         Naming every fault: where it is, what was found and what was expected.
     """
     _refuse("configuration", _faults(config, _schema(), root))
-    whole = {"sites": {}, "areas": {}, **config}
+    whole = {"sites": {}, "areas": {}, "maps": {}, **config}
     _refuse("configuration", _faults_of_cubes(whole["sites"]))
     faults = [
         *_faults_of_cases(whole),
@@ -61,6 +61,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
         *_faults_of_files(whole, root),
         *_faults_of_fields(whole, root),
         *_faults_of_priors(whole),
+        *_faults_of_maps(whole),
     ]
     _refuse("configuration", faults)
 
@@ -85,7 +86,7 @@ def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
         if len(parts) < 4 or parts[:2] != ("results", config["run"]) or parts[2] not in SITE_STAGES:
             continue
         name = parts[3].partition(".")[0]
-        places = [*config.get("sites", {}), *config.get("areas", {})]
+        places = [place for kind in ("sites", "areas", "maps") for place in config.get(kind, {})]
         if name not in (*places, *SITE_STAGES[parts[2]]):
             offer = suggestion(name, places)
             raise ConcertoError(f"{target}: unknown site {name!r}; {offer}")
@@ -357,6 +358,25 @@ def _faults_of_priors(config: Mapping[str, Any]) -> list[str]:
         if last == site:
             found = " from ".join([*line, site])
             faults.append(f"{where}.learned_from: found {found}; expected no circle")
+    return faults
+
+
+def _faults_of_maps(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of maps: of whose cubes they are, their grids, and methods."""
+    areas, faults = config["areas"], []
+    able = declaring("assimilation.methods", "COHERENT")
+    for name, entry in config["maps"].items():
+        where, origin, method = f"maps.{name}", entry["cubes"], entry["method"]
+        if origin not in (*areas, *GRIDS):
+            offer = suggestion(origin, (*areas, *GRIDS))
+            faults.append(f"{where}.cubes: unknown area {origin!r}; {offer}")
+        elif "grid" not in entry and "resolution_deg" not in areas.get(origin, {}):
+            faults.append(f"{where}.grid: missing; {origin} has no box with a resolution_deg")
+        if method not in able:
+            found = f"found {method!r}, which does not take the ensemble to start from"
+            faults.append(f"{where}.method: {found}; {suggestion(method, able)}")
+        if name in config["sites"]:
+            faults.append(f"{where}: a site has the same name; expected another")
     return faults
 
 

@@ -53,6 +53,8 @@ MISMATCH_RANGE = (0.5, 2.0)  # of the mean squared whitened misfit, 1 if all err
 LEAST_MEMBERS = 10  # per unknown: fewer do not tell what observations say from chance
 LEAST_LOCALISED = 4  # per unknown, where correlations by chance are left out
 DUMMIES = 50
+COHERENT = True
+"""The ensemble to start from may be given: a member is then the same draw in all cells of a map."""
 
 
 def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Posterior:
