@@ -5,6 +5,7 @@ Configuration, its validation, the rules in the order in which data flow, and wh
 
 import os
 import sys
+from dataclasses import astuple
 from functools import cache
 import time
 from pathlib import Path

@@ -61,3 +61,63 @@ rule assimilate_site:
         "Assimilate {wildcards.site} by {wildcards.method}"
     script:
         "../scripts/assimilate_site.py"
+
+
+rule state_map_errors:
+    input:
+        unpack(map_cubes),
+        model=map_model,
+    output:
+        statement=f"{RUN}/posterior/{{map}}/errors.json",
+    log:
+        f"{RUN}/logs/state_map_errors.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/state_map_errors.{{map}}.tsv"
+    # Tiles wait for it.
+    priority: 10
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        library=library("state_map_errors"),
+        map=map_config,
+        constraints=config["constraints"],
+        settings=config["assimilation"].get("errors", {}),
+        seed=config["seed"],
+    message:
+        "State the errors of model and observations of {wildcards.map}"
+    script:
+        "../scripts/state_map_errors.py"
+
+
+rule assimilate_tile:
+    input:
+        unpack(map_cubes),
+        model=map_model,
+        statement=f"{RUN}/posterior/{{map}}/errors.json",
+    output:
+        posterior=f"{RUN}/posterior/{{map}}/{{tile}}.nc",
+    log:
+        f"{RUN}/logs/assimilate_tile.{{map}}.{{tile}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/assimilate_tile.{{map}}.{{tile}}.tsv"
+    priority: 5
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=tile_memory,
+        runtime=120,
+    params:
+        library=library("assimilate_tile"),
+        map=map_config,
+        grid=map_bounds,
+        constraints=config["constraints"],
+        seed=config["seed"],
+    message:
+        "Assimilate tile {wildcards.tile} of {wildcards.map}"
+    script:
+        "../scripts/assimilate_tile.py"

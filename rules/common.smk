@@ -106,6 +106,19 @@ def grid_of(name):
     return map_grid(config["maps"][name], config["areas"])
 
 
+def map_bounds(wildcards):
+    """Return the bounds and the resolution of the map of a job."""
+    return list(astuple(grid_of(wildcards.map)))
+
+
+def tile_memory(wildcards, attempt):
+    """Return the megabytes of a tile's job, from the number of its cells; twice that when retried."""
+    entry = map_config(wildcards)
+    members = entry["budget"]["members"]
+    cells = min(entry["tile_size"], grid_of(wildcards.map).columns) * entry["tile_size"]
+    return round((1500 + 0.02 * cells * members) * 2 ** (attempt - 1))
+
+
 def tiles_of(name):
     """Return the names of the tiles of a map."""
     return grid_of(name).tiles(config["maps"][name]["tile_size"])

@@ -112,3 +112,30 @@ rule compare_methods:
         "Compare the methods of {wildcards.site}"
     script:
         "../scripts/compare_methods.py"
+
+
+rule sum_regions:
+    input:
+        tiles=lambda wildcards: expand(
+            f"{RUN}/products/{wildcards.map}/sums/{{tile}}.nc",
+            tile=tiles_of(wildcards.map),
+        ),
+    output:
+        sums=f"{RUN}/products/{{map}}/regions.nc",
+        table=f"{RUN}/products/{{map}}/regions.csv",
+    log:
+        f"{RUN}/logs/sum_regions.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/sum_regions.{{map}}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        library=library("sum_regions"),
+    message:
+        "Add up the regions of {wildcards.map}"
+    script:
+        "../scripts/sum_regions.py"

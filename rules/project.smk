@@ -62,3 +62,31 @@ rule forecast_site:
         "Forecast {wildcards.site} from the state that {wildcards.method} leaves"
     script:
         "../scripts/forecast_site.py"
+
+
+rule project_tile:
+    input:
+        unpack(map_cubes),
+        model=map_model,
+        posterior=f"{RUN}/posterior/{{map}}/{{tile}}.nc",
+    output:
+        statistics=f"{RUN}/products/{{map}}/tiles/{{tile}}.nc",
+        sums=f"{RUN}/products/{{map}}/sums/{{tile}}.nc",
+    log:
+        f"{RUN}/logs/project_tile.{{map}}.{{tile}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/project_tile.{{map}}.{{tile}}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=tile_memory,
+        runtime=60,
+    params:
+        library=library("project_tile"),
+        map=map_config,
+        grid=map_bounds,
+    message:
+        "Predict tile {wildcards.tile} of {wildcards.map} with its posterior"
+    script:
+        "../scripts/project_tile.py"

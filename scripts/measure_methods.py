@@ -49,7 +49,7 @@ def measure_methods(
     unit = problem.prior.to_unit(known)
     # once over, so that no method pays for the compilation of what all of them use
     problem.log_posterior(problem.prior.to_soft(unit[:16]))
-    problem.linearise(problem.prior.z_of(known[:1])[0])
+    problem.linearise(problem.prior.z_of(known[:1]))
     rows = []
     for method, budget in budgets.items():
         rng = generator(seed, "cost", method)

@@ -43,12 +43,13 @@ class Target:
 
     def linearise(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """By central differences, so fine that no test can tell."""
-        moved = z + np.concatenate(
-            [np.zeros((1, z.size)), _H * np.eye(z.size), -_H * np.eye(z.size)]
-        )
-        residuals = self.residuals(self.prior.parameters_of(moved))
-        here, ahead, behind = np.split(residuals, [1, 1 + z.size])
-        return here[0], (ahead - behind).T / (2.0 * _H)
+        members, size = z.shape
+        still, steps = np.zeros((1, size)), _H * np.eye(size)
+        moved = z[:, None] + np.concatenate([still, steps, -steps])
+        residuals = self.residuals(self.prior.parameters_of(moved.reshape(-1, size)))
+        residuals = residuals.reshape(members, 1 + 2 * size, -1)
+        here, ahead, behind = np.split(residuals, [1, 1 + size], axis=1)
+        return here[:, 0], (ahead - behind).transpose(0, 2, 1) / (2.0 * _H)
 
     def final_state(self, parameters: np.ndarray, rng: np.random.Generator) -> None:
         """Of nothing: there is no model that runs on."""

@@ -49,5 +49,5 @@ def test_a_grid_that_cells_do_not_fill_is_refused():
 
 
 def test_a_map_takes_the_grid_of_its_area():
-    areas = {"here": {"box": dict(west=0, south=0, east=2, north=1), "resolution_deg": 0.5}}
+    areas = {"here": {"box": {"west": 0, "south": 0, "east": 2, "north": 1}, "resolution_deg": 0.5}}
     assert map_grid({"cubes": "here"}, areas) == MapGrid(0, 0, 2, 1, 0.5)

@@ -207,8 +207,8 @@ def save(ds: xr.Dataset, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def read_cube(path: Path | str, schema: Schema) -> xr.Dataset:
-    """Read a cube into memory and check it against its schema.
+def read_cube(path: Path | str, schema: Schema, locations: np.ndarray | None = None) -> xr.Dataset:
+    """Read a cube, or what it has of some ``locations``, into memory and check it.
 
     Raises
     ------
@@ -219,7 +219,8 @@ def read_cube(path: Path | str, schema: Schema) -> xr.Dataset:
     if not path.is_file():
         raise InputError(path, "file", "nothing", f"{schema.name} (NetCDF)")
     try:
-        ds = xr.load_dataset(path, engine="netcdf4")
+        with xr.open_dataset(path, engine="netcdf4") as whole:
+            ds = (whole if locations is None else whole.isel(location=locations)).load()
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(path, "file", f"unreadable ({error})", "a NetCDF file") from error
     check_cube(ds, schema, path)

@@ -20,6 +20,7 @@ from concerto.assimilation.state import State
 from concerto.cubes import DAY, Field, Schema, ends, span, write_cube
 from concerto.domain import STREAMS
 from concerto.errors import InputError
+from concerto.maps import STATUS
 from concerto.models import Model, Parameter
 
 _SERIES = ("member", "location", "time")
@@ -90,6 +91,53 @@ def posterior_dataset(prior: Prior, posterior: Posterior, observations: xr.Datas
         chain=("member", posterior.chain, {"long_name": "number of the Markov chain"}),
         **diagnostics,
     )
+
+
+def cells_dataset(
+    described: Sequence[Parameter],
+    parameters: Sequence[np.ndarray],
+    statuses: Sequence[int],
+    reasons: Sequence[str],
+    place: Mapping[str, xr.DataArray],
+) -> xr.Dataset:
+    """Return the parameters of cells, (member, parameter) each, and what became of each cell.
+
+    ``place`` has ``location``, ``lat`` and ``lon`` of the cells, which may be none.
+    """
+    members = len(parameters[0]) if len(parameters) else 0
+    stacked = np.reshape(
+        np.stack(parameters, axis=1) if members else [], (members, len(statuses), len(described))
+    )
+    return xr.Dataset(
+        {
+            "parameters": (
+                ("member", "location", "parameter"),
+                stacked,
+                {"long_name": "parameters, each in the unit that parameter_units gives"},
+            ),
+            "status": ("location", np.array(statuses, np.int8), status_attributes()),
+            "reason": (
+                "location",
+                np.array(reasons, dtype=object),
+                {"long_name": "verdict of the method, or why the cell has none"},
+            ),
+        },
+        coords={
+            **place,
+            "member": np.arange(members),
+            "parameter": [p.name for p in described],
+            "parameter_units": ("parameter", [p.unit for p in described]),
+        },
+    )
+
+
+def status_attributes() -> dict[str, object]:
+    """Return the attributes of a variable that says what became of cells, as CF has flags."""
+    return {
+        "long_name": "what became of the cell",
+        "flag_values": np.arange(len(STATUS), dtype=np.int8),
+        "flag_meanings": " ".join(STATUS),
+    }
 
 
 def state_dataset(model: Model, streams: Sequence[str], state: State, time: pd.Index) -> xr.Dataset:

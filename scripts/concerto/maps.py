@@ -94,6 +94,17 @@ class MapGrid:
         return north.astype(int), east.astype(int)
 
 
+STATUS = (
+    "converged",
+    "not_converged",
+    "no_observation",
+    "drivers_missing",
+    "assimilation_failed",
+    "not_land",
+)
+"""What may have become of a cell, by the number that products have for it."""
+
+
 def map_grid(entry: Mapping[str, Any], areas: Mapping[str, Mapping[str, Any]]) -> MapGrid:
     """Return the grid of a map: its own, or that of the area whose cubes it works on."""
     if "grid" in entry:

@@ -19,13 +19,15 @@ def training_times(time: pd.DatetimeIndex, rule: dict) -> np.ndarray:
     rule
         ``{"period": [first day, last day]}``, both included: steps that lie in it wholly. Or
         ``{"blocks": {"length_days": n, "train": k, "of": m}}``: of every m successive blocks of n
-        days, the steps that begin in the first k.
+        days, the steps that begin in the first k. Without either, all.
 
     Raises
     ------
     InputError
         If blocks are shorter than a step, or the rule leaves no time to train on.
     """
+    if not rule:
+        return np.ones(len(time), bool)
     if "period" in rule:
         first, last = (pd.Timestamp(str(day)) for day in rule["period"])
         chosen = (time >= first) & (ends(time) <= last + DAY)

@@ -329,6 +329,6 @@ def test_settings_of_errors_are_those_of_all_or_of_one(location):
     assert (errors["nee"].distribution, errors["nee"].inflated) == ("laplace", True)
     assert errors["lai"].law == Distribution("student_t", 5.0)
     assert not errors["lai"].inflated
-    names = [p.name for p in statement.prior(location).parameters]
+    names = [p.name for p in statement.prior(location.prior).parameters]
     assert names == [*location.model.parameter_names, "inflation_nee", "inflation_gpp"]
     assert location_problem(location, statement, ()).prior.parameters[-1].name == "inflation_gpp"

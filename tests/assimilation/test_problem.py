@@ -287,8 +287,8 @@ class TestLinearise:
     def test_it_is_the_finite_difference(self, dalec2, names, law):
         problem = with_errors(make_problem(dalec2, names), law, ("gpp", "lai"))
         size, h = problem.prior.size, 1e-5
-        for z in np.random.default_rng(9).normal(size=(4, size)):
-            residuals, jacobian = problem.linearise(z)
+        points = np.random.default_rng(9).normal(size=(4, size))
+        for z, residuals, jacobian in zip(points, *problem.linearise(points), strict=True):
             at = np.concatenate([z[None], z + h * np.eye(size), z - h * np.eye(size)])
             found = problem.residuals(problem.prior.parameters_of(at))
             np.testing.assert_allclose(residuals, found[0], rtol=1e-12, atol=1e-12)
@@ -310,14 +310,13 @@ class TestLinearise:
         ahead, behind = (prior.to_parameters(prior.from_soft(soft + s * h)) for s in (1.0, -1.0))
         per_soft = (ahead - behind) / (2.0 * h)  # a parameter is a function of its own place alone
         expected = np.einsum("mk,mkz->mz", (gradient - of_prior) / per_soft, slopes)
-        for k in range(len(z)):
-            residuals, jacobian = problem.linearise(z[k])
+        for k, (residuals, jacobian) in enumerate(zip(*problem.linearise(z), strict=True)):
             size = np.abs(expected[k]).max()
             np.testing.assert_allclose(-jacobian.T @ residuals, expected[k], atol=1e-6 * size)
 
     def test_its_work_is_counted(self, dalec2):
         problem = make_problem(dalec2)
-        problem.linearise(np.ones(problem.prior.size))
+        problem.linearise(np.ones((1, problem.prior.size)))
         assert problem.model_runs == 1 + problem.prior.size
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 
 import casadi as ca
@@ -137,6 +138,72 @@ CONSTRAINTS: dict[str, Callable[[Run], list[ca.SX]]] = {
 NAMES = tuple(CONSTRAINTS)
 
 
+@dataclass(frozen=True)
+class _Formulas:
+    """Constraints of a model as formulas of what is known of a place, and of a run there.
+
+    ``summed`` are the outputs that have to be summed over a run; ``counts`` how many residuals each
+    constraint has; ``early`` those residuals that are on parameters alone.
+    """
+
+    summed: tuple[str, ...]
+    counts: dict[str, int]
+    residuals: Pointwise
+    change: Pointwise
+    slopes: Pointwise
+    early: Formula
+
+
+@cache
+def _write_down(model: Model, names: tuple[str, ...]) -> _Formulas:
+    summed = _needs(model) if names else ()
+    counts = (3, len(model.parameters), len(summed), *(3 * [len(model.pools)]))
+    symbols = tuple(ca.SX.sym("x", count) for count in counts)
+    step, n_steps, mean_temperature = ca.vertsplit(symbols[0])
+    p, totals, first, typical, final = (
+        dict(zip(keys, ca.vertsplit(vector) if keys else (), strict=True))
+        for keys, vector in zip(
+            (model.parameter_names, summed, *(3 * [model.pools])), symbols[1:], strict=True
+        )
+    )
+    run = Run(
+        parameters=SimpleNamespace(**p),
+        mean={name: total / n_steps for name, total in totals.items()},
+        first=first,
+        typical=typical,
+        final=final,
+        filled={
+            pool: step * sum(totals[name] for name in fluxes)
+            for pool, fluxes in (model.inflows.items() if names else ())
+        },
+        limits={
+            name.replace("initial_", "c_"): parameter.max
+            for name, parameter in zip(model.parameter_names, model.parameters, strict=True)
+            if name.replace("initial_", "c_") in model.pools
+        },
+        mean_temperature=mean_temperature,
+    )
+    parts = {name: _written(name, run, model) for name in names}
+    every = [term for part in parts.values() for term in part]
+    terms = ca.vertcat(ca.SX(0, 1), *every)
+    of_run = ca.vertcat(*symbols[1:])
+    gradient = ca.gradient(-0.5 * ca.sumsqr(terms), of_run)
+    written = Formula(symbols, (terms,))
+    seen = ca.vertcat(*symbols[2:])
+    early = [term for term in every if not ca.depends_on(term, seen)]
+    return _Formulas(
+        summed,
+        {name: len(part) for name, part in parts.items()},
+        Pointwise(written, f"constraints_{model.name}"),
+        Pointwise(written.tangent(range(1, len(symbols))), f"constraint_change_{model.name}"),
+        Pointwise(
+            Formula(symbols, (terms, *ca.vertsplit(gradient, _ends(counts[1:])))),
+            f"constraint_slopes_{model.name}",
+        ),
+        Formula(symbols[:2], (ca.vertcat(ca.SX(0, 1), *early),)),
+    )
+
+
 class Constraints:
     """The constraints switched on, as residuals of runs of a model and their derivative.
 
@@ -165,83 +232,40 @@ class Constraints:
         n_steps: int,
         mean_temperature: float,
     ) -> None:
-        self.summed = _needs(model) if names else ()
-        self._steps = n_steps
-        counts = (len(model.parameters), len(self.summed), *(3 * [len(model.pools)]))
-        symbols = tuple(ca.SX.sym("x", count) for count in counts)
-        p, totals, first, typical, final = (
-            dict(zip(keys, ca.vertsplit(vector) if keys else (), strict=True))
-            for keys, vector in zip(
-                (model.parameter_names, self.summed, *(3 * [model.pools])), symbols, strict=True
-            )
-        )
-        run = Run(
-            parameters=SimpleNamespace(**p),
-            mean={name: total / n_steps for name, total in totals.items()},
-            first=first,
-            typical=typical,
-            final=final,
-            filled={
-                pool: step * sum(totals[name] for name in fluxes)
-                for pool, fluxes in (model.inflows.items() if names else ())
-            },
-            limits={
-                name.replace("initial_", "c_"): parameter.max
-                for name, parameter in zip(model.parameter_names, model.parameters, strict=True)
-                if name.replace("initial_", "c_") in model.pools
-            },
-            mean_temperature=mean_temperature,
-        )
-        self._parts = {name: _written(name, run, model) for name in names}
-        every = [term for part in self._parts.values() for term in part]
-        terms = ca.vertcat(ca.SX(0, 1), *every)
-        gradient = ca.gradient(-0.5 * ca.sumsqr(terms), ca.vertcat(*symbols))
-        written = Formula(symbols, (terms,))
-        self._residuals = Pointwise(written, f"constraints_{model.name}")
-        self._change = Pointwise(
-            written.tangent(range(len(symbols))), f"constraint_change_{model.name}"
-        )
-        self._slopes = Pointwise(
-            Formula(symbols, (terms, *ca.vertsplit(gradient, _ends(counts)))),
-            f"constraint_slopes_{model.name}",
-        )
-        seen = ca.vertcat(*symbols[1:])
-        early = [term for term in every if not ca.depends_on(term, seen)]
-        self._early = Formula(symbols[:1], (ca.vertcat(ca.SX(0, 1), *early),))
+        self._formulas = _write_down(model, tuple(names))
+        self.summed = self._formulas.summed
+        self._place = np.array([step, n_steps, mean_temperature])
 
     def residuals(self, runs: Trajectories) -> np.ndarray:
         """Return the residuals of runs with the outputs ``summed`` and yearly snapshots.
 
         (tile, residual, lane), in the lanes of the runs.
         """
-        return self._residuals.run(*_seen(runs))[0]
+        return self._formulas.residuals.run(*self._seen(runs))[0]
 
     def before_run(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member, residual) of those residuals that are on parameters alone."""
-        return self._early.evaluate(parameters)[0]
+        return self._formulas.early.evaluate(self._place[None], parameters)[0]
 
     def named(self, runs: Trajectories) -> dict[str, np.ndarray]:
         """Return what :meth:`residuals` returns by the name of their constraint."""
-        ends = np.cumsum([len(part) for part in self._parts.values()])
-        parts = np.split(self.residuals(runs), ends[:-1], axis=1)
-        return dict(zip(self._parts, parts, strict=True)) if self._parts else {}
+        counts = self._formulas.counts
+        parts = np.split(self.residuals(runs), np.cumsum([*counts.values()])[:-1], axis=1)
+        return dict(zip(counts, parts, strict=True)) if counts else {}
 
     def push_forward(self, runs: Trajectories, changes: Trajectories) -> np.ndarray:
-        """Return how the residuals of one run change along directions, (tile, residual, lane).
+        """Return how the residuals of runs change along directions, (tile, residual, lane).
 
         Parameters
         ----------
         runs
-            The run, in all lanes.
+            The runs.
         changes
             What :meth:`~concerto.models.Model.push_forward` gives for it.
         """
-        along = _seen(changes)
-        at = (
-            np.broadcast_to(base[:1], change.shape)
-            for base, change in zip(_seen(runs), along, strict=True)
-        )
-        return self._change.run(*at, *along)[0]
+        place, *along = self._seen(changes)
+        at = map(runs.placement.spread_over(changes.placement), self._seen(runs)[1:])
+        return self._formulas.change.run(place, *at, *along)[0]
 
     def slopes(
         self, runs: Trajectories
@@ -254,18 +278,20 @@ class Constraints:
             (tile, residual, lane), and the gradient with respect to those fields of ``runs``, of
             their shapes.
         """
-        terms, to_parameters, to_totals, to_first, to_typical, to_final = self._slopes.run(
-            *_seen(runs)
+        terms, to_parameters, to_totals, to_first, to_typical, to_final = self._formulas.slopes.run(
+            *self._seen(runs)
         )
         to_snapshots = np.empty(runs.snapshots.shape)
         to_snapshots[:] = to_typical[:, None] / len(runs.dates)
         to_snapshots[:, 0] += to_first
         return terms, to_parameters, to_totals, to_snapshots, to_final
 
-
-def _seen(runs: Trajectories) -> tuple[np.ndarray, ...]:
-    first, typical = runs.snapshots[:, 0], runs.snapshots.mean(axis=1)
-    return runs.parameters, runs.totals, first, typical, runs.pools
+    def _seen(self, runs: Trajectories) -> tuple[np.ndarray, ...]:
+        """Return what the formulas take: the place, then the runs, (tile, item, lane) each."""
+        first, typical = runs.snapshots[:, 0], runs.snapshots.mean(axis=1)
+        tiles, _, lanes = runs.pools.shape
+        place = np.broadcast_to(self._place[None, :, None], (tiles, 3, lanes))
+        return place, runs.parameters, runs.totals, first, typical, runs.pools
 
 
 def _ends(counts: Sequence[int]) -> list[int]:

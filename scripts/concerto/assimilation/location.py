@@ -66,10 +66,10 @@ class ErrorStatement:
         """Return the statement that ``file`` holds."""
         return cls.from_dict(json.loads(file.read_text(encoding="utf-8")))
 
-    def prior(self, location: Location) -> Prior:
-        """Return the prior of all that is unknown: the model's parameters, then inflations."""
+    def prior(self, model: Prior) -> Prior:
+        """Return the prior of all that is unknown: the ``model``'s parameters, then inflations."""
         inflated = [name for name, error in self.stream_errors.items() if error.inflated]
-        return _with_inflations(location, inflated)
+        return _with_inflations(model, inflated)
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def location_problem(
     streams = [Stream(s.name, s.values[:last], s.random_sd[:last]) for s in location.streams]
     return Problem(
         model=location.model,
-        prior=statement.prior(location),
+        prior=statement.prior(location.prior),
         forcing=location.forcing.between(0, last),
         streams=streams,
         stream_errors=statement.stream_errors,
@@ -276,12 +276,12 @@ def state_errors(
 
 def prior_of(location: Location, settings: Mapping) -> Prior:
     """Return the prior of all that is unknown under ``assimilation.errors`` of a configuration."""
-    return _with_inflations(location, [s.name for s in location.streams if _inflated(settings, s)])
+    inflated = [stream.name for stream in location.streams if _inflated(settings, stream)]
+    return _with_inflations(location.prior, inflated)
 
 
-def _with_inflations(location: Location, names: Sequence[str]) -> Prior:
-    factors = [inflation(stream.name) for stream in location.streams if stream.name in names]
-    return Prior((*location.prior.parameters, *factors), location.prior.origin)
+def _with_inflations(prior: Prior, streams: Sequence[str]) -> Prior:
+    return Prior((*prior.parameters, *map(inflation, streams)), prior.origin)
 
 
 def _inflated(settings: Mapping, stream: Stream) -> bool:

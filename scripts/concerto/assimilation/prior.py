@@ -78,6 +78,11 @@ class Prior:
         self._below, self._within = below, above - below
         self._laws = self._logarithmic, self._origin, self._width, self._center, self._spread
 
+    def columns(self, parameters: Sequence[int]) -> np.ndarray:
+        """Return the columns of ``z`` that some of the parameters have, in their order."""
+        ends = self._column + 1 + self.circular
+        return np.concatenate([np.arange(self._column[k], ends[k]) for k in parameters])
+
     def draw(self, members: int, rng: np.random.Generator) -> np.ndarray:
         """Return (member, size) draws of ``z``."""
         return rng.standard_normal((members, self.size))

@@ -260,23 +260,23 @@ class Problem:
         return errors
 
     def linearise(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the residuals of one run and their exact derivative.
+        """Return the residuals of runs and their exact derivatives.
 
         By the tangent of the model: a direction costs about as much as a run.
 
         Parameters
         ----------
         z
-            (size,) in the space of :class:`~concerto.assimilation.prior.Prior` of that name.
+            (member, size) in the space of :class:`~concerto.assimilation.prior.Prior` of that name.
 
         Returns
         -------
         residuals, jacobian
-            (residual,) as :meth:`residuals` gives them; (residual, size).
+            (member, residual) as :meth:`residuals` gives them; (member, residual, size).
         """
         own = len(self.model.parameters)
-        parameters = self.prior.parameters_of(z[None])
-        directions = self.prior.slopes(z[None]).transpose(0, 2, 1)
+        parameters = self.prior.parameters_of(z)
+        directions = self.prior.slopes(z).transpose(0, 2, 1)
         runs, factors = self._simulate(parameters)
         changes = self.model.push_forward(
             parameters[:, :own], directions[:, :, :own], self.forcing.weather, runs.names,
@@ -285,21 +285,24 @@ class Problem:
         self.steps_run += z.size * len(self.forcing.weather)
         misfit = self._misfit(runs, factors)
         white, prices = self._whitener.apply(misfit), self._prices(factors)
-        to_factors = changes.placement.lay_out(self._by_stream(directions[0, :, own:], 0.0))
+        # of runs, in the lanes of their directions
+        at = runs.placement.spread_over(changes.placement)
+        per_factor = 1.0 / at(factors)
+        turned = self._by_stream(directions[:, :, own:].reshape(z.size, -1), 0.0)
+        to_factors = changes.placement.lay_out(turned) * per_factor
         # what the model shows is taken away from the observations, then divided by the inflation
         time, k = self._whitener.time, self._whitener.stream
-        shift = -(changes.record[:, time, k] + misfit * to_factors[:, k]) / factors[:, k]
+        shift = -(changes.record[:, time, k] * per_factor[:, k] + at(misfit) * to_factors[:, k])
         terms = self._whitener.residual(white), self._constraints.residuals(runs), prices
         k = self._inflated
         slopes = (
-            self._whitener.slope(white) * self._whitener.apply(shift),
+            at(self._whitener.slope(white)) * self._whitener.apply(shift),
             self._constraints.push_forward(runs, changes),
-            self._counts / (factors[:, k] * prices) * to_factors[:, k],
+            self._counts / at(prices) * to_factors[:, k],
         )
-        return (
-            runs.placement.collect(np.concatenate(terms, axis=1))[0],
-            changes.placement.collect(np.concatenate(slopes, axis=1)).T,
-        )
+        residuals = runs.placement.collect(np.concatenate(terms, axis=1))
+        jacobian = changes.placement.collect(np.concatenate(slopes, axis=1))
+        return residuals, jacobian.reshape(*z.shape, -1).transpose(0, 2, 1)
 
     def log_posterior(self, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the log posterior density in soft space, and its gradient.

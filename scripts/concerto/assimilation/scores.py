@@ -59,7 +59,7 @@ class Scores:
 
         Those of the problem at scores (parameter,), then the scores that have a normal prior.
         """
-        residuals, by_z = self._problem.linearise(self.to_z(scores[None])[0])
+        (residuals,), (by_z,) = self._problem.linearise(self.to_z(scores[None]))
         around, first = self.circular, self._first[self.circular]
         by_scores = by_z[:, self._first]
         turn = scores[around]

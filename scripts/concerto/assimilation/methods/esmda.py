@@ -42,6 +42,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
@@ -57,8 +58,12 @@ COHERENT = True
 """The ensemble to start from may be given: a member is then the same draw in all cells of a map."""
 
 
-def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Posterior:
+def assimilate(
+    problem: Problem, budget: dict, rng: np.random.Generator, start: np.ndarray | None = None
+) -> Posterior:
     """Sample the posterior approximately, with ``budget["members"]`` members.
+
+    They start from ``start`` (member, size) in the space ``z`` of the prior, or from draws.
 
     ``budget`` may also hold ``dummies``, their number, 50 if left out, and ``localisation``, which
     is false if left out.
@@ -72,7 +77,7 @@ def assimilate(problem: Problem, budget: dict, rng: np.random.Generator) -> Post
     ConcertoError
         If the ensemble is too small for the unknowns, or a run of the model fails.
     """
-    z, assimilated, mismatch = smooth(problem, budget, rng)
+    z, assimilated, mismatch = smooth(problem, budget, rng, start=start)
     converged, verdict = _judge(mismatch, assimilated, z)
     parameters = problem.prior.parameters_of(z)
     unit = problem.prior.to_unit(parameters)
@@ -95,11 +100,16 @@ class Smoothed(NamedTuple):
 
 
 def smooth(
-    problem: Problem, budget: dict, rng: np.random.Generator, information: float = 1.0
+    problem: Problem,
+    budget: dict,
+    rng: np.random.Generator,
+    information: float = 1.0,
+    start: np.ndarray | None = None,
 ) -> Smoothed:
     """Assimilate until a share of the information is used, or the budget is spent.
 
-    With less than all of it, the ensemble is wider than the posterior.
+    With less than all of it, the ensemble is wider than the posterior. ``start`` is as in
+    :func:`assimilate`.
     """
     members, dummies = int(budget["members"]), int(budget.get("dummies", DUMMIES))
     localised = bool(budget.get("localisation", False))
@@ -108,7 +118,7 @@ def smooth(
         raise ConcertoError(
             f"esmda: {members} members for {problem.prior.size} unknowns; expected at least {least}"
         )
-    z = problem.prior.draw(members, rng)
+    z = problem.prior.draw(members, rng) if start is None else start
     assimilated = 0.0
     mismatch = []
     for step in range(int(budget["most_steps"])):
@@ -141,8 +151,8 @@ def update(
     """Return the ensemble after one assimilation of standard normal residuals towards zero.
 
     Emerick & Reynolds (2013), eq. 12, in the space of the ensemble: with anomalies Z and G of
-    unknowns and residuals, Z (G'G + alpha I)^-1 G' needs a decomposition of the size of the
-    ensemble, whatever the number of observations.
+    unknowns and residuals, Z (G'G + alpha I)^-1 G' needs the solution of equations of the size of
+    the ensemble, whatever the number of observations.
 
     Parameters
     ----------
@@ -160,16 +170,27 @@ def update(
     anomalies_z, anomalies_g = (
         (x - x.mean(axis=0)) / math.sqrt(members - 1) for x in (known, residuals)
     )
-    squares, components = np.linalg.eigh(anomalies_g @ anomalies_g.T)
-    shared = anomalies_z.T @ components
-    if localised:
-        shared *= _beyond_chance(shared, members)
+    among = anomalies_g @ anomalies_g.T
+    gain = (_localised if localised else _plain)(anomalies_z, among, inflation) @ anomalies_g
     noise = rng.standard_normal(residuals.shape) * math.sqrt(inflation)
-    seen = components.T @ (anomalies_g @ (noise - residuals).T)
-    new = known + (shared @ (seen / (squares + inflation)[:, None])).T
+    new = known + (noise - residuals) @ gain.T
     kept = np.mean(new[:, size:].var(axis=0) / known[:, size:].var(axis=0)) if dummies else 1.0
     mean = new[:, :size].mean(axis=0)
     return mean + (new[:, :size] - mean) / math.sqrt(kept)
+
+
+def _plain(anomalies: np.ndarray, among: np.ndarray, inflation: float) -> np.ndarray:
+    """Return Z (G'G + alpha I)^-1 (unknown, member) of ``anomalies`` (member, unknown)."""
+    among = among + inflation * np.eye(len(among))
+    return cho_solve(cho_factor(among, overwrite_a=True), anomalies).T
+
+
+def _localised(anomalies: np.ndarray, among: np.ndarray, inflation: float) -> np.ndarray:
+    """Return the same with correlations that lose what chance leads to expect."""
+    squares, components = np.linalg.eigh(among)
+    shared = anomalies.T @ components
+    shared *= _beyond_chance(shared, len(among))
+    return (shared / (squares + inflation)) @ components.T
 
 
 def _beyond_chance(shared: np.ndarray, members: int) -> np.ndarray:

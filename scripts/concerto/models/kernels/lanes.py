@@ -392,6 +392,19 @@ class Placement:
         moved = values.transpose(0, values.ndim - 1, *range(1, values.ndim - 1))
         return moved.reshape(LANES * self.tiles, *moved.shape[2:])[self._lanes]
 
+    def spread_over(self, directions: Placement) -> Callable[[np.ndarray], np.ndarray]:
+        """Return what lays values of members out over tiles of their directions.
+
+        ``directions`` has a tile or more of directions for each member here; the function turns
+        (tile, slot, lane) of members into (tile, slot, lane) with a member's in all lanes.
+        """
+
+        def spread(values: np.ndarray) -> np.ndarray:
+            of_members = self.collect(values)[directions.cells]
+            return np.repeat(of_members[:, :, None], LANES, axis=2)
+
+        return spread
+
 
 def _key(formula: Formula, name: str | None, kind: str = "pointwise") -> str | None:
     """Return what machine code is kept under: with a digest of all that it follows from.

@@ -1,0 +1,269 @@
+"""Cells of a map: the problem of each, and what became of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import xarray as xr
+
+from concerto.assimilation.location import (
+    ErrorStatement,
+    Location,
+    forcing,
+    location_problem,
+    observed_streams,
+)
+from concerto.assimilation.prior import Prior
+from concerto.assimilation.problem import Forcing
+from concerto.assimilation.random_field import RandomField
+from concerto.cubes import DRIVERS_EITHER, LAND_AREA, OBSERVATIONS_EITHER, read_cube, span
+from concerto.errors import ConcertoError, InputError
+from concerto.maps import STATUS, MapGrid
+from concerto.models import Model, load_model
+from concerto.seeds import generator
+
+log = logging.getLogger(__name__)
+
+CONVERGED, NOT_CONVERGED, NO_OBSERVATION, DRIVERS_MISSING, FAILED = range(5)
+_LOGARITHMIC = ("sd_fast", "tau_fast", "sd_slow", "tau_slow", "observation_factor")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cubes of some cells of a map, and what of them is asked.
+
+    ``entry`` is the map's part of the configuration.
+    """
+
+    model: Model
+    drivers: xr.Dataset
+    observations: xr.Dataset
+    land: xr.Dataset
+    entry: Mapping
+    origin: str
+
+    def __len__(self) -> int:
+        return self.drivers.sizes["location"]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the cells."""
+        return [str(name) for name in self.drivers["location"].to_numpy()]
+
+    def observed(self, k: int) -> list[str]:
+        """Return the streams of which a cell has a value."""
+        return [
+            name
+            for name in self.entry["streams"]
+            if name in self.observations
+            and np.isfinite(self.observations[name][k].to_numpy()).any()
+        ]
+
+    def driven(self, k: int) -> bool:
+        """Return whether a cell has all drivers that the model needs, at all times."""
+        return all(
+            np.isfinite(self.drivers[name][k].to_numpy()).all() for name in self.model.drivers
+        )
+
+    def forcing(self, k: int) -> Forcing:
+        """Return what drives a cell."""
+        height = float(self.land["elevation"][k])
+        return forcing(self.drivers.isel(location=[k]), self.model, self.origin, height)
+
+    def location(self, k: int) -> Location:
+        """Return all that is known of a cell, of those streams that it has."""
+        observations = self.observations.isel(location=[k])
+        return Location(
+            model=self.model,
+            prior=Prior(self.model.parameters, self.origin),
+            forcing=self.forcing(k),
+            streams=observed_streams(
+                observations, self.observed(k), self.entry.get("training", {}), self.origin
+            ),
+            observations=observations,
+        )
+
+
+def open_cells(
+    model_files: Sequence[Path],
+    cubes: Mapping[str, Path],
+    entry: Mapping,
+    which: np.ndarray | None = None,
+) -> Cells:
+    """Read the cubes of some cells of a map, all if ``which`` is left out.
+
+    Parameters
+    ----------
+    model_files
+        Files that describe the model.
+    cubes
+        Files of ``drivers``, ``observations`` and ``land``.
+    entry
+        The map's part of the configuration.
+    which
+        Numbers of the cells among the cubes' locations.
+
+    Raises
+    ------
+    InputError
+        If a cube is not what it should be, their locations or times differ, or the land's has no
+        elevation.
+    """
+    schemas = {"drivers": DRIVERS_EITHER, "observations": OBSERVATIONS_EITHER, "land": LAND_AREA}
+    found = {what: read_cube(cubes[what], schemas[what], which) for what in schemas}
+    drivers, observations, land = found.values()
+    expected, times = drivers.indexes["time"], observations.indexes["time"]
+    if not times.equals(expected):
+        raise InputError(cubes["observations"], "time", span(times), f"drivers' {span(expected)}")
+    for what in ("observations", "land"):
+        if not found[what].indexes["location"].equals(drivers.indexes["location"]):
+            raise InputError(cubes[what], "location", "others", f"those of {cubes['drivers']}")
+    if "elevation" not in land:
+        raise InputError(cubes["land"], "elevation", "no such variable", "heights of cells, m")
+    return Cells(load_model(model_files), drivers, observations, land, entry, str(cubes["drivers"]))
+
+
+def cells_of_tile(grid: MapGrid, tile: str, size: int, cube: Path) -> np.ndarray:
+    """Return the numbers of the locations of a cube that lie in a tile of a grid."""
+    with xr.open_dataset(cube, engine="netcdf4") as ds:
+        return grid.cells_in(tile, size, ds["lat"].to_numpy(), ds["lon"].to_numpy())
+
+
+def sample(cells: Cells, count: int) -> list[int]:
+    """Return the numbers of up to ``count`` cells with all streams, evenly among these.
+
+    Raises
+    ------
+    ConcertoError
+        If there is none.
+    """
+    whole = [
+        k
+        for k in range(len(cells))
+        if len(cells.observed(k)) == len(cells.entry["streams"]) and cells.driven(k)
+    ]
+    if not whole:
+        raise ConcertoError(f"{cells.origin}: found no cell with all drivers and streams")
+    places = (np.arange(min(count, len(whole))) + 0.5) * len(whole) / min(count, len(whole))
+    return [whole[int(place)] for place in places]
+
+
+def pooled(statements: Sequence[ErrorStatement]) -> ErrorStatement:
+    """Return the errors of all cells from those of some: medians, and the mean correlation.
+
+    Of standard deviations, e-folding times and factors these are medians of logarithms. How large
+    the errors of a single cell are beside these, its own inflation says where it is inferred.
+    """
+    errors = {}
+    for name, first in statements[0].stream_errors.items():
+        every = [statement.stream_errors[name] for statement in statements]
+        typical = {
+            key: float(np.exp(np.median(np.log([getattr(error, key) for error in every]))))
+            for key in _LOGARITHMIC
+        }
+        typical |= {
+            key: float(np.median([getattr(error, key) for error in every]))
+            for key in ("cosine", "sine")
+        }
+        errors[name] = replace(first, **typical)
+    correlation = np.mean([statement.correlation for statement in statements], axis=0)
+    return ErrorStatement(errors, correlation)
+
+
+def of_streams(statement: ErrorStatement, streams: Sequence[str]) -> ErrorStatement:
+    """Return what a statement says of some of its streams."""
+    known = list(statement.stream_errors)
+    chosen = [known.index(name) for name in streams]
+    return ErrorStatement(
+        {name: statement.stream_errors[name] for name in streams},
+        statement.correlation[np.ix_(chosen, chosen)],
+    )
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What became of a cell: its number in :data:`concerto.maps.STATUS`, why, and its members.
+
+    ``parameters`` (member, parameter) are NaN where there are none.
+    """
+
+    status: int
+    reason: str
+    parameters: np.ndarray
+
+
+def assimilate_cells(
+    cells: Cells,
+    statement: ErrorStatement,
+    constraints: Sequence[str],
+    method: ModuleType,
+    seed: int,
+    label: str,
+) -> Iterator[Solved]:
+    """Learn the parameters of each cell by itself, from an ensemble that all cells share.
+
+    Parameters
+    ----------
+    cells
+        The cells.
+    statement
+        Errors of all streams.
+    constraints
+        Names of those switched on.
+    method
+        A method that takes the ensemble to start from.
+    seed, label
+        The run's seed and the map's name, from which all draws follow, whatever the tile.
+
+    Yields
+    ------
+    Solved
+        Of each cell in their order. One that fails does not stop the others.
+    """
+    prior = statement.prior(Prior(cells.model.parameters, cells.origin))
+    field, budget = cells.entry["prior_field"], cells.entry["budget"]
+    members = int(budget["members"])
+    maps = RandomField(
+        members, prior.size, field["correlation_length_km"], field["local_fraction"], seed, label
+    )
+    names = [parameter.name for parameter in prior.parameters]
+    for k, name in enumerate(cells.names):
+        nothing = np.full((members, len(names)), np.nan)
+        streams = cells.observed(k)
+        if not cells.driven(k):
+            yield Solved(DRIVERS_MISSING, "a driver has a gap", nothing)
+            continue
+        if not streams:
+            yield Solved(NO_OBSERVATION, "no stream has a value", nothing)
+            continue
+        try:
+            location, said = cells.location(k), of_streams(statement, streams)
+            problem = location_problem(location, said, constraints)
+            own = [names.index(parameter.name) for parameter in problem.prior.parameters]
+            start = maps.at(float(cells.drivers["lat"][k]), float(cells.drivers["lon"][k]), name)
+            posterior = method.assimilate(
+                problem,
+                budget,
+                generator(seed, "posterior", label, name),
+                start=start[:, prior.columns(own)],
+            )
+        except ConcertoError as error:
+            yield Solved(FAILED, str(error), nothing)
+            continue
+        parameters = nothing.copy()
+        parameters[:, own] = problem.prior.to_parameters(posterior.unit)
+        yield Solved(
+            CONVERGED if posterior.converged else NOT_CONVERGED, posterior.verdict, parameters
+        )
+
+
+def describe(statuses: Sequence[int]) -> str:
+    """Return how many cells became what, in words."""
+    counts = np.bincount(np.asarray(statuses, int), minlength=len(STATUS))
+    parts = (f"{n} {name.replace('_', ' ')}" for name, n in zip(STATUS, counts, strict=True) if n)
+    return ", ".join(parts) or "no cells"

@@ -1,0 +1,314 @@
+"""What the members of cells say: statistics of each cell, and sums over regions of them all.
+
+Fluxes, areas and observables are means of calendar months, pools are those at their ends. What is
+uncertain is what parameters and initial pools leave open; the model's own errors, of which nothing
+is known where a flux is not observed, are not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from concerto.assimilation.cells import Cells
+from concerto.cubes import DAY, ends
+from concerto.domain import STREAMS
+from concerto.models import Model
+
+FLUXES = ("gpp", "reco", "nee")
+STATES = ("lai", "fapar")
+POOLS: Mapping[str, tuple[str, ...]] = {
+    "live_biomass": ("c_labile", "c_leaf", "c_root", "c_wood"),
+    "litter": ("c_litter",),
+    "som": ("c_soil",),
+}
+"""Sums of pools of the models."""
+VARIABLES = (*FLUXES, *STATES, *POOLS)
+SUMMED = (*FLUXES, *POOLS)
+_POOL_NAMES = {
+    "live_biomass": "carbon in living plants",
+    "litter": "carbon in litter",
+    "som": "carbon in the soil",
+}
+QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+STATISTICS = ("mean", "sd", *QUANTILES)
+KINDS = ("all", "country", "igbp", "koppen")
+"""What regions are made by; ``all`` is the whole map."""
+
+_BATCH = 128  # members simulated at once: bounds the memory
+
+
+@dataclass(frozen=True)
+class Months:
+    """Calendar months of an axis of days or of months.
+
+    ``starts`` (month,), ``days`` (month,) their lengths, ``first`` (month,) the number of the first
+    step of each. Months that the axis has not whole count as far as it has them.
+    """
+
+    starts: pd.DatetimeIndex
+    days: np.ndarray
+    first: np.ndarray
+
+    @classmethod
+    def of(cls, times: pd.DatetimeIndex) -> Months:
+        """Return the months of an axis."""
+        names = times.to_numpy().astype("datetime64[M]")
+        starts, first = np.unique(names, return_index=True)
+        length = np.asarray((ends(times) - times) / DAY)
+        return cls(pd.DatetimeIndex(starts), np.add.reduceat(length, first), first)
+
+    def means(self, series: np.ndarray) -> np.ndarray:
+        """Return the means (member, month) of series (member, step) of steps of equal length."""
+        counts = np.diff(np.append(self.first, series.shape[1]))
+        return np.add.reduceat(series, self.first, axis=1) / counts
+
+    def at_end(self, series: np.ndarray) -> np.ndarray:
+        """Return the last values (member, month) of series (member, step)."""
+        return series[:, np.append(self.first[1:], series.shape[1]) - 1]
+
+    @property
+    def whole_years(self) -> dict[int, slice]:
+        """The calendar years that the axis has whole, with their months."""
+        years = self.starts.year.to_numpy()
+        return {
+            int(year): slice(int(np.argmax(years == year)), int(np.argmax(years == year)) + 12)
+            for year in np.unique(years)
+            if (years == year).sum() == 12 and self.days[years == year].sum() >= 365
+        }
+
+
+def available(model: Model) -> list[str]:
+    """Return which of :data:`VARIABLES` a model has."""
+    return [
+        name
+        for name in VARIABLES
+        if (set(POOLS[name]) <= set(model.pools) if name in POOLS else name in model.outputs)
+    ]
+
+
+def project_cell(
+    cells: Cells, k: int, parameters: np.ndarray, months: Months
+) -> dict[str, np.ndarray]:
+    """Return what the members of a cell show in each month, (member, month) by variable.
+
+    Parameters
+    ----------
+    cells, k
+        The cells, and the number of one.
+    parameters
+        (member, parameter) of the model.
+    months
+        Those of the cells' axis.
+    """
+    names = available(cells.model)
+    outputs = tuple(name for name in names if name not in POOLS)
+    pools = tuple(pool for name in names if name in POOLS for pool in POOLS[name])
+    weather = cells.forcing(k).weather
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for first in range(0, len(parameters), _BATCH):
+        some = parameters[first : first + _BATCH]
+        runs = cells.model.simulate(some, weather, (*outputs, *pools))
+        for name in names:
+            if name in POOLS:
+                values = sum(months.at_end(runs.series(pool)) for pool in POOLS[name])
+            else:
+                values = months.means(runs.series(name))
+            parts[name].append(values)
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def attributes(name: str) -> dict[str, str]:
+    """Return units and names of a variable, as the standards have them."""
+    if name in STREAMS:
+        return STREAMS[name].attributes()
+    return {"units": "gC m-2", "long_name": _POOL_NAMES[name]}
+
+
+def statistics(members: np.ndarray) -> dict[str, np.ndarray]:
+    """Return mean, standard deviation and quantiles (month,) of members (member, month)."""
+    found = np.quantile(members, list(QUANTILES.values()), axis=0)
+    return {
+        "mean": members.mean(axis=0),
+        "sd": members.std(axis=0, ddof=1),
+        **dict(zip(QUANTILES, found, strict=True)),
+    }
+
+
+class RegionSums:
+    """Sums over the cells of regions, member by member, in whole grams of carbon.
+
+    Whole numbers add up to the same sum in any order, so that it does not matter how a map is
+    tiled. A cell's share is its flux or pool times its area of land; 64 bits hold the carbon of
+    the globe.
+
+    Parameters
+    ----------
+    names
+        Variables.
+    members, months
+        How many members there are, and the months.
+    """
+
+    def __init__(self, names: Sequence[str], members: int, months: Months) -> None:
+        self.names = [name for name in names if name in SUMMED]
+        self._shape = (members, len(months.starts))
+        self._months = months
+        self._sums: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+        self._sizes: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def masses(self, shown: Mapping[str, np.ndarray], area: float) -> dict[str, np.ndarray]:
+        """Return whole grams (member, month) of a cell with an area of land (m2)."""
+        return {
+            name: np.rint(
+                shown[name] * area * (self._months.days if name in FLUXES else 1.0)
+            ).astype(np.int64)
+            for name in self.names
+        }
+
+    def add(
+        self, regions: Iterable[tuple[str, str]], masses: Mapping[str, np.ndarray], area: float
+    ) -> None:
+        """Add the masses of a cell to its regions, each a kind and a name."""
+        for region in regions:
+            sums = self._sums.setdefault(
+                region, {name: np.zeros(self._shape, np.int64) for name in self.names}
+            )
+            for name, mass in masses.items():
+                sums[name] += mass
+            size, count = self._sizes.get(region, (0, 0))
+            self._sizes[region] = size + round(area), count + 1
+
+    def dataset(self) -> xr.Dataset:
+        """Return the sums: each variable (member, region, time), with what regions there are."""
+        regions = sorted(self._sums, key=lambda region: (KINDS.index(region[0]), region[1]))
+        members, times = self._shape
+        variables = {
+            name: (
+                ("member", "region", "time"),
+                np.stack([self._sums[region][name] for region in regions], axis=1)
+                if regions
+                else np.zeros((members, 0, times), np.int64),
+                {
+                    "units": "gC",
+                    "long_name": f"{attributes(name)['long_name']}, summed over the region",
+                    "comment": "of the month" if name in FLUXES else "at the end of the month",
+                },
+            )
+            for name in self.names
+        }
+        sizes = [self._sizes[region] for region in regions]
+        coords = {
+            "kind": ("region", np.array([kind for kind, _ in regions], dtype=object)),
+            "region_name": ("region", np.array([name for _, name in regions], dtype=object)),
+            "area_m2": ("region", np.array([size for size, _ in sizes], dtype=np.int64)),
+            "cells": ("region", np.array([count for _, count in sizes], dtype=np.int64)),
+            "time": self._months.starts,
+        }
+        return xr.Dataset(variables, coords)
+
+
+def regions_of(land: xr.Dataset, k: int) -> list[tuple[str, str]]:
+    """Return the regions of a cell, each a kind and a name; kinds that are unknown are left out."""
+    named = {kind: str(land[kind][k].item()) for kind in KINDS[1:] if kind in land}
+    return [("all", "all"), *((kind, name) for kind, name in named.items() if name)]
+
+
+def land_area(land: xr.Dataset, k: int) -> float:
+    """Return the area of land (m2) of a cell."""
+    share = float(land["land_fraction"][k]) if "land_fraction" in land else 1.0
+    return float(land["cell_area"][k]) * share
+
+
+def project_tile(cells: Cells, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return statistics of cells, and sums over their regions.
+
+    Parameters
+    ----------
+    cells
+        The cells of a tile, which may be none.
+    posterior
+        Their ``parameters`` (member, location, parameter), NaN where there are none, ``status``.
+
+    Returns
+    -------
+    statistics
+        Each variable of :data:`VARIABLES` by its statistics, (location, time), NaN where there are
+        no members; ``status``, and what the land is like.
+    sums
+        As :meth:`RegionSums.dataset` has them; the annual standard deviations of each cell.
+    """
+    months = Months.of(cells.drivers.indexes["time"])
+    names = available(cells.model)
+    members = posterior.sizes["member"]
+    sums = RegionSums(names, members, months)
+    shape = (len(cells), len(months.starts))
+    found = {
+        (name, kind): np.full(shape, np.nan, np.float32) for name in names for kind in STATISTICS
+    }
+    spread = {name: np.full((len(cells), len(months.whole_years)), np.nan) for name in sums.names}
+    parameters = posterior["parameters"].sel(parameter=cells.model.parameter_names).to_numpy()
+    for k in range(len(cells)):
+        own = parameters[:, k].astype(float)
+        if not np.isfinite(own).all():
+            continue
+        shown = project_cell(cells, k, own, months)
+        for name, values in shown.items():
+            for kind, values_of_kind in statistics(values).items():
+                found[name, kind][k] = values_of_kind
+        area = land_area(cells.land, k)
+        masses = sums.masses(shown, area)
+        sums.add(regions_of(cells.land, k), masses, area)
+        for name, mass in masses.items():
+            spread[name][k] = [
+                annual(name, mass[:, year]).std(ddof=1) for year in months.whole_years.values()
+            ]
+    table = sums.dataset().assign(
+        {f"{name}_annual_sd": (("location", "year"), values) for name, values in spread.items()}
+    )
+    place = {name: cells.drivers[name] for name in ("location", "lat", "lon")}
+    kinds = {kind: cells.land[kind] for kind in KINDS[1:] if kind in cells.land}
+    table = table.assign_coords(**place, **kinds, year=list(months.whole_years))
+    return _described(found, months, cells, posterior["status"]), table
+
+
+def annual(name: str, monthly: np.ndarray) -> np.ndarray:
+    """Return the year's total (..., ) of masses (..., month): the sum, or of pools the last."""
+    return monthly.sum(axis=-1) if name in FLUXES else monthly[..., -1]
+
+
+def _described(
+    found: Mapping[tuple[str, str], np.ndarray], months: Months, cells: Cells, status: xr.DataArray
+) -> xr.Dataset:
+    """Return statistics with what a file says of them."""
+    words = {"mean": "mean", "sd": "standard deviation"} | {
+        kind: f"{100 * share:g} % quantile" for kind, share in QUANTILES.items()
+    }
+    variables = {}
+    for (name, kind), values in found.items():
+        described = attributes(name)
+        described["long_name"] += f": {words[kind]} over the members"
+        if kind != "mean":
+            described.pop("standard_name", None)
+        described["cell_methods"] = "time: point" if name in POOLS else "time: mean"
+        if name in POOLS:
+            described["comment"] = "at the end of the month"
+        variables[f"{name}_{kind}"] = (("location", "time"), values, described)
+    land = {
+        name: cells.land[name]
+        for name in ("cell_area", "land_fraction", "country", "igbp", "koppen")
+        if name in cells.land
+    }
+    ends_of = months.starts + pd.DateOffset(months=1)
+    bounds = np.stack([months.starts.to_numpy(), ends_of.to_numpy()], axis=1)
+    return xr.Dataset(
+        {**variables, **land, "status": status, "time_bnds": (("time", "bnds"), bounds)},
+        coords={
+            **{name: cells.drivers[name] for name in ("location", "lat", "lon")},
+            "time": ("time", months.starts, {"standard_name": "time", "bounds": "time_bnds"}),
+        },
+    )

@@ -1,0 +1,76 @@
+"""Tell what the posterior of a tile's cells says: statistics of each cell, sums over regions."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from concerto.assimilation.cells import cells_of_tile, open_cells
+from concerto.cubes import save
+from concerto.ensembles import write_ensemble
+from concerto.maps import MapGrid
+from concerto.projection.cells import project_tile as project
+from concerto.scripting import script_log
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TileFiles:
+    """Where the files of a tile are written."""
+
+    statistics: Path
+    sums: Path
+
+
+def project_tile(
+    name: str,
+    entry: Mapping,
+    grid: MapGrid,
+    tile: str,
+    model: Sequence[Path],
+    cubes: Mapping[str, Path],
+    posterior: Path,
+    files: TileFiles,
+) -> None:
+    """Write statistics of all cells over their members, and the members' sums over regions.
+
+    Parameters
+    ----------
+    name, entry, grid, tile
+        Name, configuration and grid of the map; name of the tile.
+    model, cubes, posterior
+        Files of the model's parameters, the cubes that the map works on, the tile's posterior.
+    files
+        Files to write.
+    """
+    which = cells_of_tile(grid, tile, entry["tile_size"], cubes["drivers"])
+    cells = open_cells(model, cubes, entry, which)
+    learnt = xr.load_dataset(posterior)
+    statistics, sums = project(cells, learnt)
+    said = int(np.isfinite(learnt["parameters"]).all("parameter").any("member").sum())
+    log.info("%s, %s: %d of %d cells with values", name, tile, said, len(cells))
+    write_ensemble(
+        statistics.assign_attrs(tile=tile, method=entry["method"]),
+        files.statistics,
+        title=f"Carbon fluxes and pools of cells of {entry['name']}",
+        source=f"{cells.model.name}, {', '.join(entry['streams'])} by {entry['method']}",
+        history="project_tile: statistics over members of the posterior, by month",
+    )
+    save(sums, files.sums)
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        project_tile(
+            snakemake.wildcards.map,  # noqa: F821
+            snakemake.params.map,  # noqa: F821
+            MapGrid(*snakemake.params.grid),  # noqa: F821
+            snakemake.wildcards.tile,  # noqa: F821
+            [Path(file) for file in snakemake.input.model],  # noqa: F821
+            {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821
+            Path(snakemake.input.posterior),  # noqa: F821
+            TileFiles(**{key: Path(file) for key, file in snakemake.output.items()}),  # noqa: F821
+        )

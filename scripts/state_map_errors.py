@@ -1,0 +1,68 @@
+"""State how wrong model and observations of a map's cells are, from some of them."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from concerto.assimilation.cells import open_cells, pooled, sample
+from concerto.assimilation.location import state_errors
+from concerto.products.files import write_text
+from concerto.scripting import script_log
+from concerto.seeds import generator
+
+log = logging.getLogger(__name__)
+
+
+def state_map_errors(
+    name: str,
+    entry: Mapping,
+    model: Sequence[Path],
+    cubes: Mapping[str, Path],
+    output: Path,
+    *,
+    constraints: Sequence[str],
+    settings: Mapping,
+    seed: int,
+) -> None:
+    """Write the stated errors of all streams of a map (JSON).
+
+    Parameters
+    ----------
+    name, entry
+        Name and configuration of the map.
+    model, cubes
+        Files of the model's parameters; the cubes that the map works on.
+    output
+        Where to write.
+    constraints, settings
+        Constraints switched on; law of the errors, and whether their size is to be inferred.
+    """
+    cells = open_cells(model, cubes, entry)
+    chosen = sample(cells, entry["errors_from_cells"])
+    statements = []
+    for number, k in enumerate(chosen, start=1):
+        cell = cells.names[k]
+        rng = generator(seed, "errors", name, cell)
+        statements.append(
+            state_errors(cells.location(k), constraints, entry["budget"], rng, settings)
+        )
+        log.info("%s, %d of %d: %s", cell, number, len(chosen), statements[-1].stream_errors)
+    statement = pooled(statements)
+    for stream, error in statement.stream_errors.items():
+        log.info("%s, %s: %s", name, stream, error)
+    write_text(json.dumps(statement.to_dict(), indent=2) + "\n", output)
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        state_map_errors(
+            snakemake.wildcards.map,  # noqa: F821
+            snakemake.params.map,  # noqa: F821
+            [Path(file) for file in snakemake.input.model],  # noqa: F821
+            {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821
+            Path(snakemake.output.statement),  # noqa: F821
+            constraints=snakemake.params.constraints,  # noqa: F821
+            settings=snakemake.params.settings,  # noqa: F821
+            seed=snakemake.params.seed,  # noqa: F821
+        )

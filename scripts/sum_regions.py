@@ -1,0 +1,44 @@
+"""Add up the regions of a map from its tiles: by country, land cover and climate."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+from concerto.cubes import save
+from concerto.evaluation.regions import joined, region_table
+from concerto.products.files import write_table
+from concerto.scripting import script_log
+
+log = logging.getLogger(__name__)
+
+
+def sum_regions(tiles: Sequence[Path], sums: Path, table: Path) -> None:
+    """Write the members' sums of each region, and the table of whole years.
+
+    Parameters
+    ----------
+    tiles
+        Files of the tiles' sums.
+    sums, table
+        NetCDF with each member's sums by month, in grams of carbon; CSV of years, in teragrams.
+    """
+    parts = [xr.load_dataset(file) for file in tiles]
+    whole = joined(parts)
+    described = region_table(whole, parts)
+    save(whole, sums)
+    write_table(described, table)
+    for row in described[described["kind"] == "all"].itertuples():
+        log.info(
+            "%s %d: %.4g +- %.2g %s (independent cells: %.2g)",
+            row.variable, row.year, row.mean, row.sd, row.units, row.sd_independent,
+        )  # fmt: skip
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        sum_regions(
+            [Path(file) for file in snakemake.input.tiles],  # noqa: F821
+            Path(snakemake.output.sums),  # noqa: F821
+            Path(snakemake.output.table),  # noqa: F821
+        )
