@@ -120,6 +120,31 @@ def test_half_of_the_usual_values_is_enough():
     assert np.isfinite(found["lai"]).all()
 
 
+def test_each_of_many_locations_is_as_by_itself():
+    """To the last bit, also where streams have values on other days, or none at all."""
+    rng = np.random.default_rng(3)
+    kinds = (1.0, 8), (0.6, 3), (0.0, 8)
+    observed = [daily_observations(rng.random(len(TIMES)) < share, e) for share, e in kinds]
+    drivers = [
+        daily_drivers().map(lambda values: values * rng.random(len(values)), keep_attrs=True)
+        for _ in kinds
+    ]
+    places = {"location": ["a", "b", "c"], "lat": ("location", [40.0, 50.0, 60.0])}
+    for made, days in ((monthly_drivers, drivers), (monthly_observations, observed)):
+        together, apart = MaskCount(), MaskCount()
+        many = xr.concat(days, "location", combine_attrs="override").assign_coords(places)
+        found = made(many.transpose("location", "time"), together, "m.nc")
+        assert found["lat"].to_numpy().tolist() == [40.0, 50.0, 60.0]
+        for k, one in enumerate(days):
+            alone = made(one, apart, "m.nc")
+            assert found.isel(location=k, drop=True).identical(alone)
+        sums = [
+            count.table().query("variable != 'time'").groupby(["variable", "level", "reason"]).sum()
+            for count in (together, apart)
+        ]
+        assert sums[0].equals(sums[1])
+
+
 def test_a_single_value_is_what_is_usual_of_its_kind():
     day = TIMES.get_loc("2016-03-10")
     daily = daily_observations(np.arange(len(TIMES)) == day)
