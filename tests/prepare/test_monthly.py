@@ -24,7 +24,7 @@ from concerto.prepare.monthly import monthly_drivers, monthly_observations
 from concerto.prepare.site import SiteFiles
 from concerto.prepare.streams import MaskCount, parts_of, store
 from derive_site import derive_site
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box
 
@@ -85,6 +85,7 @@ def test_record_without_a_whole_month_is_refused():
         monthly_drivers(daily_drivers().isel(time=slice(0, 30)), MaskCount(), "d.nc")
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=len(TIMES), max_size=len(TIMES)))
 def test_observations_are_means_of_the_days_that_have_values(present):
     daily = daily_observations(np.array(present))
