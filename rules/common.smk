@@ -124,6 +124,12 @@ def tiles_of(name):
     return grid_of(name).tiles(config["maps"][name]["tile_size"])
 
 
+def classes_of(area):
+    """Return the source of an area's maps of classes, or none: a list."""
+    classes = PLACES.get(area, {}).get("classes")
+    return [classes["source"]] if classes else []
+
+
 def co2_of(wildcards):
     """Return the source of an area's CO2."""
     return PLACES[wildcards.area]["co2"]["source"]

@@ -41,9 +41,13 @@ rule prepare_transect:
     input:
         raw=ancient(f"{RUN}/raw/transect_2000"),
         source="config/sources/transect_2000.yaml",
+        classes=ancient(f"{RUN}/raw/land_classes"),
+        legends="config/sources/land_classes.yaml",
+        borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
     output:
         drivers=f"{RUN}/cubes/transect/drivers.nc",
         observations=f"{RUN}/cubes/transect/observations.nc",
+        land=f"{RUN}/cubes/transect/land.nc",
         masking=f"{RUN}/cubes/transect/masking.csv",
     log:
         f"{RUN}/logs/prepare_transect.log",
@@ -58,6 +62,7 @@ rule prepare_transect:
     params:
         library=library("prepare_transect"),
         quality=config["quality"],
+        borders=config["borders"]["file"],
     message:
         "Prepare the cells of the transect along 24.25 degrees east"
     script:
@@ -204,10 +209,15 @@ rule compose_area:
     input:
         fields=lambda wildcards: fields_of(wildcards.area, "nc"),
         masking=lambda wildcards: fields_of(wildcards.area, "csv"),
-        sources=lambda wildcards: field_sources(wildcards.area, co2_of(wildcards)),
+        sources=lambda wildcards: field_sources(
+            wildcards.area, co2_of(wildcards), *classes_of(wildcards.area)
+        ),
         record=lambda wildcards: ancient(f"{RUN}/raw/{co2_of(wildcards)}"),
         borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
         outlines=lambda wildcards: outlines_of(wildcards.area)[:1],
+        classes=lambda wildcards: [
+            ancient(f"{RUN}/raw/{source}") for source in classes_of(wildcards.area)
+        ],
     output:
         drivers=f"{RUN}/cubes/{{area}}/drivers.nc",
         observations=f"{RUN}/cubes/{{area}}/observations.nc",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from concerto.config import load_yaml
 from concerto.cubes import (
     DRIVERS_EITHER,
     LAND_AREA,
@@ -16,6 +18,7 @@ from concerto.cubes import (
     write_cube,
 )
 from concerto.prepare import area as compose
+from concerto.prepare.classes import NAMES, land_classes
 from concerto.prepare.gaps import find_gaps, summary
 from concerto.prepare.land import cells_of, countries_of, read_borders
 from concerto.prepare.records import read_record
@@ -53,6 +56,7 @@ def compose_area(
     record: Path,
     borders: Path,
     outlines: Path | None,
+    classes: Path | None,
 ) -> None:
     """Write an area's cubes, the table of what was masked and that of gaps.
 
@@ -67,13 +71,15 @@ def compose_area(
     masking
         Tables of what was masked on the way to these.
     sources
-        The sources' own files, by name; that of the CO2 record too.
+        The sources' own files, by name; those of the CO2 record and of the maps of classes too.
     record
         Folder of the source of the CO2 record.
     borders
         Country borders.
     outlines
         The layer of the area's polygons, if it has some.
+    classes
+        The folder of the maps of classes, if some are wanted.
     """
     axis = compose.time_axis(area["period"], area["step"])
     found = compose.read_sources(fields, sources)
@@ -91,11 +97,17 @@ def compose_area(
     cells = cells_of(name, area, countries, outlines)
     kept = np.flatnonzero(compose.complete_cells(drivers, count))
     cells = cells.select(kept)
+    known = xr.Dataset()
+    if classes is not None:
+        wanted = area["classes"]
+        maps = {key: wanted[key] for key in NAMES if key in wanted}
+        known = land_classes(classes, maps, load_yaml(sources[wanted["source"]]), cells, count)
     land = compose.area_land(
         [source.select(kept) for source in found],
         countries_of(cells, countries),
         cells.area,
         cells.land_fraction,
+        known,
     )
     places = cells.coordinates()
     origin = ", ".join([*fields, entry["source"]])
@@ -142,4 +154,5 @@ if "snakemake" in globals():
             record=Path(snakemake.input.record),  # noqa: F821
             borders=Path(snakemake.input.borders) / snakemake.params.borders,  # noqa: F821
             outlines=next(map(Path, snakemake.params.outlines), None),  # noqa: F821
+            classes=next(map(Path, snakemake.input.classes), None),  # noqa: F821
         )

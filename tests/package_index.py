@@ -44,7 +44,8 @@ class Index:
 
     def page(self, project: str) -> tuple[str, bytes] | None:
         """Return content type and content of a project's page."""
-        names = [name for name in self.files if name.startswith(f"{project}-")]
+        written = project.replace("-", "_")  # in the names of files
+        names = [name for name in self.files if name.startswith(f"{written}-")]
         if not names:
             return None
         if self.json:

@@ -235,6 +235,18 @@ def test_forecasts_are_of_days(config):
     checks.validate_config(config)
 
 
+def test_maps_of_classes_are_members_of_a_source_of_records():
+    europe = checks.load_yaml(CONFIG.parent / "runs/europe.yaml")
+    classes = europe["areas"]["europe"]["classes"]
+    classes["igbp"] = "igpb.nc"
+    assert "areas.europe.classes.igbp.file: unknown member 'igpb.nc'; nearest" in faults_of(europe)
+    classes["source"] = "esa_cci_land_cover"
+    expected = "areas.europe.classes.koppen.source: found 'esa_cci_land_cover', a source of fields"
+    assert expected in faults_of(europe)
+    europe["areas"]["europe"]["classes"] = {"source": "land_classes"}
+    assert "expected at least 2 key(s) of source, igbp, koppen" in faults_of(europe)
+
+
 def test_all_faults_are_named_at_once(config):
     config["sites"]["BE-Vie"]["latitude"] = 95
     config["sites"]["CH-Dav"]["longitude"] = 195

@@ -284,6 +284,10 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
         wanted[f"areas.{area}.co2"] = settings["co2"]
         if "polygons" in settings:
             wanted[f"areas.{area}.polygons"] = settings["polygons"]
+        classes = settings.get("classes", {})
+        for kind in (kind for kind in classes if kind != "source"):
+            request = {"source": classes["source"], "file": classes[kind]}
+            wanted[f"areas.{area}.classes.{kind}"] = request
     for name in sorted({request["source"] for request in wanted.values()}):
         try:
             sources[name] = read_source(name, root)

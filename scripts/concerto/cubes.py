@@ -138,6 +138,8 @@ LAND_AREA = Schema(
         "cell_area": Field("m2", ("location",), complete=True),
         "land_fraction": Field("1", ("location",), required=False, complete=True),
         "country": Field(None, ("location",)),
+        "igbp": Field(None, ("location",), required=False),
+        "koppen": Field(None, ("location",), required=False),
     }
     | {
         name: Field(

@@ -170,3 +170,26 @@ def test_two_intervals_with_one_start_are_refused(tmp_path):
 def test_a_single_month_has_no_length():
     with pytest.raises(InputError, match="period: found 1 months that begin from 2003-01-01 to"):
         area.time_axis(("2003-01-01", "2003-01-31"), "month")
+
+
+def test_land_cover_of_a_source_of_fields_takes_the_place_of_that_of_a_map():
+    names = ["tree", "rest"]
+    cells = xr.Dataset(
+        {"land_cover": (("interval", "class", "location"), [[[1.0, 0.5], [0.0, 0.5]]])},
+        {"class": names},
+    )
+    of_map = xr.Dataset(
+        {
+            "land_cover": (("class", "location"), [[0.2, 0.3], [0.8, 0.7], [0.0, 0.0]]),
+            "igbp": ("location", ["GRA", "GRA"]),
+        },
+        {"class": ["ENF", "GRA", "none"]},
+    )
+    about = np.array(["A", "A"]), np.array([1.0, 1.0]), None
+    both = area.area_land([Fields("cover", {}, cells)], *about, of_map)
+    assert both["class"].to_numpy().tolist() == names
+    assert both["land_cover"].attrs["source"] == "cover"
+    assert both["igbp"].to_numpy().tolist() == ["GRA", "GRA"]
+    alone = area.area_land([], *about, of_map)
+    assert alone["land_cover"].equals(of_map["land_cover"])
+    assert "land_cover" not in area.area_land([], *about, xr.Dataset())

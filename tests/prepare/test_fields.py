@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import netCDF4
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from concerto.errors import InputError
 from concerto.prepare import fields
 from concerto.prepare.grids import box_cells
+from concerto.readers import netcdf
 from rasterio import Affine
 
 LAI = {
@@ -123,6 +126,26 @@ def test_shares_of_classes(tmp_path):
     shares = found["land_cover"].to_numpy()[0].T[:4]
     np.testing.assert_allclose(shares, [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], atol=1e-9)
     assert "start" not in found
+
+
+def test_what_never_changes_may_come_in_blocks(tmp_path, monkeypatch):
+    codes = np.repeat(np.array([1, 3], "int16"), 5)[:, None] * np.ones(20, "int16")
+    data = xr.Dataset(
+        {"map": (("lat", "lon"), codes)},
+        {
+            "lat": ("lat", 50.975 - 0.05 * np.arange(10), {"units": "degrees_north"}),
+            "lon": ("lon", 10.025 + 0.05 * np.arange(20), {"units": "degrees_east"}),
+        },
+    )
+    path = tmp_path / "map.nc"
+    data.to_netcdf(path)
+    spec = source(land_cover=COVER) | {"reader": "netcdf", "request": "all"}
+    whole, _ = fields.aggregate_fields([path], spec, {path.name: {}}, CELLS)
+    monkeypatch.setattr(netcdf, "read", partial(netcdf.read, limit=1))
+    found, _ = fields.aggregate_fields([path], spec, {path.name: {}}, CELLS)
+    shares = found["land_cover"].to_numpy()[0].T
+    np.testing.assert_allclose(shares, [[0, 1, 0]] * 4 + [[1, 0, 0]] * 4, atol=1e-9)
+    assert found.identical(whole)
 
 
 def hours(path: Path, first: str, names: list[str]) -> Path:

@@ -10,6 +10,7 @@ from concerto.prepare.grids import (
     Grid,
     Slab,
     box_cells,
+    centred_cells,
     footprint_cells,
     polygon_area,
     polygon_cells,
@@ -113,6 +114,15 @@ def test_land_in_many_small_cells_adds_up_whatever_the_turn(seed):
     for west, east in ((-180, 180), (0, 360)):
         cells = box_cells(west, -90, east, 90, 7.5, frame(land))
         assert cells.land_fraction @ cells.area == pytest.approx(total, rel=1e-9)
+
+
+def test_cells_around_centres_are_those_of_a_box_with_or_without_land():
+    box = box_cells(8.0, 48.0, 10.0, 49.0, 0.5)
+    found = centred_cells([f"c{k}" for k in range(8)], box.lat, box.lon, 0.5, SQUARE)
+    assert found.name.tolist() == [f"c{k}" for k in range(8)]
+    np.testing.assert_array_equal(found.boxes, box.boxes)
+    np.testing.assert_array_equal(found.area, box.area)
+    np.testing.assert_allclose(found.land_fraction, [0, 0, 1, 1] * 2, atol=1e-12)
 
 
 def test_polygons_keep_names_centres_and_areas():

@@ -24,7 +24,7 @@ from concerto.prepare.monthly import monthly_drivers, monthly_observations
 from concerto.prepare.site import SiteFiles
 from concerto.prepare.streams import MaskCount, parts_of, store
 from derive_site import derive_site
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box
 
@@ -85,6 +85,7 @@ def test_record_without_a_whole_month_is_refused():
         monthly_drivers(daily_drivers().isel(time=slice(0, 30)), MaskCount(), "d.nc")
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=len(TIMES), max_size=len(TIMES)))
 def test_observations_are_means_of_the_days_that_have_values(present):
     daily = daily_observations(np.array(present))
@@ -118,6 +119,31 @@ def test_half_of_the_usual_values_is_enough():
     assert masked(count, "nee", "no value in the month") == 1
     assert masked(count, "nee", "fewer than half of the usual values") == 1
     assert np.isfinite(found["lai"]).all()
+
+
+def test_each_of_many_locations_is_as_by_itself():
+    """To the last bit, also where streams have values on other days, or none at all."""
+    rng = np.random.default_rng(3)
+    kinds = (1.0, 8), (0.6, 3), (0.0, 8)
+    observed = [daily_observations(rng.random(len(TIMES)) < share, e) for share, e in kinds]
+    drivers = [
+        daily_drivers().map(lambda values: values * rng.random(len(values)), keep_attrs=True)
+        for _ in kinds
+    ]
+    places = {"location": ["a", "b", "c"], "lat": ("location", [40.0, 50.0, 60.0])}
+    for made, days in ((monthly_drivers, drivers), (monthly_observations, observed)):
+        together, apart = MaskCount(), MaskCount()
+        many = xr.concat(days, "location", combine_attrs="override").assign_coords(places)
+        found = made(many.transpose("location", "time"), together, "m.nc")
+        assert found["lat"].to_numpy().tolist() == [40.0, 50.0, 60.0]
+        for k, one in enumerate(days):
+            alone = made(one, apart, "m.nc")
+            assert found.isel(location=k, drop=True).identical(alone)
+        sums = [
+            count.table().query("variable != 'time'").groupby(["variable", "level", "reason"]).sum()
+            for count in (together, apart)
+        ]
+        assert sums[0].equals(sums[1])
 
 
 def test_a_single_value_is_what_is_usual_of_its_kind():

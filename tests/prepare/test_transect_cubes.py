@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
-from concerto.config import ROOT
-from concerto.cubes import DRIVERS_DAILY, OBSERVATIONS_DAILY, read_cube
+from concerto.config import ROOT, load_yaml, model_files
+from concerto.cubes import DRIVERS_DAILY, LAND_AREA, OBSERVATIONS_DAILY, read_cube
+from concerto.domain import REQUIRED_DRIVERS
 from concerto.errors import InputError
+from concerto.models import load_model
+from concerto.prepare.grids import zone_area
 from concerto.prepare.transect import cell_name, daily_cells
-from prepare_transect import prepare_transect
+from concerto.prepare.weather import standard_pressure
+from prepare_transect import TransectFiles, prepare_transect
+from shapely.geometry import box
+from synthetic_classes import FILL, code, write_map
 from synthetic_records import QUALITY
 from synthetic_transect import DAYS, DESERT, SEA, SPEC, make_transect, write_transect
 
@@ -25,16 +32,36 @@ def made():
 def cubes(made, tmp_path_factory):
     folder = tmp_path_factory.mktemp("transect")
     write_transect(made, folder)
-    files = {name: folder / f"{name}.nc" for name in ("drivers", "observations")}
+    write_classes(folder)
+    squares = {"South": box(20, -20, 30, 0.25), "North": box(20, 0.25, 30, 60.75)}
+    borders = folder / "borders.gpkg"
+    frame = geopandas.GeoDataFrame({"name": list(squares)}, geometry=list(squares.values()))
+    frame.set_crs("EPSG:4326").to_file(borders)
+    cubes = {name: folder / f"{name}.nc" for name in ("drivers", "observations", "land")}
+    files = TransectFiles(**cubes, masking=folder / "masking.csv")
+    sources = ROOT / "config/sources"
     prepare_transect(
-        folder, ROOT / "config/sources/transect_2000.yaml", quality=QUALITY, **files,
-        masking=folder / "masking.csv",
+        files, raw=folder, source=sources / "transect_2000.yaml", classes=folder,
+        legends=sources / "land_classes.yaml", borders=borders, quality=QUALITY,
     )  # fmt: skip
     return (
-        read_cube(files["drivers"], DRIVERS_DAILY),
-        read_cube(files["observations"], OBSERVATIONS_DAILY),
-        pd.read_csv(folder / "masking.csv"),
+        read_cube(files.drivers, DRIVERS_DAILY),
+        read_cube(files.observations, OBSERVATIONS_DAILY),
+        pd.read_csv(files.masking),
+        read_cube(files.land, LAND_AREA),
     )
+
+
+def write_classes(folder):
+    """Write maps of classes with a coast through the northernmost cell, and no climate there."""
+    lat, lon = np.round(np.arange(-11.95, 62.0, 0.1), 2), np.round(np.arange(23.05, 26.0, 0.1), 2)
+    igbp = np.where(lat < 0.0, code("igbp.nc", "SAV"), code("igbp.nc", "EBF"))
+    igbp = np.where(lat > 10.0, code("igbp.nc", "BSV"), igbp)[:, None] * np.ones(len(lon))
+    north = lat > 60.5
+    igbp[north] = np.where(lon < 24.4, code("igbp.nc", "WAT"), code("igbp.nc", "MF"))
+    zones = np.where(north, FILL, code("koppen.nc", "Aw"))[:, None]
+    write_map(folder / "igbp.nc", lat, lon, igbp)
+    write_map(folder / "koppen.nc", lat, lon, zones)
 
 
 def test_locations_are_the_cells_with_weather(cubes):
@@ -77,6 +104,35 @@ def test_one_value_of_fapar_in_eight_days_is_an_observation(cubes, made):
     error = np.where(np.isfinite(fapar), np.maximum(0.05, 0.1 * fapar), np.nan)
     np.testing.assert_allclose(cubes[1]["fapar_random"], error, rtol=1e-5)
     np.testing.assert_allclose(cubes[1]["fapar_uncertainty"], error, rtol=1e-5)
+
+
+def test_land_of_the_cells(cubes, made):
+    land = cubes[3]
+    assert land["location"].to_numpy().tolist() == CELLS
+    assert land["igbp"].to_numpy().tolist() == ["SAV", "EBF", "BSV", "MF"]
+    shares = land["land_cover"].isel(location=3).to_series()
+    assert shares[shares > 0.0].to_dict() == pytest.approx({"MF": 0.2, "WAT": 0.8}, rel=1e-6)
+    assert land["koppen"].to_numpy().tolist() == ["Aw", "Aw", "Aw", ""]
+    assert land["country"].to_numpy().tolist() == ["South", "North", "North", "North"]
+    np.testing.assert_allclose(land["land_fraction"], [1.0, 1.0, 1.0, 0.5], rtol=0.01)
+    area = zone_area(land["lat"] - 0.25, land["lat"] + 0.25) * np.deg2rad(0.5)
+    np.testing.assert_allclose(land["cell_area"], area, rtol=1e-6)
+    pressure = made["patm"].isel(lon=0).drop_isel(lat=SEA).mean("time")
+    np.testing.assert_allclose(standard_pressure(land["elevation"]), pressure, rtol=1e-6)
+    assert "mean air pressure of the record" in land["elevation"].attrs["comment"]
+    table = cubes[2].set_index(["variable", "reason"])
+    assert table.masked["koppen", "no class"] == 1
+    assert table.total["koppen", "no class"] == len(CELLS)
+
+
+def test_the_default_model_needs_no_rain(cubes):
+    """The record has none, and the cubes say so."""
+    settings = load_yaml(ROOT / "config/config.yaml")
+    model = load_model([ROOT / file for file in model_files(settings)])
+    assert "pr" not in model.drivers
+    assert "pr" not in REQUIRED_DRIVERS
+    assert np.isfinite(cubes[0][list(model.drivers)].to_array()).all()
+    assert "Rain is not in the record: it has no value." in cubes[0].attrs["comment"]
 
 
 def test_masking_is_of_all_cells_together(cubes):

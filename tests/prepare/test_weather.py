@@ -21,6 +21,7 @@ from concerto.prepare.weather import (
     in_units_of_cubes,
     packing_step,
     saturation,
+    standard_elevation,
     standard_pressure,
 )
 from hypothesis import given, settings
@@ -300,6 +301,8 @@ def test_vapour_and_pressure_with_height():
     assert found["vpd"] == pytest.approx(saturation(20.0 - 3.25) - vapour)
     ratio = float(_air.pressure(800.0)) / float(_air.pressure(300.0))
     assert found["ps"] == pytest.approx(97000.0 * ratio)
+    heights = np.array([-20.0, 0.0, 1800.0, 5000.0])
+    np.testing.assert_allclose(standard_elevation(standard_pressure(heights)), heights, atol=1e-9)
     # example 2 of FAO 56: 81.8 kPa at 1800 m
     np.testing.assert_allclose(standard_pressure(np.array([0.0, 1800.0])), [101325, 81800], atol=50)
 

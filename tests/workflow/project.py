@@ -28,6 +28,8 @@ CUTS = {
     "merged_BE-Vie_data.csv": DATA / "merged_BE-Vie_cut.csv",
     "CH-Dav_2013-2022.parquet": DATA / "CH-Dav_cut.parquet",
     "rcmip_concentrations.csv": DATA / "rcmip_cut.csv",
+    "igbp.nc": DATA / "igbp_cut.nc",
+    "koppen.nc": DATA / "koppen_cut.nc",
 }
 
 
@@ -91,7 +93,7 @@ class Project:
         file = f"config/sources/{source}.yaml"
         described = self.read(file)
         locator = described["locator"]
-        name, version = locator["distribution"], locator["version"]
+        name, version = locator["distribution"].replace("-", "_"), locator["version"]
         archived = {described["members"][member]: content for member, content in members.items()}
         if locator["kind"] == "sdist":
             filename, content = f"{name}-{version}.tar.gz", sdist(archived)

@@ -198,6 +198,7 @@ def project(tmp_path_factory, index: Index, servers: Servers) -> Project:
                     "oco2_sif": ["sif"],
                     "c3s_soil_moisture": ["surface_soil_moisture"],
                 },
+                "classes": {"source": "land_classes", "igbp": "igbp.nc", "koppen": "koppen.nc"},
                 "least_covered": 0.2,
                 "co2": {
                     "source": "co2_ssp245",
@@ -274,6 +275,17 @@ def test_land_has_its_area_and_country(cubes):
     land = cubes["land"]
     assert (land["country"] == "Switzerland").all()
     np.testing.assert_allclose(land["cell_area"].sum(), 8.37e9, rtol=0.01)
+
+
+def test_land_has_its_classes(cubes):
+    """Mixed forest in the foothills of the Alps, savanna north of Lake Constance."""
+    land = cubes["land"]
+    np.testing.assert_allclose(land["land_cover"].sum("class"), 1.0, rtol=1e-6)
+    classes = dict(zip(land["location"].to_numpy(), land["igbp"].to_numpy(), strict=True))
+    assert classes == {
+        "47.25N_9.25E": "MF", "47.25N_9.75E": "MF", "47.75N_9.25E": "SAV", "47.75N_9.75E": "SAV",
+    }  # fmt: skip
+    assert (land["koppen"] == "Dfb").all()
 
 
 def test_provenance_names_each_file_and_no_secret(project, cubes):

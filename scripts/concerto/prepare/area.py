@@ -351,6 +351,7 @@ def area_land(
     country: np.ndarray,
     area: np.ndarray,
     land_fraction: np.ndarray | None,
+    classes: xr.Dataset,
 ) -> xr.Dataset:
     """Return what cells are like: size, share of land, country, and what sources say of the ground.
 
@@ -360,6 +361,9 @@ def area_land(
         What sources have; of several years the last counts.
     country, area, land_fraction
         Of each cell: name, m2, and share of the area, which polygons do not have.
+    classes
+        As :func:`concerto.prepare.classes.land_classes` returns them, or nothing; shares of land
+        cover from ``fields`` take the place of theirs.
     """
     out = xr.Dataset(
         {
@@ -378,7 +382,9 @@ def area_land(
         for name in source.has(LAND):
             last = source.cells[name].isel(interval=-1)
             out[name] = last.assign_attrs(LAND[name].attributes() | {"source": source.name})
-    return out.drop_vars(["lat", "lon", "location"], errors="ignore")
+    if "land_cover" in out:
+        classes = classes.drop_dims("class", errors="ignore")
+    return out.merge(classes).drop_vars(["lat", "lon", "location"], errors="ignore")
 
 
 def complete_cells(drivers: xr.Dataset, count: MaskCount) -> np.ndarray:

@@ -130,8 +130,9 @@ class _Gathered:
 
     def close_before(self, slab: Slab, coming: Sequence[Interval]) -> None:
         """Close open intervals before a slab's, unless a file to come covers them too."""
-        begin, _ = _key((slab.start, slab.end))
-        for key in [key for key in self._open if key[1] <= begin]:
+        own = _key((slab.start, slab.end))
+        # What does not change in time has no end: it stays open for its next block.
+        for key in [key for key in self._open if key != own and key[1] <= own[0]]:
             if not any(_meet(key, _key(span)) for span in coming):
                 self._close(key)
 

@@ -8,7 +8,7 @@ box follow a parallel, not the shortest way.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -255,6 +255,32 @@ def box_cells(
             raise InputError(place, "land", "no cell with land", "a box on land")
         boxes, share = boxes[share > 0], share[share > 0]
     return _from_boxes(boxes, resolution, share)
+
+
+def centred_cells(
+    name: Sequence[str],
+    lat: ArrayLike,
+    lon: ArrayLike,
+    resolution: float,
+    land: gpd.GeoDataFrame | gpd.GeoSeries | shapely.Geometry,
+) -> Cells:
+    """Make cells of equal width and height around centres, each with its share of land.
+
+    Parameters
+    ----------
+    name
+        Names.
+    lat, lon
+        Centres, degrees.
+    resolution
+        Width and height of a cell, degrees.
+    land
+        Outlines of land, as for :func:`box_cells`; cells may have none.
+    """
+    lat, lon, half = np.asarray(lat, dtype=float), np.asarray(lon, dtype=float), resolution / 2
+    boxes = np.column_stack([lon - half, lat - half, lon + half, lat + half])
+    cells = _from_boxes(boxes, resolution, _land_share(boxes, _outline_of(land)))
+    return replace(cells, name=np.asarray(name, dtype=str))
 
 
 def polygon_cells(frame: gpd.GeoDataFrame, name_column: str) -> Cells:

@@ -1,8 +1,10 @@
 """Monthly drivers and observations: means of daily ones, or a record that is of months already.
 
 A month of a stream counts if it has at least half of the values that the stream usually has in so
-many days. What is usual is its most frequent distance from one value to the next: a day for most
-fluxes, eight days for a composite; a stream of a single value needs no other.
+many days. What is usual is its most frequent distance from one value to the next at a location: a
+day for most fluxes, eight days for a composite; a stream of a single value needs no other.
+
+Daily cubes are along ``time`` at one location, or along ``location`` and ``time``.
 """
 
 from __future__ import annotations
@@ -47,8 +49,16 @@ class _Months:
         return cls(starts[whole], found[whole], kept, renumbered[which[kept]])
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """Return the sums (month,) of values (kept day,)."""
-        return np.bincount(self.which, weights=values, minlength=len(self.starts))
+        """Return the sums (..., month) of values (..., kept day), added day by day."""
+        out = np.zeros((*values.shape[:-1], len(self.starts)))
+        np.add.at(out, (..., self.which), values)
+        return out
+
+
+def _at(months: pd.DatetimeIndex, daily: xr.Dataset) -> xr.Dataset:
+    """Return a dataset of months without variables, at the locations of a daily one."""
+    places = {name: value for name, value in daily.coords.items() if "time" not in value.dims}
+    return xr.Dataset(coords={**places, "time": months})
 
 
 def monthly_drivers(daily: xr.Dataset, count: MaskCount, file: object) -> xr.Dataset:
@@ -61,7 +71,7 @@ def monthly_drivers(daily: xr.Dataset, count: MaskCount, file: object) -> xr.Dat
     Parameters
     ----------
     daily
-        Drivers along ``time`` at one location.
+        Drivers along ``time``, or ``location`` and ``time``.
     count
         Where masked values are counted.
     file
@@ -74,16 +84,16 @@ def monthly_drivers(daily: xr.Dataset, count: MaskCount, file: object) -> xr.Dat
     """
     months = _Months.of(daily.indexes["time"], file)
     count.add("time", "daily", "the record has not the whole month", ~months.kept)
-    out = xr.Dataset(coords={"time": months.starts})
+    out = _at(months.starts, daily)
     for name in DRIVERS:
-        values = daily[name].to_numpy()[months.kept]
+        values = daily[name].to_numpy()[..., months.kept]
         count.add(name, "daily", "missing in the cubes", ~np.isfinite(values))
         means = months.sums(values) / months.lengths
         count.add(name, _LEVEL, "a day of the month is missing", ~np.isfinite(means))
         attrs = dict(daily[name].attrs)
         if attrs["cell_methods"] != "time: mean":
             attrs["cell_methods"] += " time: mean"
-        out[name] = ("time", means, attrs)
+        out[name] = (daily[name].dims, means, attrs)
     return out
 
 
@@ -97,7 +107,7 @@ def monthly_observations(daily: xr.Dataset, count: MaskCount, file: object) -> x
     Parameters
     ----------
     daily
-        Observations along ``time`` at one location.
+        Observations along ``time``, or ``location`` and ``time``.
     count
         Where masked values are counted.
     file
@@ -109,25 +119,27 @@ def monthly_observations(daily: xr.Dataset, count: MaskCount, file: object) -> x
         If there is no whole month.
     """
     months = _Months.of(daily.indexes["time"], file)
-    out = xr.Dataset(coords={"time": months.starts})
+    out = _at(months.starts, daily)
     for name in (name for name in STREAMS if name in daily):
         values = _monthly_stream(daily, name, months, count)
-        store(out, name, values, f"{daily[name].attrs['source']}; means of months", "month")
+        source = f"{daily[name].attrs['source']}; means of months"
+        store(out, name, values, source, "month", daily[name].dims)
     return out
 
 
 def _monthly_stream(
     daily: xr.Dataset, name: str, months: _Months, count: MaskCount
 ) -> dict[str, np.ndarray]:
-    present = np.isfinite(daily[name].to_numpy()[months.kept])
+    present = np.isfinite(daily[name].to_numpy()[..., months.kept])
     count.add(name, "daily", "missing in the cubes", ~present)
 
     def total(part: str, power: int = 1) -> np.ndarray:
-        values = daily[f"{name}{part}"].to_numpy()[months.kept]
+        values = daily[f"{name}{part}"].to_numpy()[..., months.kept]
         return months.sums(np.where(present, values, 0.0) ** power)
 
     n = months.sums(present)
-    usual = months.lengths / _usual_distance(present)
+    distance = np.apply_along_axis(_usual_distance, -1, present)
+    usual = months.lengths / distance[..., None]
     masked = masked_of(
         name,
         _LEVEL,
@@ -148,7 +160,7 @@ def _monthly_stream(
 
 
 def _usual_distance(present: np.ndarray) -> float:
-    """Return the most frequent distance between values, in steps; infinite where there is none."""
+    """Return the most frequent distance between values (time,), in steps; infinite without one."""
     distances = np.diff(np.flatnonzero(present))
     return float(np.bincount(distances).argmax()) if distances.size else np.inf
 

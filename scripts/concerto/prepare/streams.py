@@ -45,8 +45,8 @@ class MaskCount:
 def masked_of(
     name: str, level: str, reasons: Mapping[str, np.ndarray], count: MaskCount
 ) -> np.ndarray:
-    """Count each time under the first reason that holds; return the times of any."""
-    masked = np.zeros(len(next(iter(reasons.values()))), bool)
+    """Count each value under the first reason that holds; return where any does."""
+    masked = np.zeros(next(iter(reasons.values())).shape, bool)
     for reason, holds in reasons.items():
         count.add(name, level, reason, holds & ~masked)
         masked |= holds

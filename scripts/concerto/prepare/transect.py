@@ -11,21 +11,24 @@ import pandas as pd
 import xarray as xr
 
 from concerto.cubes import DAY, with_bounds
-from concerto.domain import DISTURBANCES, Location
+from concerto.domain import DISTURBANCES, LAND, Location
 from concerto.prepare.checks import check_clock
 from concerto.prepare.daily import daily_drivers, daily_observations
 from concerto.prepare.streams import MaskCount
+from concerto.prepare.weather import standard_elevation
 from concerto.readers.transect import read_grid, record
 
 log = logging.getLogger(__name__)
 
+RESOLUTION = 0.5
+"""Width and height of a cell, degrees."""
 UNDISTURBED = dict.fromkeys(DISTURBANCES, 0.0)
 
 
 def daily_cells(
     path: Path, spec: Mapping, quality: Mapping[str, float]
-) -> tuple[xr.Dataset, xr.Dataset, pd.DataFrame]:
-    """Return drivers, observations and what was masked, of all cells with weather.
+) -> tuple[xr.Dataset, xr.Dataset, xr.DataArray, pd.DataFrame]:
+    """Return drivers, observations, heights and what was masked, of all cells with weather.
 
     Days are those of the file's own clock. Nothing is disturbed. Of what the file has not, such
     as rain, the drivers have no value.
@@ -43,6 +46,9 @@ def daily_cells(
     -------
     drivers, observations
         Along ``location`` and ``time``, as the schemas of daily cubes want them.
+    elevation
+        Height (location,), m, at which the standard atmosphere has the record's mean pressure; none
+        where a value of it is missing.
     masking
         ``variable, level, reason, masked, total``, of all cells together.
 
@@ -59,16 +65,17 @@ def daily_cells(
         record(grid.isel(location=nearest), path, spec),
         Location("cell", *_place(grid, nearest), 0.0, "BSV", offset),
     )
-    count, parts = MaskCount(), []
+    count, parts, pressures = MaskCount(), [], []
     for k in range(grid.sizes["location"]):
         cell = record(grid.isel(location=k), path, spec)
         parts.append(
             (daily_drivers(cell, UNDISTURBED, count), daily_observations(cell, quality, count))
         )
+        pressures.append(cell["ps"].mean(skipna=False).item())
     log.info("%d cells; %d have no weather", len(parts), grid.attrs["left_out"])
     drivers, observations = (_joined([part[k] for part in parts], grid, offset) for k in (0, 1))
     masked = count.table().groupby(["variable", "level", "reason"], sort=False, as_index=False)
-    return drivers, observations, masked.sum()
+    return drivers, observations, _elevation(np.array(pressures)), masked.sum()
 
 
 def cell_name(latitude: float, longitude: float) -> str:
@@ -79,6 +86,16 @@ def cell_name(latitude: float, longitude: float) -> str:
 
 def _place(grid: xr.Dataset, k: int) -> tuple[float, float]:
     return grid["lat"][k].item(), grid["lon"][k].item()
+
+
+def _elevation(pressure: np.ndarray) -> xr.DataArray:
+    comment = (
+        "Height at which the standard atmosphere (Allen et al. 1998, FAO Irrigation and Drainage "
+        "Paper 56, equation 7) has the mean air pressure of the record; the weather's own "
+        "deviation from that atmosphere is some 80 m for 10 hPa."
+    )
+    attrs = LAND["elevation"].attributes() | {"comment": comment}
+    return xr.DataArray(standard_elevation(pressure), dims="location", attrs=attrs)
 
 
 def _joined(cells: list[xr.Dataset], grid: xr.Dataset, offset: float) -> xr.Dataset:

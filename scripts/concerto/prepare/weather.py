@@ -370,6 +370,11 @@ def standard_pressure(elevation: np.ndarray) -> np.ndarray:
     return 101325.0 * ((293.0 - 0.0065 * elevation) / 293.0) ** 5.26
 
 
+def standard_elevation(pressure: np.ndarray) -> np.ndarray:
+    """Return the elevation (m) at which :func:`standard_pressure` is a pressure (Pa)."""
+    return 293.0 / 0.0065 * (1.0 - (pressure / 101325.0) ** (1.0 / 5.26))
+
+
 def at_height(
     weather: Mapping[str, np.ndarray],
     *,
