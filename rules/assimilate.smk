@@ -85,6 +85,7 @@ rule state_map_errors:
         library=library("state_map_errors"),
         map=map_config,
         constraints=config["constraints"],
+        budget=config["assimilation"]["budgets"]["esmda"],
         settings=config["assimilation"].get("errors", {}),
         seed=config["seed"],
     message:

@@ -22,6 +22,7 @@ def state_map_errors(
     output: Path,
     *,
     constraints: Sequence[str],
+    budget: Mapping,
     settings: Mapping,
     seed: int,
 ) -> None:
@@ -35,8 +36,10 @@ def state_map_errors(
         Files of the model's parameters; the cubes that the map works on.
     output
         Where to write.
-    constraints, settings
-        Constraints switched on; law of the errors, and whether their size is to be inferred.
+    constraints, budget
+        Constraints switched on; budget of the ensemble smoother that calibrates the model.
+    settings
+        Law of the errors, and whether their size is to be inferred.
     """
     cells = open_cells(model, cubes, entry)
     chosen = sample(cells, entry["errors_from_cells"])
@@ -44,9 +47,7 @@ def state_map_errors(
     for number, k in enumerate(chosen, start=1):
         cell = cells.names[k]
         rng = generator(seed, "errors", name, cell)
-        statements.append(
-            state_errors(cells.location(k), constraints, entry["budget"], rng, settings)
-        )
+        statements.append(state_errors(cells.location(k), constraints, budget, rng, settings))
         log.info("%s, %d of %d: %s", cell, number, len(chosen), statements[-1].stream_errors)
     statement = pooled(statements)
     for stream, error in statement.stream_errors.items():
@@ -63,6 +64,7 @@ if "snakemake" in globals():
             {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821
             Path(snakemake.output.statement),  # noqa: F821
             constraints=snakemake.params.constraints,  # noqa: F821
+            budget=snakemake.params.budget,  # noqa: F821
             settings=snakemake.params.settings,  # noqa: F821
             seed=snakemake.params.seed,  # noqa: F821
         )
