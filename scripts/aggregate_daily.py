@@ -1,11 +1,13 @@
-"""Aggregate a site's record to daily drivers and observations; count what is masked."""
+"""Aggregate a site's record to days, complete it from fields; count what is masked and filled."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from concerto.cubes import HALFHOURLY, read_cube
+from concerto.domain import Location
 from concerto.prepare.area import read_sources, with_fields
 from concerto.prepare.daily import daily_drivers, daily_observations
+from concerto.prepare.filling import record_first, stand_ins
 from concerto.prepare.site import SiteFiles, write_site
 from concerto.prepare.streams import MaskCount
 from concerto.scripting import script_log
@@ -49,19 +51,22 @@ def aggregate_daily(
     count = MaskCount.of(masking)
     around = read_sources(fields, sources)
     observations = daily_observations(at_site, quality, count)
+    location, weather = Location.from_site(name, site), site.get("weather", {})
+    found = stand_ins(around, observations.indexes["time"], location, weather, count)
+    drivers = daily_drivers(at_site, site["disturbance"], count, elsewhere=found)
     if around:
-        offset, least = site["utc_offset_hours"], site["least_covered"]
+        offset, least = location.utc_offset_hours, site["least_covered"]
         observations = with_fields(observations, around, offset, least, count)
     write_site(
         name,
         site,
-        daily_drivers(at_site, site["disturbance"], count),
+        record_first(drivers, found, weather.get("correct"), count),
         observations,
         files,
         count,
         step="day",
         borders=borders,
-        source=cube.attrs["source"],
+        source="; ".join([cube.attrs["source"], *fields]),
         history="aggregate_daily: aggregated to days of local standard time, masked by quality",
     )
 

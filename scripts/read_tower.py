@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from concerto.cubes import HALFHOURLY, with_bounds, write_cube
 from concerto.domain import Location, at_location
+from concerto.places import around
 from concerto.prepare.checks import check_clock, check_streams, check_years
 from concerto.prepare.merge import merge_records
 from concerto.prepare.records import read_record
@@ -42,10 +43,10 @@ def read_tower(
     for record, folder, source in zip(site["records"], folders, sources, strict=True):
         records[record["file"]] = read_record(site, record, Path(folder), Path(source))
     joined = merge_records(records)
-    around = {name for names in site.get("fields", {}).values() for name in names}
-    measured = [stream for stream in site["streams"] if stream not in around]
+    measured = [stream for stream in site["streams"] if stream not in around(site)]
     check_streams(joined, measured, location)
-    check_years(joined, [*ALWAYS_NEEDED, *measured])
+    weather = [name for name in ALWAYS_NEEDED if name not in around(site)]
+    check_years(joined, [*weather, *measured])
     check_clock(joined, location)
     step = pd.Timedelta(minutes=joined.attrs["step_minutes"])
     cube = at_location(with_bounds(joined, step, location.utc_offset_hours), location)

@@ -408,6 +408,55 @@ def test_a_source_of_fields_is_no_record(config):
     assert expected in faults_of(config)
 
 
+ERA = {"arco_era5": ["tas", "tdps", "rsds"]}
+
+
+def with_fields(config: dict, fields: dict, **weather: object) -> dict:
+    """Return a configuration whose Vielsalm has fields around it."""
+    added = {"fields": fields, "footprint_m": 500, "least_covered": 0.2}
+    added |= {"period": ["2014-01-01", "2014-12-31"]} | ({"weather": weather} if weather else {})
+    config["sites"]["BE-Vie"] |= added
+    return config
+
+
+def test_weather_of_fields_by_the_day_or_less_is_valid(config):
+    wanted = {"correct": "none", "lapse": 6.5, "cell_height_m": {"arco_era5": 400}}
+    checks.validate_config(with_fields(config, ERA | {"nasa_power": ["pr"]}, **wanted))
+
+
+@pytest.mark.parametrize(
+    ("fields", "weather", "fault"),
+    [
+        (
+            {"terraclimate": ["tasmin", "pr"]},
+            {},
+            "fields.terraclimate: found tasmin, pr in steps of P1M; expected a day or less",
+        ),
+        (
+            {"modis_burned_area": ["burned_area_fraction"]},
+            {},
+            "fields.modis_burned_area: found burned_area_fraction in steps of P1M",
+        ),
+        (ERA, {"corect": "none"}, "weather.corect: unknown key; nearest valid: correct"),
+        (ERA, {"correct": "scaled"}, "weather.correct: found 'scaled'; nearest valid: scale"),
+        (ERA, {"lapse": "weekly"}, "weather.lapse: found 'weekly'; expected text that matches"),
+        (ERA, {"lapse": 65}, "weather.lapse: found 65; expected at most 20"),
+        (
+            ERA,
+            {"cell_height_m": {"era5_land_sites": 400}},
+            "weather.cell_height_m: unknown source 'era5_land_sites'; nearest valid: arco_era5",
+        ),
+    ],
+)
+def test_weather_that_cannot_complete_a_site_is_refused(config, fields, weather, fault):
+    assert f"sites.BE-Vie.{fault}" in faults_of(with_fields(config, fields, **weather))
+
+
+def test_weather_without_fields_is_refused(config):
+    put(config, [*BE_VIE, "weather"], {"correct": "none"})
+    assert "fields" in faults_of(config)
+
+
 def test_identity_of_a_source_of_fields_is_what_decides_its_files(root):
     file, before = "config/sources/modis_lai.yaml", checks.source_identity("modis_lai", root)
     for path, value in ((["variables", "lai", "scale"], 0.2), (["tested"], "archive")):

@@ -326,7 +326,31 @@ def _faults_of_fields(config: Mapping[str, Any], root: Path) -> list[str]:
                     for variable in variables
                     if variable not in known
                 ]
+                if kind == "sites":
+                    faults += _faults_of_weather(where, variables, read_source(name, root))
+            faults += [
+                f"{kind}.{place}.weather.cell_height_m: unknown source {name!r}; "
+                f"{suggestion(name, settings['fields'])}"
+                for name in settings.get("weather", {}).get("cell_height_m", {})
+                if name not in settings["fields"]
+            ]
     return faults
+
+
+def _faults_of_weather(
+    where: str, variables: Sequence[str], source: Mapping[str, Any]
+) -> list[str]:
+    """Return the fault of what shall complete a site's days and is of longer steps.
+
+    That is what changes in time and is no observation, which has an operator.
+    """
+    step, known = source["grid"]["step"], source["variables"]
+    names = ", ".join(
+        name for name in variables if not {"operator", "classes"} & known.get(name, {}).keys()
+    )
+    if not names or step in (None, "P1D") or step.startswith("PT"):
+        return []
+    return [f"{where}: found {names} in steps of {step}; expected a day or less"]
 
 
 def _faults_of_period(where: str, period: list[str], source: Mapping[str, Any]) -> list[str]:

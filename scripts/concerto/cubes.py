@@ -80,7 +80,6 @@ class Schema:
 def _halfhourly() -> Schema:
     drivers = DRIVERS | SUBDAILY_DRIVERS
     fields = {name: Field(quantity.units, required=False) for name, quantity in drivers.items()}
-    fields |= {"tas": Field("degC"), "rsds": Field("W m-2")}
     for name, quantity in (STREAMS | SUBDAILY_STREAMS).items():
         fields[name] = Field(quantity.units, required=False)
         for part in ("random", "ustar_low", "ustar_high"):

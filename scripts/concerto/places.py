@@ -67,6 +67,11 @@ def places(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {**config.get("areas", {}), **sites}
 
 
+def around(site: Mapping[str, Any]) -> set[str]:
+    """Return the names of what a site's fields bring, which its records may do without."""
+    return {name for names in site.get("fields", {}).values() for name in names}
+
+
 def shape_of(place: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a place's entry says where its cells are: all that means over them rest on."""
     keys = ("box", "resolution_deg", "polygons", "latitude", "longitude", "footprint_m")

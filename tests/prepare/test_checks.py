@@ -63,6 +63,11 @@ def test_polar_night_is_no_fault(summer):
     check_clock(dark, replace(TOWER, latitude=80.0))
 
 
+def test_without_radiation_a_warning_says_that_the_clock_was_not_checked(summer, caplog):
+    check_clock(summer.drop_vars("rsds"), replace(TOWER, utc_offset_hours=9.0))
+    assert "XX-Tow: no radiation, by which to check the clock" in caplog.text
+
+
 def test_year_without_values_is_named(tmp_path):
     frame = fluxnet("2014-12-30", days=4)
     frame.loc[96:, "CO2_F_MDS"] = np.nan
@@ -77,5 +82,7 @@ def test_year_without_values_is_named(tmp_path):
 
 def test_stream_that_no_record_has_is_named(summer):
     check_streams(summer, ["nee", "et"], TOWER)
+    with pytest.raises(InputError, match="XX-Tow: streams: found et"):
+        check_streams(summer.drop_vars("tas"), ["nee", "et"], TOWER)
     with pytest.raises(InputError, match="XX-Tow: streams: found lai"):
         check_streams(summer, ["nee", "lai"], TOWER)

@@ -66,6 +66,21 @@ def test_absent_needed_driver_is_named(record):
         daily_drivers(record.drop_vars("co2"), NONE, MaskCount())
 
 
+def test_gaps_of_a_needed_driver_are_left_to_what_stands_in(record):
+    record["tas"][100] = np.nan
+    out = daily_drivers(record, NONE, MaskCount(), elsewhere={"tas", "tasmin", "tasmax"})
+    for name in ("tas", "tasmin", "tasmax"):
+        assert np.flatnonzero(np.isnan(out[name])).tolist() == [2]
+    with pytest.raises(InputError, match="TA_F: found no value at 2014-06-03 02:00"):
+        daily_drivers(record, NONE, MaskCount(), elsewhere={"tas", "tasmin"})
+
+
+def test_without_temperature_latent_heat_gives_no_evapotranspiration(record):
+    out = daily_observations(record.drop_vars("tas"), QUALITY, MaskCount())
+    assert "le" in out
+    assert "et" not in out
+
+
 def test_incomplete_other_driver_is_counted(record):
     record["pr"][100:103] = np.nan
     count = MaskCount()

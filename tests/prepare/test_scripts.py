@@ -8,6 +8,7 @@ import geopandas
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 import yaml
 from concerto.cubes import DRIVERS_DAILY, HALFHOURLY, LAND, OBSERVATIONS_DAILY, read_cube
 from concerto.errors import InputError
@@ -115,6 +116,48 @@ def test_masking_accounts_for_every_day(prepared):
     daily = table[table["level"] == "daily"].groupby("variable")["masked"].sum()
     for name in ("nee", "gpp", "reco", "le", "et"):
         assert daily[name] + int(observed[name].count()) == observed.sizes["time"]
+
+
+def test_a_record_of_fluxes_alone_takes_its_weather_from_an_archive(tmp_path, raw):
+    """Its file has no column of weather but CO2; the archive has days of 10 to 21 degrees."""
+    frame = fluxnet(days=12).drop(
+        columns=["TA_F", "TA_F_QC", "SW_IN_F", "SW_IN_F_QC", "VPD_F", "P_F"]
+    )
+    write(frame, tmp_path / "FLX.csv")
+    start = pd.date_range("2014-06-01", periods=12).to_numpy().astype("datetime64[s]")
+    cells = xr.Dataset({"start": ("interval", start), "end": ("interval", start + 86400)})
+    warm = np.arange(10.0, 22.0)[:, None]
+    for name, values in {
+        "tas": warm, "tasmin": warm - 5, "tasmax": warm + 5, "rsds": 20 * warm, "pr": 0 * warm + 3,
+    }.items():  # fmt: skip
+        cells[name] = (("interval", "location"), values)
+    cells.to_netcdf(tmp_path / "all.nc")
+    variables = list(cells.data_vars)[2:]
+    (tmp_path / "era.yaml").write_text(
+        yaml.safe_dump({"variables": {name: {} for name in variables}})
+    )
+    described = SITE | {
+        "records": [{"source": "s", "file": "FLX.csv", "reader": "fluxnet"}],
+        "fields": {"era": variables}, "least_covered": 0.2,
+        "weather": {"cell_height_m": {"era": 700}, "lapse": 5.0},
+    }  # fmt: skip
+    cube = tmp_path / "halfhourly.nc"
+    read_tower("XX-Tow", described, [tmp_path], [tmp_path / "era.yaml"], cube)
+    aggregate_daily(
+        "XX-Tow", described | {"latitude": 47.0}, files_in(tmp_path), quality=QUALITY, record=cube,
+        borders=raw / "borders.gpkg", fields={"era": [tmp_path / "all.nc"]}, masking=[],
+        sources={"era": tmp_path / "era.yaml"},
+    )  # fmt: skip
+    drivers = read_cube(tmp_path / "drivers.nc", DRIVERS_DAILY).isel(location=0)
+    np.testing.assert_allclose(drivers["tas"], warm[:, 0] + 1.0)
+    np.testing.assert_allclose(drivers["rsds"], 20 * warm[:, 0])
+    np.testing.assert_allclose(drivers["pr"], 3.0)
+    assert np.isnan(drivers["vpd"]).all()
+    assert drivers["tas"].attrs["source"] == "era"
+    table = pd.read_csv(tmp_path / "masking.csv").query("reason == 'filled from era'")
+    assert dict(zip(table["variable"], table["masked"], strict=True)) == dict.fromkeys(
+        variables, 12
+    )
 
 
 def test_nothing_is_written_of_a_broken_record(tmp_path):

@@ -13,6 +13,7 @@ from concerto.prepare.streams import MaskCount
 from concerto.prepare.weather import (
     LAPSE_RATES,
     VAPOUR_RATES,
+    Rise,
     at_height,
     co2_at,
     completed,
@@ -272,9 +273,9 @@ def test_supersaturated_air_is_counted_and_nonsense_refused():
 def raised(given_, metres, lapse="monthly", latitude=50.0, month=7, instant=True, count=None):
     drivers, comment = at_height(
         {name: np.array([[value]]) for name, value in given_.items()},
-        height=np.array([300.0 + metres]), cell_height=np.array([300.0]),
-        latitude=np.array([latitude]), months=np.array([month]), lapse=lapse, instant=instant,
-        level="hourly", count=count or MaskCount(),
+        Rise(np.array([300.0 + metres]), np.array([300.0]), np.array([latitude]), lapse),
+        months=np.array([month]), instant=instant,
+        level="hourly", count=count or MaskCount(), file="f.nc",
     )  # fmt: skip
     return {name: values.item() for name, values in drivers.items()}, comment
 
@@ -338,6 +339,13 @@ def test_days_move_by_their_lowest_and_highest():
     )
     vapour = (before - 6.0) * np.exp(-0.4 * VAPOUR_RATES[6])
     assert found["vpd"] == pytest.approx(after - vapour)
+
+
+def test_a_deficit_without_temperature_has_no_other_height():
+    with pytest.raises(InputError, match=r"f\.nc: vpd: found a deficit without tas; expected tas"):
+        raised({"vpd": 5.0}, 100.0)
+    with pytest.raises(InputError, match="a deficit without tasmin"):
+        raised({"tas": 10.0, "vpd": 5.0}, 100.0, instant=False)
 
 
 # CO2

@@ -710,3 +710,14 @@ def test_what_is_no_netcdf_file_is_refused(path):
     path.unlink()
     with pytest.raises(InputError, match=r"a.nc: file: found nothing"):
         slabs_of(path)
+
+
+def test_geopotential_with_the_time_of_its_analysis_is_a_height_without_one(path):
+    """As ECMWF has the ground: packed, along a time of one value."""
+    raw = np.full((1, 3, 2), 100)
+    write(path, raw, scale_factor=9.80665, add_offset=980.665, units="m**2 s**-2")
+    height = {"band": "t2m", "units": "m2 s-2 / standard_gravity"}
+    static = source_of({"step": None}, request="all", elevation=height)
+    (slab,) = slabs_of(path, static, {"start": None, "end": None})
+    assert np.isnat(slab.start)
+    np.testing.assert_allclose(slab.values["elevation"], 200.0)

@@ -31,6 +31,8 @@ from concerto.prepare.composite import Composites, to_steps
 from concerto.prepare.streams import ABSENT, MaskCount, store
 from concerto.prepare.weather import (
     LARGEST,
+    Rise,
+    at_height,
     completed,
     daily,
     deaccumulate,
@@ -178,7 +180,7 @@ def area_drivers(
     """
     found: dict[str, tuple[np.ndarray, str]] = {}
     for source in fields:
-        for name, values in _weather(source, axis, count).items():
+        for name, values in weather_of(source, axis, count)[0].items():
             if name in found:
                 where = f"{found[name][1]}, {source.name}"
                 raise InputError(where, name, "in both", "each driver from one source")
@@ -199,17 +201,56 @@ def area_drivers(
     return out
 
 
-def _weather(source: Fields, axis: pd.DatetimeIndex, count: MaskCount) -> dict[str, np.ndarray]:
-    """Return what a source has of the weather at steps, (time, location)."""
-    start, end = source.intervals
+def weather_of(
+    source: Fields,
+    axis: pd.DatetimeIndex,
+    count: MaskCount,
+    *,
+    utc_offset_hours: float = 0.0,
+    rise: Rise | None = None,
+) -> tuple[dict[str, np.ndarray], str]:
+    """Return what a source has of the weather at steps.
+
+    Parameters
+    ----------
+    source, axis, count
+        As for :func:`area_drivers`.
+    utc_offset_hours
+        Clock of days made of hours, minus UTC; to the nearest step of the source. Days of archives
+        stay as they are.
+    rise
+        From the source's cells to the locations, where it is known.
+
+    Returns
+    -------
+    weather
+        Drivers (time, location) by name, nothing where the source has none.
+    comment
+        What was done to them, for people.
+    """
     raw = {name: _rates(source, name, count) for name in source.has(WEATHER)}
     if not raw:
-        return {}
-    short = bool(np.median(end - start) < np.timedelta64(1, "D"))
+        return {}, ""
+    start, end = source.intervals
+    step = np.median(end - start)
+    short = bool(step < np.timedelta64(1, "D"))
     level = "hourly" if short else "composite"
     weather = completed(raw, instant=short, level=level, count=count, file=source.name)
+    comments = []
+    if rise is not None:
+        months = pd.DatetimeIndex(start).month.to_numpy()
+        weather, comment = at_height(
+            weather, rise, months=months, instant=short, level=level, count=count, file=source.name
+        )
+        comments.append(comment)
     if short:
-        weather, start, end = _days(source, weather, count)
+        hours = float(step / np.timedelta64(1, "h"))
+        ahead = hours * round(utc_offset_hours / hours)
+        if ahead != utc_offset_hours:
+            comments.append(f"Its days are of UTC{ahead:+g} h.")
+        weather, start, end = _days(source.shifted(ahead), weather, count)
+    else:
+        comments.append("Its days are the archive's own.")
     steps = {}
     for name in (name for name in weather if name in DRIVERS):
         values = weather[name]
@@ -223,7 +264,7 @@ def _weather(source: Fields, axis: pd.DatetimeIndex, count: MaskCount) -> dict[s
             file=source.name,
             least_covered=_WHOLE,
         ).values
-    return steps
+    return steps, " ".join(comments)
 
 
 def _rates(source: Fields, name: str, count: MaskCount) -> np.ndarray:
@@ -284,8 +325,8 @@ def area_observations(
     """
     out = xr.Dataset(coords={"time": axis})
     for source in fields:
-        start, end = source.intervals
         for name in source.has(STREAMS):
+            start, end = source.intervals
             if name in out:
                 where = f"{out[name].attrs['source']}, {source.name}"
                 raise InputError(where, name, "in both", "each stream from one source")
@@ -336,10 +377,10 @@ def with_fields(
     InputError
         If the records have a stream of the fields too.
     """
-    local = [source.shifted(utc_offset_hours) for source in fields]
+    local = [source.shifted(utc_offset_hours) for source in fields if source.has(STREAMS)]
     found = area_observations(
         local, observations.indexes["time"], "day", least_covered, count
-    ).isel(location=0)
+    ).isel(location=0, missing_dims="ignore")
     for name in (name for name in STREAMS if name in found and name in observations):
         where = f"{observations[name].attrs['source']}, {found[name].attrs['source']}"
         raise InputError(where, name, "in both", "each stream from one source")

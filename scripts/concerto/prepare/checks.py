@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,8 +12,10 @@ import xarray as xr
 from concerto.domain import STREAMS, Location
 from concerto.errors import InputError
 
+log = logging.getLogger(__name__)
+
 # What a stream is made of, where the record has not the stream itself.
-ORIGINS = {"et": "le"}
+ORIGINS = {"et": ("le", "tas")}
 
 _MOST_HOURS_OFF = 0.75
 _DAYS_NEEDED = 10
@@ -26,7 +29,11 @@ def check_streams(ds: xr.Dataset, streams: Iterable[str], location: Location) ->
     InputError
         Names the first that they lack.
     """
-    available = [name for name in STREAMS if name in ds or ORIGINS.get(name, name) in ds]
+    available = [
+        name
+        for name in STREAMS
+        if name in ds or all(part in ds for part in ORIGINS.get(name, (name,)))
+    ]
     for name in streams:
         if name not in available:
             where = f"configuration, sites.{location.name}"
@@ -42,7 +49,8 @@ def check_years(ds: xr.Dataset, needed: Iterable[str]) -> None:
         Names the file and column, and the first such year.
     """
     years = ds.indexes["time"].year
-    for name in dict.fromkeys(ORIGINS.get(name, name) for name in needed):
+    parts = (part for name in needed for part in ORIGINS.get(name, (name,)))
+    for name in dict.fromkeys(parts):
         if name in ds:
             has = pd.Series(np.isfinite(ds[name].to_numpy())).groupby(years).any()
             if not has.all():
@@ -130,7 +138,8 @@ def check_clock(ds: xr.Dataset, location: Location) -> None:
 
     Radiation must follow the sun within three quarters of an hour in every calendar month, which
     lets hills and a stamp in the middle of its interval pass, but neither daylight saving nor
-    UTC stamps where the offset is an hour or more. A daily record is not checked.
+    UTC stamps where the offset is an hour or more. A daily record is not checked, nor is one
+    without radiation, of which a warning tells.
 
     Raises
     ------
@@ -138,6 +147,9 @@ def check_clock(ds: xr.Dataset, location: Location) -> None:
         Names the month that is furthest off and by how much.
     """
     if ds.attrs["step_minutes"] >= 1440:
+        return
+    if "rsds" not in ds:
+        log.warning("%s: no radiation, by which to check the clock", location.name)
         return
     lags = hours_off(ds, location)
     if len(lags) and lags.abs().max() > _MOST_HOURS_OFF:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -28,14 +28,17 @@ DAY = pd.Timedelta(days=1)
 
 
 def daily_drivers(
-    record: xr.Dataset, disturbance: Mapping[str, float], count: MaskCount
+    record: xr.Dataset,
+    disturbance: Mapping[str, float],
+    count: MaskCount,
+    elsewhere: Collection[str] = (),
 ) -> xr.Dataset:
     """Return daily drivers of a record.
 
     Means over the day; ``tasmin`` and ``tasmax`` are the lowest and highest value of the day's
     steps, or the record's own where its step is a day. Temperature, radiation and CO2 must be
-    complete, since a model steps through every day; days of ``pr`` and ``vpd`` with a step
-    missing are NaN and counted.
+    complete, since a model steps through every day, unless they come from elsewhere too; other
+    days with a step missing are NaN and counted.
 
     Parameters
     ----------
@@ -45,6 +48,8 @@ def daily_drivers(
         Fraction of the area disturbed in a day, d-1, constant, for each of ``DISTURBANCES``.
     count
         Where masked values are counted.
+    elsewhere
+        Drivers that :func:`concerto.prepare.filling.record_first` completes.
 
     Raises
     ------
@@ -57,7 +62,8 @@ def daily_drivers(
         if name in DISTURBANCES:
             values, attrs = np.full(len(days), float(disturbance[name])), {}
         else:
-            values, attrs = _driver(record, name, steps, count)
+            needed = name in REQUIRED_DRIVERS and name not in elsewhere
+            values, attrs = _driver(record, name, steps, count, needed)
         out[name] = ("time", values, QUANTITIES[name].attributes() | attrs)
     return out
 
@@ -68,7 +74,7 @@ def _days(record: xr.Dataset) -> tuple[pd.DatetimeIndex, int]:
 
 
 def _driver(
-    record: xr.Dataset, name: str, steps: int, count: MaskCount
+    record: xr.Dataset, name: str, steps: int, count: MaskCount, needed: bool
 ) -> tuple[np.ndarray, dict[str, str]]:
     origin, reduce = {"tasmin": ("tas", np.min), "tasmax": ("tas", np.max)}.get(
         name, (name, np.mean)
@@ -76,11 +82,11 @@ def _driver(
     if steps == 1 or name in record:
         origin = name
     if origin not in record:
-        if name in REQUIRED_DRIVERS:
+        if needed:
             raise InputError("site's records", name, "nothing", _remedy(name, steps))
         days = record.sizes["time"] // steps
         if not count.has(name, ABSENT):  # of many cells, one tells it
-            log.warning("no record has %s: it is missing on all days", name)
+            log.warning("no record has %s", name)
         count.add(name, "daily", ABSENT, np.ones(days, bool))
         return np.full(days, np.nan), {}
     source = record[origin].attrs["source"]
@@ -89,7 +95,7 @@ def _driver(
     incomplete = missing.any(axis=1)
     count.add(name, "halfhourly", "missing in the record", missing)
     count.add(name, "daily", "a step of the day is missing", incomplete)
-    if name in REQUIRED_DRIVERS and incomplete.any():
+    if needed and incomplete.any():
         file, _, column = source.partition(": ")
         stamp = record.indexes["time"][int(np.argmax(missing))]
         raise InputError(file, column or name, f"no value at {stamp}", "a value at every step")
@@ -142,7 +148,7 @@ def daily_observations(
 
 
 def _with_evapotranspiration(record: xr.Dataset) -> xr.Dataset:
-    if "et" in record or "le" not in record:
+    if "et" in record or not {"le", "tas"} <= set(record.data_vars):
         return record
     out = record.copy()
     tas = record["tas"].to_numpy()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -285,12 +286,18 @@ def vapour_pressure(weather: Mapping[str, np.ndarray]) -> np.ndarray | None:
     return None
 
 
-def _saturation_of(weather: Mapping[str, np.ndarray], *, instant: bool) -> np.ndarray:
+def _saturation_of(
+    weather: Mapping[str, np.ndarray], *, instant: bool, of: str, file: object
+) -> np.ndarray:
     """Return the vapour pressure (hPa) of saturated air, over a day or longer as its mean.
 
     That is the mean of those at the lowest and the highest temperature (Allen et al. 1998, FAO
-    Irrigation and Drainage Paper 56, equation 12), as it grows more than linearly.
+    Irrigation and Drainage Paper 56, equation 12), as it grows more than linearly. What it is
+    wanted for, ``of``, is named where a temperature is missing.
     """
+    for name in ("tas",) if instant else ("tasmin", "tasmax"):
+        if name not in weather:
+            raise InputError(file, "vpd", f"{of} without {name}", f"{name} besides")
     if instant:
         return saturation(weather["tas"])
     return 0.5 * (saturation(weather["tasmin"]) + saturation(weather["tasmax"]))
@@ -338,11 +345,7 @@ def completed(
         out["tas"] = 0.5 * (out["tasmin"] + out["tasmax"])
     vapour = vapour_pressure(out)
     if "vpd" not in out and vapour is not None:
-        needed = ("tas",) if instant else ("tasmin", "tasmax")
-        for name in needed:
-            if name not in out:
-                raise InputError(file, "vpd", f"humidity without {name}", f"{name} besides")
-        saturated = _saturation_of(out, instant=instant)
+        saturated = _saturation_of(out, instant=instant, of="humidity", file=file)
         ratio = np.nanmax(vapour / saturated, initial=0.0)
         if ratio > MOST_SATURATED:
             found = f"a relative humidity of {100 * ratio:.0f} %"
@@ -375,17 +378,33 @@ def standard_elevation(pressure: np.ndarray) -> np.ndarray:
     return 293.0 / 0.0065 * (1.0 - (pressure / 101325.0) ** (1.0 / 5.26))
 
 
+@dataclass(frozen=True)
+class Rise:
+    """How far locations are above the cells that their weather is of.
+
+    Parameters
+    ----------
+    height, cell_height, latitude
+        Of each location, of the weather of its cell (m), and degrees north (location,).
+    lapse
+        ``monthly`` for :data:`LAPSE_RATES`, or a constant in K km-1, such as 6.5.
+    """
+
+    height: np.ndarray
+    cell_height: np.ndarray
+    latitude: np.ndarray
+    lapse: str | float
+
+
 def at_height(
     weather: Mapping[str, np.ndarray],
+    rise: Rise,
     *,
-    height: np.ndarray,
-    cell_height: np.ndarray,
-    latitude: np.ndarray,
     months: np.ndarray,
-    lapse: str | float,
     instant: bool,
     level: str,
     count: MaskCount,
+    file: object,
 ) -> tuple[dict[str, np.ndarray], str]:
     """Return weather at the height of each location, from that at the height of its cell.
 
@@ -397,13 +416,11 @@ def at_height(
     ----------
     weather
         Drivers (time, location).
-    height, cell_height, latitude
-        Of each location, of the weather of its cell (m), and degrees north (location,).
+    rise
+        From the cells to the locations.
     months
         Month of each step, 1 to 12 (time,).
-    lapse
-        ``monthly`` for :data:`LAPSE_RATES`, or a constant in K km-1, such as 6.5.
-    instant, level, count
+    instant, level, count, file
         As for :func:`completed`.
 
     Returns
@@ -412,23 +429,30 @@ def at_height(
         The weather.
     str
         What was done, for the attribute ``comment``.
+
+    Raises
+    ------
+    InputError
+        If there is a deficit without the temperatures that its vapour pressure needs.
     """
-    rise = 0.001 * (np.asarray(height, float) - np.asarray(cell_height, float))
-    season = _season(np.asarray(months), np.asarray(latitude))
-    rate = np.array(LAPSE_RATES)[season] if lapse == "monthly" else float(lapse)
+    km = 0.001 * (np.asarray(rise.height, float) - np.asarray(rise.cell_height, float))
+    season = _season(np.asarray(months), np.asarray(rise.latitude))
+    rate = np.array(LAPSE_RATES)[season] if rise.lapse == "monthly" else float(rise.lapse)
     out = dict(weather)
     for name in TEMPERATURES:
         if name in out:
-            out[name] = out[name] - rate * rise
+            out[name] = out[name] - rate * km
     if "vpd" in out:
-        vapour = _saturation_of(weather, instant=instant) - weather["vpd"]
-        vapour = vapour * np.exp(-np.array(VAPOUR_RATES)[season] * rise)
+        before, after = (
+            _saturation_of(each, instant=instant, of="a deficit", file=file)
+            for each in (weather, out)
+        )
+        vapour = (before - weather["vpd"]) * np.exp(-np.array(VAPOUR_RATES)[season] * km)
         # without a rise it is the given one to the last bit
-        moved = _deficit(_saturation_of(out, instant=instant), vapour, level, count)
-        out["vpd"] = np.where(rise == 0.0, weather["vpd"], moved)
+        out["vpd"] = np.where(km == 0.0, weather["vpd"], _deficit(after, vapour, level, count))
     if "ps" in out:
-        out["ps"] = out["ps"] * standard_pressure(height) / standard_pressure(cell_height)
-    return out, _described(1000.0 * rise, lapse)
+        out["ps"] = out["ps"] * standard_pressure(rise.height) / standard_pressure(rise.cell_height)
+    return out, _described(1000.0 * km, rise.lapse)
 
 
 def _season(months: np.ndarray, latitude: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from NEE and take its flags.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import xarray as xr
 
 from concerto.domain import CARBON_STREAMS, QUANTITIES
 from concerto.errors import InputError
+from concerto.places import around
 from concerto.readers import _common
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ def read(path: Path, site: Mapping, spec: Mapping) -> xr.Dataset:
     path
         The file.
     site
-        The site's configuration; a flux in its ``streams`` must be in the file.
+        The site's configuration; a flux in its ``streams`` must be in the file, and temperature
+        and radiation unless its ``fields`` have them.
     spec
         Not used: the format says everything.
 
@@ -90,7 +92,7 @@ def read(path: Path, site: Mapping, spec: Mapping) -> xr.Dataset:
     header = _common.header_of(path)
     kind = _kind(path, header)
     fluxes = _reference_columns(path, header, site.get("streams", ()))
-    meteorology = _meteorology_columns(path, header)
+    meteorology = _meteorology_columns(path, header, around(site))
     wanted = dict.fromkeys(
         column
         for column in (
@@ -162,8 +164,11 @@ def _starts(frame: pd.DataFrame, kind: _Kind, path: Path) -> pd.DatetimeIndex:
     return starts
 
 
-def _meteorology_columns(path: Path, header: list[str]) -> dict[str, str]:
-    _common.require_columns(path, header, [METEOROLOGY[name][0] for name in REQUIRED])
+def _meteorology_columns(
+    path: Path, header: list[str], elsewhere: Collection[str]
+) -> dict[str, str]:
+    needed = [METEOROLOGY[name][0] for name in REQUIRED if name not in elsewhere]
+    _common.require_columns(path, header, needed)
     columns = {name: column for name, (column, _) in METEOROLOGY.items() if column in header}
     for name in METEOROLOGY.keys() - columns.keys():
         log.warning("%s: no column %s, so no %s", path.name, METEOROLOGY[name][0], name)

@@ -12,6 +12,7 @@ source's grid. Cells of a geographic grid end at the poles.
 
 An interval of time is that of the time's bounds; without bounds the ``step`` of the source's grid
 at the ``stamp`` (start, middle or end, start unless said); without times that of the provenance.
+The one time of what does not change, such as the height of the ground, is none.
 :mod:`concerto.readers._times` says what becomes of calendars.
 """
 
@@ -469,7 +470,8 @@ def _intervals(
     layout: _Layout, source: Mapping, asset: Mapping, path: Path
 ) -> tuple[Instants, Instants]:
     """Return starts and ends of the file's intervals."""
-    if "time" not in layout:
+    static = source["request"] == "all" and source["grid"].get("step") is None
+    if "time" not in layout or (static and layout["time"][1].size == 1):
         start, end = _fields.interval_of(asset, path, source["request"] == "all")
         return np.array([start], "M8[s]"), np.array([end], "M8[s]")
     _, time = layout["time"]
