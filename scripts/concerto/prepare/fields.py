@@ -1,9 +1,9 @@
 """Fields of an archive brought to the cells of a place: a mean for each interval of time.
 
-Memory is bounded by the cells, by the intervals that are open at once, and by :data:`MOST_BYTES` of
-areas that cells share with pixels. Files have their intervals in the order of time: one is closed
-when a later one begins, unless a file that is still to come covers it too, as the other tiles of a
-composite do.
+Memory is bounded by the cells, by the intervals that are open at once, by the bytes of a file that
+are read at once, and by :data:`MOST_BYTES` of areas that cells share with pixels. Files have their
+intervals in the order of time: one is closed when a later one begins, unless a file that is still
+to come covers it too, as the other tiles of a composite do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from concerto.prepare.decode import Counts, unit_of
 from concerto.prepare.grids import Cells, Grid, Slab
 from concerto.prepare.overlap import Overlap, overlap
 from concerto.prepare.streams import COLUMNS
-from concerto.readers._fields import interval_of
+from concerto.readers._fields import LIMIT, interval_of
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ def aggregate_fields(
     source: Mapping[str, Any],
     assets: Mapping[str, Mapping],
     cells: Cells,
+    read_bytes: int = LIMIT,
 ) -> tuple[xr.Dataset, pd.DataFrame]:
     """Return the variables of a source as means over cells.
 
@@ -64,6 +65,8 @@ def aggregate_fields(
         What the provenance says of each file, by its name.
     cells
         Where means are wanted.
+    read_bytes
+        About how many bytes the values of a file may take that are in memory at once.
 
     Returns
     -------
@@ -86,7 +89,7 @@ def aggregate_fields(
     ordered = reader.ordered(files)
     spans = [interval_of(assets.get(path.name, {}), path, static=True) for path in ordered]
     for number, path in enumerate(ordered):
-        for slab in reader.read([path], source, assets, tally):
+        for slab in reader.read(path, source, assets, tally, read_bytes):
             gathered.close_before(slab, spans[number + 1 :])
             gathered.add(slab, known.of(slab.grid))
         log.info("%s: %d of %d files", path.name, number + 1, len(ordered))
