@@ -53,6 +53,8 @@ LARGEST_WHOLE_BYTES = 1 << 25
 
 LOGIN = "a login, its renewal or the acceptance of a licence may be missing"
 _HTML = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype html|html)", re.IGNORECASE)
+_SECRETS = re.compile(r"(?<=//)[^/\s@]*@|(?<=\?)[^\s\"'<>)]+")
+"""User and password of an address, and its query, in the text of a log."""
 _slots: dict[str, threading.BoundedSemaphore] = {}
 
 log = logging.getLogger(__name__)
@@ -83,6 +85,30 @@ def public(url: str) -> str:
     """Return an address without its query, fragment, user and password."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _keep_secrets() -> None:
+    """Let the libraries below log no secrets, at whatever level.
+
+    Those of HTTP log whole addresses, also signed ones; those of S3 the headers of requests.
+    """
+    # A logger's filter sees its own records alone, not those of loggers below it.
+    for name in list(logging.root.manager.loggerDict):
+        library = name.partition(".")[0]
+        if library in ("urllib3", "requests"):
+            logging.getLogger(name).addFilter(_without_secrets)
+        elif library in ("botocore", "aiobotocore", "s3fs"):
+            logging.getLogger(name).addFilter(_no_details)
+
+
+def _without_secrets(record: logging.LogRecord) -> bool:
+    """Take what may be secret in addresses out of a message."""
+    record.msg, record.args = _SECRETS.sub("", record.getMessage()), ()
+    return True
+
+
+def _no_details(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 def none_served(faults: Sequence[ConcertoError]) -> ConcertoError:
@@ -122,6 +148,7 @@ class Client:
         sign: Callable[[str], str] | None = None,
         session: requests.Session | None = None,
     ) -> None:
+        _keep_secrets()
         self.received = 0
         self._headers = dict(headers)
         self._session = session or _Session(self._headers)
