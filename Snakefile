@@ -21,6 +21,7 @@ from concerto.config import (
     site_kind,
     source_identity,
     source_names,
+    source_words,
     validate_config,
 )
 from concerto.errors import ConcertoError

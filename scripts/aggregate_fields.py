@@ -49,7 +49,7 @@ def aggregate_fields(
     files = [raw / file for file in record["files"]]
     where = cells_of(name, place, read_borders(borders), outlines)
     found, masked = fields.aggregate_fields(files, spec, record["files"], where)
-    save(found.assign_attrs(title=record["title"], source=record["citation"]), cells)
+    save(found.assign_attrs(title=spec["title"], source=spec["citation"]), cells)
     write_table(masked, masking)
 
 
