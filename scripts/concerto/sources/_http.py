@@ -29,6 +29,7 @@ from fsspec.caching import BaseCache
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from concerto.errors import ConcertoError, InputError
+from concerto.progress import Progress
 from concerto.sources import Asset
 
 ATTEMPTS = 6
@@ -40,7 +41,6 @@ CONNECT_TIMEOUT_S = 15.0
 TIMEOUT_S = 60.0
 LEAST_BYTES_PER_S = 1000
 """A body that comes slower than this during a whole time-out counts as cut."""
-REPORT_S = 5.0
 PROGRESS_BYTES = 1 << 20
 """A download that grew by this since the last fault has all its attempts again."""
 CONNECTIONS_PER_HOST = 4
@@ -366,13 +366,11 @@ class Client:
         with part.open("r+b" if first else "wb") as file:
             file.truncate(first)
             file.seek(first)
-            reported = time.monotonic()
-            for chunk in self._chunks(response):
-                file.write(chunk)
-                if time.monotonic() - reported > REPORT_S:
-                    reported = time.monotonic()
-                    of = f" of {expected / 1e6:.1f}" if expected else ""
-                    log.info("%s: %.1f%s MB", asset.filename, file.tell() / 1e6, of)
+            of = f" of {expected / 1e6:.1f}" if expected else ""
+            with Progress(asset.filename, expected, first) as progress:
+                for chunk in self._chunks(response):
+                    file.write(chunk)
+                    progress.report(file.tell(), f"{file.tell() / 1e6:.1f}{of} MB")
         _check_part(part, asset, expected)
         return first == 0 and expected is not None
 
