@@ -33,6 +33,8 @@ class Progress:
         What was done before.
     unit, size
         Name of the unit in which the rate is told, and how much of ``total`` is one of it.
+    part
+        Of all, after which a line of the log is due though the last one is not long ago.
     stream
         Where to draw the bar if it is a terminal, the standard error unless said.
     """
@@ -45,10 +47,11 @@ class Progress:
         *,
         unit: str = "MB",
         size: float = 1e6,
+        part: float = REPORT_FRACTION,
         stream: TextIO | None = None,
     ) -> None:
         self._what, self._total, self._first = what, total, done
-        self._unit, self._size = unit, size
+        self._unit, self._size, self._part = unit, size, part
         self._stream = sys.stderr if stream is None else stream
         main = threading.current_thread() is threading.main_thread()
         self._draws = main and self._stream.isatty()
@@ -81,7 +84,7 @@ class Progress:
             bar = f"[{'#' * full}{'.' * (WIDTH - full)}] " if self._total else ""
             self._stream.write(f"\r\x1b[K{bar}{self._line(done, words, now)}")
             self._stream.flush()
-        if now - self._logged >= REPORT_S or fraction - self._told >= REPORT_FRACTION:
+        if now - self._logged >= REPORT_S or fraction - self._told >= self._part:
             self._logged, self._told = now, fraction
             log.info("%s", self._line(done, words, now))
 

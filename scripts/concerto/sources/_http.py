@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import random
 import re
@@ -367,7 +368,8 @@ class Client:
             file.truncate(first)
             file.seek(first)
             of = f" of {expected / 1e6:.1f}" if expected else ""
-            with Progress(asset.filename, expected, first) as progress:
+            # Of small files, of which there may be many, no lines.
+            with Progress(asset.filename, expected, first, part=math.inf) as progress:
                 for chunk in self._chunks(response):
                     file.write(chunk)
                     progress.report(file.tell(), f"{file.tell() / 1e6:.1f}{of} MB")
