@@ -22,12 +22,20 @@ from concerto.config import (
     site_kind,
     source_identity,
     source_names,
+    source_words,
     validate_config,
 )
 from concerto.errors import ConcertoError
 from concerto.imports import digest
 from concerto.maps import map_grid
-from concerto.places import places, request_of, requests, shape_of, wanted
+from concerto.places import (
+    places,
+    record_sources,
+    request_of,
+    requests,
+    shape_of,
+    wanted,
+)
 from concerto.scripting import failures, texts
 from concerto.sources._access import require_logins
 from concerto.sources._catalogue import foreseen

@@ -44,7 +44,9 @@ rule acquire_fields:
         runtime=720,
         downloads=1,
     params:
-        identity=lambda wildcards: identity_of(wildcards.source),
+        identity=lambda wildcards: identity_of(
+            wildcards.source, request_of(REQUESTED, **wildcards).variables
+        ),
         request=lambda wildcards: request_of(REQUESTED, **wildcards),
         # Words are no reason to download again: a param that looks at the output is none.
         plan=lambda wildcards, output: download_of(**wildcards),

@@ -3,12 +3,8 @@
 
 # What places ask of sources of fields: source, place, box, start, end, variables of each.
 REQUESTS = wanted(config)
-# All sources of the run.
-SOURCES = [request["source"] for request in REQUESTS] + [
-    record["source"]
-    for site in config["sites"].values()
-    for record in site.get("records", [])
-]
+# Its sources of records, with what uses them.
+RECORDS = record_sources(config)
 # The text that each of these rules writes, which is shown when it is asked for.
 PLANS = {
     "list_sources": "sources",
@@ -61,7 +57,7 @@ rule check_access:
     params:
         library=library("check_access"),
         asked=asked("check_access"),
-        sources=SOURCES,
+        sources=[*RECORDS, *(request["source"] for request in REQUESTS)],
     message:
         "Check the logins that sources need"
     script:
@@ -88,6 +84,7 @@ rule plan_downloads:
         library=library("plan_downloads"),
         asked=asked("plan_downloads"),
         requests=REQUESTS,
+        records=RECORDS,
     message:
         "Foresee what will be downloaded"
     script:

@@ -144,6 +144,7 @@ def download_of(source, place, period):
 # Many jobs ask for the same few files.
 source_file = cache(read_source)
 identity_of = cache(source_identity)
+words_of = cache(source_words)
 
 
 def asked(name):

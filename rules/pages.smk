@@ -14,10 +14,10 @@ BORDERS = f"{RUN}/raw/{config['borders']['source']}"
 
 
 def sources_of(sites):
-    """Return the folders of the sources that some sites' records come from, each once."""
+    """Return the sources that some sites' records come from, each once."""
     known = config["sites"]
     names = [name for site in sites for name in source_names(known[site], known)]
-    return [f"{RUN}/raw/{name}" for name in dict.fromkeys(names)]
+    return list(dict.fromkeys(names))
 
 
 def page_sites(wildcards):

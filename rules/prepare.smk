@@ -199,6 +199,7 @@ rule aggregate_fields:
         variables=lambda wildcards: PLACES[wildcards.place]["fields"][wildcards.source],
         borders=config["borders"]["file"],
         outlines=lambda wildcards: outlines_of(wildcards.place)[1:],
+        limits=config.get("limits", {}),
     message:
         "Aggregate {wildcards.source} of {wildcards.period} to {wildcards.place}"
     script:

@@ -23,6 +23,7 @@ def aggregate_fields(
     outlines: Path | None,
     cells: Path,
     masking: Path,
+    limits: Mapping[str, int] = {},
 ) -> None:
     """Write means over cells, and the table of what was masked.
 
@@ -42,14 +43,16 @@ def aggregate_fields(
         The layer of an area's polygons, if it has some.
     cells, masking
         Files to write.
+    limits
+        The configuration's ``limits``.
     """
     spec = load_yaml(source)
     spec["variables"] = {variable: spec["variables"][variable] for variable in variables}
     record = provenance.read(raw)
     files = [raw / file for file in record["files"]]
     where = cells_of(name, place, read_borders(borders), outlines)
-    found, masked = fields.aggregate_fields(files, spec, record["files"], where)
-    save(found.assign_attrs(title=record["title"], source=record["citation"]), cells)
+    found, masked = fields.aggregate_fields(files, spec, record["files"], where, **limits)
+    save(found.assign_attrs(title=spec["title"], source=spec["citation"]), cells)
     write_table(masked, masking)
 
 
@@ -65,4 +68,5 @@ if "snakemake" in globals():
             outlines=next(map(Path, snakemake.params.outlines), None),  # noqa: F821
             cells=Path(snakemake.output.cells),  # noqa: F821
             masking=Path(snakemake.output.masking),  # noqa: F821
+            limits=snakemake.params.limits,  # noqa: F821
         )

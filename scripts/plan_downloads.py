@@ -10,13 +10,17 @@ from concerto.sources._catalogue import as_csv, for_people, plan, read_catalogue
 
 
 def plan_downloads(
-    requests: Sequence[Mapping[str, Any]], table: Path, text: Path, root: Path = ROOT
+    requests: Sequence[Mapping[str, Any]],
+    table: Path,
+    text: Path,
+    records: Mapping[str, Sequence[str]] = {},
+    root: Path = ROOT,
 ) -> None:
     """Write how much each request will bring, from where and under which licence.
 
     Parameters
     ----------
-    requests
+    requests, records
         As :func:`concerto.sources._catalogue.plan` takes them.
     table, text
         Where to write it as CSV, and for people.
@@ -28,7 +32,7 @@ def plan_downloads(
     ConcertoError
         If a source is unknown or does not have a variable.
     """
-    planned = plan(requests, read_catalogue(root))
+    planned = plan(requests, read_catalogue(root), records)
     table.write_text(as_csv(planned), encoding="utf-8")
     text.write_text(for_people(planned), encoding="utf-8")
 
@@ -39,4 +43,5 @@ if "snakemake" in globals():
             snakemake.params.requests,  # noqa: F821
             Path(snakemake.output.table),  # noqa: F821
             Path(snakemake.output.text),  # noqa: F821
+            snakemake.params.records,  # noqa: F821
         )

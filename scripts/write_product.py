@@ -1,19 +1,17 @@
 """Write one site's product: fluxes and pools with their uncertainty."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import xarray as xr
 from concerto.products import netcdf
-from concerto.provenance import FILENAME
 from concerto.scripting import script_log
 
 
 def write_product(
     projection: Path,
     posterior: Path,
-    raw: Sequence[Path],
+    licences: Mapping[str, str],
     output: Path,
     *,
     utc_offset_hours: float,
@@ -24,18 +22,17 @@ def write_product(
     ----------
     projection, posterior
         Ensemble and posterior of the published method.
-    raw
-        Folders of the sources that went in, for their licences.
+    licences
+        Of the sources that went in, by their names.
     output
         Where to write.
     utc_offset_hours
         Offset of the local standard time in which days start.
     """
-    records = [json.loads((folder / FILENAME).read_text(encoding="utf-8")) for folder in raw]
     dataset = netcdf.product_dataset(
         xr.load_dataset(projection),
         xr.load_dataset(posterior),
-        {record["source"]: record["licence"] for record in records},
+        licences,
         utc_offset_hours,
     )
     netcdf.write_product(dataset, output)
@@ -46,7 +43,7 @@ if "snakemake" in globals():
         write_product(
             Path(snakemake.input.projection),  # noqa: F821
             Path(snakemake.input.posterior),  # noqa: F821
-            [Path(folder) for folder in snakemake.input.raw],  # noqa: F821
+            snakemake.params.licences,  # noqa: F821
             Path(snakemake.output.product),  # noqa: F821
             utc_offset_hours=snakemake.params.site["utc_offset_hours"],  # noqa: F821
         )

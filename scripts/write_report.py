@@ -1,6 +1,5 @@
 """Write one page of the report: all sites, or one."""
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -9,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
+from concerto import provenance
 from concerto.evaluation.comparison import contributions, diagnostics
 from concerto.products.files import write_text
 from concerto.products.report import (
@@ -18,7 +18,6 @@ from concerto.products.report import (
     read_picture,
     render_report,
 )
-from concerto.provenance import FILENAME
 from concerto.scripting import failures, script_log
 
 SHOWN_VERSIONS = (
@@ -33,6 +32,7 @@ def write_report(
     *,
     run: Path,
     raw: Sequence[Path],
+    words: Mapping[str, Mapping[str, str]],
     figures: Sequence[str],
     output: Path,
 ) -> None:
@@ -50,6 +50,8 @@ def write_report(
         Folder of the run's results.
     raw
         Folders of the sources.
+    words
+        Title, licence and citation of each source, by its name, as its own file says them now.
     figures
         Names of each site's figures, in the order of the page.
     output
@@ -58,7 +60,7 @@ def write_report(
     facts = RunFacts(
         config=config,
         product=config["assimilation"]["product"],
-        sources=[json.loads((folder / FILENAME).read_text(encoding="utf-8")) for folder in raw],
+        sources=[record | words[record["source"]] for record in map(provenance.read, raw)],
         versions=versions(),
         map=read_picture(run / "figures" / "sites.png"),
         failed=failed_sites(run / "logs", [site for site in config["sites"] if site not in sites]),
@@ -132,6 +134,7 @@ if "snakemake" in globals():
             snakemake.params.config,  # noqa: F821
             run=Path(snakemake.output.page).parents[1],  # noqa: F821
             raw=[Path(folder) for folder in snakemake.input.raw],  # noqa: F821
+            words=snakemake.params.words,  # noqa: F821
             figures=snakemake.params.figures,  # noqa: F821
             output=Path(snakemake.output.page),  # noqa: F821
         )

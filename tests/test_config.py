@@ -466,6 +466,42 @@ def test_identity_of_a_source_of_fields_is_what_decides_its_files(root):
     assert checks.source_identity("modis_lai", root) != before
 
 
+WORDS = [[key] for key in ("title", "licence", "citation", "homepage")]
+
+
+@pytest.mark.parametrize("path", [*WORDS, ["tested"], ["variables", "lai", "scale"], ["mirrors"]])
+def test_what_is_said_of_a_source_does_not_fetch_it_again(root, path):
+    file = "config/sources/modis_lai.yaml"
+    before = checks.source_identity("modis_lai", ["lai"], root)
+    mirror = {"protocol": "http", "locator": {"template": "https://example.org/a"}}
+    said = {"scale": 0.2, "tested": "archive", "mirrors": [mirror], "homepage": "https://a.org"}
+    change_file(root, file, path, said.get(path[-1], "other words"))
+    assert checks.source_identity("modis_lai", ["lai"], root) == before
+    words = checks.source_words("modis_lai", root)
+    assert path[-1] not in words or words[path[-1]] == "other words"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "lai", "fapar"),
+    [
+        (["locator", "items"], "MYD15A2H.*", True, True),
+        (["request"], "month", True, True),
+        (["protocol"], "earthdata", True, True),
+        (["variables", "lai", "band"], "Lai", True, False),
+        (["variables", "lai", "uncertainty", "band"], "LaiError", True, False),
+        (["variables", "fapar", "band"], "Fpar", False, True),
+    ],
+)
+def test_what_decides_the_bytes_of_the_wanted_files_does(root, path, value, lai, fapar):
+    before = [checks.source_identity("modis_lai", [name], root) for name in ("lai", "fapar")]
+    if path == ["protocol"]:
+        locator = {"short_name": "MOD15A2H", "version": "061"}
+        change_file(root, "config/sources/modis_lai.yaml", ["locator"], locator)
+    change_file(root, "config/sources/modis_lai.yaml", path, value)
+    after = [checks.source_identity("modis_lai", [name], root) for name in ("lai", "fapar")]
+    assert [one != other for one, other in zip(before, after, strict=True)] == [lai, fapar]
+
+
 def test_unknown_source_and_model_name_the_nearest(root):
     with pytest.raises(ConcertoError, match="nearest valid: be_vie_2014"):
         checks.read_source("be_vie_2015", root)
@@ -474,11 +510,12 @@ def test_unknown_source_and_model_name_the_nearest(root):
 
 
 def test_identity_of_a_source_leaves_out_how_it_is_read(root):
-    before = checks.source_identity("be_vie_2014", root)
+    before = checks.source_identity("be_vie_2014", root=root)
     change_file(root, "config/sources/be_vie_2014.yaml", ["tables"], DELETE)
-    assert checks.source_identity("be_vie_2014", root) == before
+    change_file(root, "config/sources/be_vie_2014.yaml", ["licence"], "another")
+    assert checks.source_identity("be_vie_2014", root=root) == before
     change_file(root, "config/sources/be_vie_2014.yaml", ["locator", "sha256"], "0" * 64)
-    assert checks.source_identity("be_vie_2014", root) != before
+    assert checks.source_identity("be_vie_2014", root=root) != before
 
 
 @pytest.mark.parametrize(

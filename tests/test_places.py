@@ -87,3 +87,24 @@ def test_what_means_over_cells_rest_on_is_where_these_are():
         "box": AREA["box"],
         "resolution_deg": 0.5,
     }
+
+
+def test_sources_of_records_are_those_of_sites_areas_and_borders():
+    sites = {
+        "tower": {"records": [{"source": "flux"}, {"source": "air"}]},
+        "cell": {"cubes": {"of": "transect", "step": "month"}},
+        "months": {"cubes": {"of": "tower", "step": "month"}},
+    }
+    areas = {
+        "north": {"co2": {"source": "air"}, "resolution_deg": 0.5},
+        "south": {"co2": {"source": "sea"}, "polygons": {"source": "regions"}},
+    }
+    config = {"borders": {"source": "lines"}, "sites": sites, "areas": areas}
+    assert places.record_sources(config) == {
+        "air": ["tower", "months", "north"],
+        "flux": ["tower", "months"],
+        "lines": ["borders"],
+        "regions": ["south"],
+        "sea": ["south"],
+        "transect_2000": ["cell"],
+    }

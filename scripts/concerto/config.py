@@ -32,9 +32,11 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
 }
 # Cubes of grid cells, by their folder, with the source that they are made of.
 GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
-# What of a source decides which files it brings and what their provenance says of them, each where
-# it has it. That its variables are wanted decides which bands: a request names these.
-IDENTITY = ("title", "protocol", "locator", "members", "request", "licence", "citation")
+# What of a source decides the bytes of the files that it brings, beside the bands of the variables
+# that are wanted. Words about it do not, nor do mirrors, which have the same files.
+IDENTITY = ("protocol", "locator", "members", "request")
+# Words about a source that people read in products and reports.
+WORDS = ("title", "licence", "citation")
 
 
 def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
@@ -126,12 +128,31 @@ def read_source(name: str, root: Path = ROOT) -> dict[str, Any]:
     return _read("source", root / "config/sources", name, root)
 
 
-def source_identity(name: str, root: Path = ROOT) -> str:
-    """Return a short hash of all that decides a source's records; how to read them does not."""
+def source_identity(name: str, variables: Iterable[str] = (), root: Path = ROOT) -> str:
+    """Return a short hash of all that decides the files of a source; how to read them does not.
+
+    Parameters
+    ----------
+    name
+        The source's name.
+    variables
+        Those of its variables that are wanted: of their bands are files made.
+    root
+        The folder that has the folder config.
+    """
     source = read_source(name, root)
     said = {key: source[key] for key in IDENTITY if key in source}
+    known = source.get("variables", {})
+    bands = {band for key in variables if key in known for band in bands_of(known[key])}
+    said["bands"] = sorted(bands)
     text = json.dumps(said, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def source_words(name: str, root: Path = ROOT) -> dict[str, str]:
+    """Return what people are told of a source: its title, licence and citation."""
+    source = read_source(name, root)
+    return {key: source[key] for key in WORDS}
 
 
 def bands_of(variable: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from concerto.config import ROOT, read_source
+from concerto.config import ROOT, read_source, source_names
 from concerto.errors import ConcertoError
 from concerto.plugins import suggestion
 
@@ -117,6 +117,23 @@ def wanted(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         for name, place in places(config).items()
         for source, variables in place["fields"].items()
     ]
+
+
+def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the sources of records that a run rests on, each with what uses it, by name.
+
+    These are the records of sites and of the places that sites are taken from, CO2 and polygons of
+    areas, and the borders.
+    """
+    users = {config["borders"]["source"]: ["borders"]}
+    sites = config.get("sites", {})
+    for name, site in sites.items():
+        for source in source_names(site, sites):
+            users.setdefault(source, []).append(name)
+    for name, area in config.get("areas", {}).items():
+        for source in {part["source"] for part in (area["co2"], area.get("polygons")) if part}:
+            users.setdefault(source, []).append(name)
+    return dict(sorted(users.items()))
 
 
 def request_of(asked: Sequence[Request], source: str, place: str, period: str) -> Request:

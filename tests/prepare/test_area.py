@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from concerto.config import read_source
 from concerto.errors import InputError
 from concerto.prepare import area
 from concerto.prepare.area import Fields
@@ -51,6 +52,25 @@ def without(name: str) -> Fields:
     return Fields(
         whole.name, whole.spec, whole.cells.drop_vars([v for v in whole.cells if name in v])
     )
+
+
+def test_errors_that_stay_between_composites_leave_means_less_sure():
+    """Of four composites of the catalogue's LAI: by hand from the key of its file."""
+    starts = pd.date_range("2003-01-01", periods=8, freq="8D")
+    axis = area.time_axis(("2003-01-01", "2003-02-01"), "month")
+    errors = {}
+    for stays in (0.0, 0.3, 1.0):
+        variable = read_source("modis_lai")["variables"]["lai"]
+        assert variable["error_correlation"]["between_intervals"] == 0.3
+        variable["error_correlation"]["between_intervals"] = stays
+        lai = fields("modis_lai", starts, "8D", {"lai": variable}, lai=np.full(8, 2.0))
+        found = area.area_observations([lai], axis, "month", 0.5, MaskCount())
+        errors[stays] = float(found["lai_uncertainty"][0, 0])
+    days = np.array([8.0, 8.0, 8.0, 7.0])
+    apart = np.abs(np.subtract.outer(np.arange(4), np.arange(4)))
+    for stays, error in errors.items():
+        related = float(stays) ** apart
+        assert error == pytest.approx(0.5 * np.sqrt(days @ related @ days) / 31.0)
 
 
 def test_hours_become_days_and_months():

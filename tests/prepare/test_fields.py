@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
+import tracemalloc
 from pathlib import Path
 
 import netCDF4
@@ -113,6 +114,41 @@ def test_few_bytes_of_overlaps_give_the_same(tiles, monkeypatch):
     monkeypatch.setattr(fields, "MOST_BYTES", 0)
     again, _ = fields.aggregate_fields(files, source(lai=LAI), assets, CELLS)
     assert again.identical(found)
+
+
+def test_fewer_bytes_read_at_once_give_the_same_means_to_the_bit_in_less_memory(
+    tmp_path, monkeypatch
+):
+    """Leaf area of 1000 x 500 pixels in blocks of 100 kB, in place of all at once."""
+    rng = np.random.default_rng(7)
+    bands = {name: rng.integers(0, 110, (1000, 500)).astype("uint8") for name in ("lai", "qc")}
+    path = tmp_path / "a.tif"
+    profile = {
+        "driver": "GTiff", "width": 500, "height": 1000, "count": 2, "nodata": 255, "blockysize": 8,
+        "dtype": "uint8", "crs": "EPSG:4326", "transform": Affine(0.002, 0, 10, 0, -0.002, 52),
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as file:
+        for number, (name, values) in enumerate(bands.items(), 1):
+            file.write(values, number)
+            file.set_band_description(number, name)
+    assets = {path.name: record(path, DAYS[0], ["lai", "qc"])}
+    cells = box_cells(10.0, 50.0, 11.0, 52.0, 0.25)
+    monkeypatch.setattr(fields, "MOST_BYTES", 0)  # else overlaps of all blocks are kept
+    results, peaks = [], []
+    for read_bytes in (2**26, 2**26, 100_000):  # the first one only warms up
+        tracemalloc.start()
+        results.append(
+            fields.aggregate_fields([path], source(lai=LAI), assets, cells, read_bytes=read_bytes)
+        )
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    (_, (whole, masked), (parts, masked_parts)) = results
+    for name in ("lai", "lai_n", "lai_covered", "start", "end"):
+        np.testing.assert_array_equal(parts[name], whole[name])
+    for name in ("lai_uncertainty", "lai_spread"):  # of sums that blocks add in another order
+        np.testing.assert_allclose(parts[name], whole[name], rtol=1e-9)
+    assert masked_parts.equals(masked)
+    assert peaks[2] < 0.5 * peaks[1]
 
 
 def test_shares_of_classes(tmp_path):

@@ -111,6 +111,10 @@ def make_page(run, page, output, config=None):
         config,
         run=run,
         raw=[run / "raw" / "towers", run / "raw" / "borders"],
+        words={
+            "towers": {"licence": "CC-BY-5.0, as the source's own file says now"},
+            "borders": {},
+        },
         figures=["pools"],
         output=output,
     )
@@ -156,6 +160,7 @@ def test_it_names_sites_verdicts_and_data(index):
         "converged: data mismatch fell from 41.2 to 1.1",
         "Annual mean of 2 whole years, 2015 to 2016 (withheld data)",
         "Sum of 2014 (training and withheld data)",
+        "CC-BY-5.0, as the source's own file says now",
         "CC-BY-4.0",
         "Towers <made up>",
         "fewer measured half-hours than needed",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from concerto.errors import InputError
 from concerto.prepare.decode import Counts
+from concerto.prepare.grids import MODIS_SINUSOIDAL
 from concerto.readers.netcdf import read
 
 FORMATS = ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA", "NETCDF4"]
@@ -25,7 +26,7 @@ def source_of(grid=None, request="year", **variables):
 def slabs_of(path, source=None, asset=None, tally=None, **options):
     tally = {} if tally is None else tally
     assets = {path.name: {**ASSET, **(asset or {})}}
-    return list(read([path], source or source_of(), assets, tally, **options))
+    return list(read(path, source or source_of(), assets, tally, **options))
 
 
 def add(file, name, dims, values, dtype="f8", fill=None, **attributes):
@@ -138,13 +139,163 @@ def test_blocks_join_to_the_whole_in_order_of_time(path, limit):
     assert tally["tas"] == Counts(30, 30)
 
 
+# HDF-EOS
+
+UPPER_LEFT, LOWER_RIGHT = (1111950.519667, 5559752.598333), (2223901.039333, 4447802.078667)
+
+
+def metadata(size=(4, 3), projection="HE5_GCTP_SNSOID", name="VNP_Grid_VNP15A2H", origin="UL"):
+    """Return the text of a tile's grid, as files of VNP15A2H have it: of h19v04, but coarser."""
+    return f"""GROUP=SwathStructure
+END_GROUP=SwathStructure
+GROUP=GridStructure
+\tGROUP=GRID_1
+\t\tGridName="{name}"
+\t\tXDim={size[0]}
+\t\tYDim={size[1]}
+\t\tUpperLeftPointMtrs=({UPPER_LEFT[0]:.6f},{UPPER_LEFT[1]:.6f})
+\t\tLowerRightMtrs=({LOWER_RIGHT[0]:.6f},{LOWER_RIGHT[1]:.6f})
+\t\tProjection={projection}
+\t\tProjParams=(6371007.181000,0,0,0,0,0,0,0,0,0,0,0,0)
+\t\tSphereCode=-1
+\t\tGridOrigin=HE5_HDFE_GD_{origin}
+\tEND_GROUP=GRID_1
+END_GROUP=GridStructure
+END
+"""
+
+
+VIIRS = {
+    "lai": {
+        "band": "Lai",
+        "units": "1",
+        "scale": 0.1,
+        "valid": [0, 100],
+        "quality": [{"band": "FparLai_QC", "bits": [0, 2], "keep": [0, 1], "meaning": "main"}],
+        "uncertainty": {"band": "LaiStdDev", "scale": 0.1, "valid": [0, 100], "minimum": 0.3},
+    }
+}
+TILE = np.array([[10, 20, 30, 255], [40, 50, 60, 254], [0, 100, 1, 249]], np.uint8)
+
+
+def write_eos(path, text, name="VNP_Grid_VNP15A2H"):
+    """Write a file like those of VNP15A2H: fields without coordinates, and the text on its own."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group(f"HDFEOS/GRIDS/{name}/Data Fields")
+        flags = np.zeros(TILE.shape, np.uint8)
+        flags[0, 0], flags[0, 1] = 2, 1
+        for field, values in (("Lai", TILE), ("FparLai_QC", flags), ("LaiStdDev", TILE * 0 + 5)):
+            group[field] = values
+        group["Lai"].attrs["_FillValue"] = np.array([255], np.uint8)
+        group["Lai"].attrs["units"] = np.bytes_("m^2/m^2")
+        information = file.create_group("HDFEOS INFORMATION")
+        information["StructMetadata.0"] = np.bytes_(text.ljust(32000, "\0"))
+    return path
+
+
+def eos_source():
+    return {"request": "year", "grid": {"crs": "MODIS sinusoidal", "step": "P8D"}} | {
+        "variables": VIIRS
+    }
+
+
+@pytest.mark.parametrize("name", ["VNP_Grid_VNP15A2H", "VIIRS_Grid_LAIFPAR"])
+def test_viirs_tile_is_where_its_metadata_say(path, name):
+    write_eos(path, metadata(name=name), name)
+    tally = {}
+    bands = ["Lai", "FparLai_QC", "LaiStdDev"]
+    (slab,) = slabs_of(path, eos_source(), {"bands": bands}, tally)
+    nan = np.nan
+    expected = [[nan, 2, 3, nan], [4, 5, 6, nan], [0, 10, 0.1, nan]]
+    np.testing.assert_allclose(slab.values["lai"], expected)
+    np.testing.assert_allclose(slab.uncertainty["lai"][1], [0.5, 0.5, 0.5, nan])
+    assert slab.grid.crs == MODIS_SINUSOIDAL
+    np.testing.assert_allclose(slab.grid.x[[0, -1]], [UPPER_LEFT[0], LOWER_RIGHT[0]])
+    np.testing.assert_allclose(slab.grid.y[[0, -1]], [UPPER_LEFT[1], LOWER_RIGHT[1]])
+    counts = {"fill": 1, "out of the valid range": 2, "main": 1}
+    assert tally == {"lai": Counts(12, 8, counts)}
+    parts = slabs_of(path, eos_source(), {"bands": bands}, limit=1)
+    np.testing.assert_array_equal([part.grid.y[0] for part in parts], slab.grid.y[:-1])
+
+
+def test_netcdf_that_opendap_makes_of_an_hdf4_tile(path):
+    """Text of the grid is a global attribute there (test files of OPeNDAP's server)."""
+    with netCDF4.Dataset(path, "w") as file:
+        file.setncattr("StructMetadata_0", metadata(name="MCD12Q1", projection="GCTP_SNSOID"))
+        group = file.createGroup("MCD12Q1").createGroup("Data_Fields")
+        add(group, "LC_Type1", ["YDim_MCD12Q1", "XDim_MCD12Q1"], TILE, "u1", 255)
+    source = eos_source()
+    source["variables"] = {"land_cover": {"band": "LC_Type1", "classes": {"mixed": [20, 30]}}}
+    (slab,) = slabs_of(path, source, {"bands": ["LC_Type1"]})
+    np.testing.assert_array_equal(slab.values["land_cover"][0], [10, 20, 30, np.nan])
+    np.testing.assert_allclose(slab.grid.x[[0, -1]], [UPPER_LEFT[0], LOWER_RIGHT[0]])
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"projection": "HE5_GCTP_UTM"}, "StructMetadata: found projection HE5_GCTP_UTM"),
+        ({"size": (5, 3)}, r"Lai: found shape \(3, 4\); expected rows and columns last, 3 x 5"),
+        ({"origin": "LL"}, "found GridOrigin HE5_HDFE_GD_LL; expected HDFE_GD_UL"),
+        ({"size": ("four", 3)}, "StructMetadata: found not understood"),
+    ],
+)
+def test_metadata_that_do_not_fit_are_named(path, said, message):
+    write_eos(path, metadata(**said))
+    with pytest.raises(InputError, match=message):
+        slabs_of(path, eos_source(), {"bands": ["Lai", "FparLai_QC", "LaiStdDev"]})
+
+
+def test_band_of_two_groups_needs_its_group(path):
+    write_eos(path, metadata())
+    with h5py.File(path, "a") as file:
+        file["other/Lai"] = TILE
+    source = eos_source()
+    source["variables"] = {"lai": {"band": "Lai", "units": "1", "scale": 0.1, "valid": [0, 100]}}
+    with pytest.raises(InputError, match="Lai: found 2 of this name; expected one of HDFEOS/GRIDS"):
+        slabs_of(path, source, {"bands": ["Lai"]})
+    band = "HDFEOS/GRIDS/VNP_Grid_VNP15A2H/Data Fields/Lai"
+    source["variables"]["lai"]["band"] = band
+    assert len(slabs_of(path, source, {"bands": [band]})) == 1
+
+
+# Amounts of whole cells
+
+
+def test_grams_of_whole_cells_become_grams_of_a_square_metre(path):
+    """As files of GFED5.1 have them; the areas of all cells of the globe are those of the Earth."""
+    lat, lon = np.arange(-87.5, 90, 5.0), np.arange(-177.5, 180, 5.0)
+    raw = np.full((2, lat.size, lon.size), 7.0)
+    raw[1, 0, 0] = np.nan
+    write(path, raw, lat, lon, [0, 31], dtype="f8", units="g C per month")
+    fire = {
+        "band": "t2m", "units": "g m-2", "per_cell": True, "accumulated": {"reset": "step"},
+        "uncertainty": {"relative": 0.5, "minimum": 1e-12},
+    }  # fmt: skip
+    first, second = slabs_of(path, source_of(fire_emission=fire))
+    inverse = 1.0 / first.values["fire_emission"]
+    assert 7.0 * inverse.sum() == pytest.approx(510.0656e12, rel=1e-6)  # m2, of the ellipsoid
+    np.testing.assert_array_equal(
+        first.uncertainty["fire_emission"], 0.5 * first.values["fire_emission"]
+    )
+    assert np.isnan(second.values["fire_emission"]).sum() == 1
+
+
+def test_amounts_of_cells_need_degrees(path):
+    write_eos(path, metadata())
+    source = eos_source()
+    source["variables"] = {"lai": {"band": "Lai", "units": "1", "scale": 0.1, "per_cell": True}}
+    with pytest.raises(InputError, match="per_cell: found amounts of whole cells in"):
+        slabs_of(path, source, {"bands": ["Lai"]})
+
+
 def test_memory_is_bounded_by_the_limit(path):
     lat, lon, limit = np.linspace(0, 20, 200), np.linspace(0, 20, 200), 2**20
     times = np.cumsum([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30])
     raw = np.zeros((12, 200, 200), np.int16)
     write(path, raw, lat, lon, times, **PACKED)
     tracemalloc.start()
-    count = sum(1 for _ in read([path], source_of(), {path.name: ASSET}, {}, limit))
+    count = sum(1 for _ in read(path, source_of(), {path.name: ASSET}, {}, limit))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count == 12
@@ -669,7 +820,7 @@ def test_variables_may_be_in_different_files(tmp_path):
     )
     variables = {"tas": {"band": "t2m"}, "rsds": {"band": "ssrd"}}
     assets = {"a.nc": {**ASSET, "bands": ["t2m"]}, "b.nc": ASSET}
-    found = list(read([one, two], source_of(**variables), assets, {}))
+    found = [s for path in (one, two) for s in read(path, source_of(**variables), assets, {})]
     assert [list(slab.values) for slab in found] == [["tas"], ["rsds"]]
 
 

@@ -265,6 +265,25 @@ def test_a_plan_has_a_row_a_request_and_the_total(catalogue):
     assert "estimates" in text
 
 
+def test_a_plan_has_records_too_whose_size_is_not_known(catalogue):
+    records = {"icos_vielsalm": ["BE-Vie"], "noaa_co2": ["europe", "africa"]}
+    *rows, total = _catalogue.plan(requests(), catalogue, records)
+    assert [row["source"] for row in rows[:2]] == ["icos_vielsalm", "noaa_co2"]
+    assert [row["login"] for row in rows[:2]] == ["ICOS Carbon Portal", "-"]
+    assert [row["bytes"] for row in rows[:2]] == [None, None]
+    assert rows[1]["place"] == "europe, africa"
+    assert (total["files"], total["bytes"]) == (
+        2 + sum(row["files"] for row in rows[2:]),
+        sum(row["bytes"] for row in rows[2:]),
+    )
+    text = _catalogue.for_people([*rows, total])
+    assert text.splitlines()[1].split()[0] == "icos_vielsalm"
+    assert " ? " in text.splitlines()[1]
+    assert max(map(len, text.splitlines())) <= 160
+    with pytest.raises(ConcertoError, match="unknown source of records 'modis_lai'"):
+        _catalogue.plan([], catalogue, {"modis_lai": ["europe"]})
+
+
 def test_a_plan_of_nothing_is_a_total_of_nothing(catalogue):
     (total,) = _catalogue.plan([], catalogue)
     assert (total["source"], total["files"], total["bytes"]) == ("total", 0, 0)
@@ -305,7 +324,7 @@ def test_the_worked_example_is_accepted_and_listed(tmp_path):
         [requests()[0] | {"source": name, "variables": [*source["variables"]]}],
         tmp_path / "b.csv",
         tmp_path / "b.txt",
-        tmp_path,
+        root=tmp_path,
     )
     assert name in (tmp_path / "b.txt").read_text()
 

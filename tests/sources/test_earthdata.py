@@ -154,6 +154,38 @@ def test_files_of_a_granule_are_chosen_by_name(nasa):
         earthdata.discover(request(nasa, files="*.h5"))
 
 
+def of_service(nasa: Earthdata, **link: str) -> list[dict]:
+    address = f"{nasa.archive}/protected/MCD12Q1.A2003001.h18v03.061"
+    return [{"URL": address, "Type": "USE SERVICE API"} | link]
+
+
+@pytest.mark.parametrize("subtype", [{"Subtype": "OPENDAP DATA"}, {}])
+def test_bands_come_as_netcdf_from_the_service_that_metadata_name(nasa, tmp_path, subtype):
+    links = of_service(nasa, **subtype)
+    nasa.add(TILE, b"HDF4", RelatedUrls=links)
+    nasa.files["MCD12Q1.A2003001.h18v03.061.dap.nc4"] = CONTENT
+    paths = {"LC_Type1": "/MCD12Q1/Data_Fields/LC_Type1", "QC": "/MCD12Q1/Data_Fields/QC"}
+    asked = request(nasa, opendap=paths, bands=["LC_Type1", "QC"])
+    (asset,) = earthdata.discover(asked)
+    assert asset.filename == "MCD12Q1.A2003001.h18v03.061.nc4"
+    assert (asset.sha256, asset.size, asset.bands) == (None, None, ("LC_Type1", "QC"))
+    assert (asset.start, asset.end) == ("2003-01-01T00:00:00Z", "2003-01-09T00:00:00Z")
+    earthdata.fetch(asset, tmp_path / asset.filename)
+    assert (tmp_path / asset.filename).read_bytes() == CONTENT
+    (got,) = nasa.of("archive")
+    assert got.query == {"dap4.ce": [";".join(paths.values())]}
+    assert got.headers["authorization"] == f"Bearer {nasa.token}"
+
+
+def test_what_the_service_cannot_send_is_named(nasa):
+    granule = nasa.add(TILE, CONTENT)
+    with pytest.raises(InputError, match="links to OPeNDAP: found none"):
+        earthdata.discover(request(nasa, opendap={"Lai_500m": "/a"}))
+    granule["RelatedUrls"] = of_service(nasa)
+    with pytest.raises(InputError, match="no path of Lai_500m; expected one of QC"):
+        earthdata.discover(request(nasa, opendap={"QC": "/QC"}))
+
+
 def test_token_opens_the_archive(nasa, tmp_path):
     nasa.add(TILE, CONTENT)
     assert fetched(nasa, tmp_path / TILE) == len(CONTENT)

@@ -57,6 +57,50 @@ def test_template_by_band():
     assert assets[0].start is None
 
 
+TILED = {
+    "template": "https://host.org/{year}/{north}{west}.tif",
+    "step": "year",
+    "tile_degrees": 10,
+}
+
+
+@pytest.mark.parametrize(
+    ("area", "expected"),
+    [
+        ((4.0, 50.0, 6.0, 51.0), {"N60E000"}),
+        ((9.0, 49.0, 11.0, 51.0), {"N60E000", "N60E010", "N50E000", "N50E010"}),
+        ((-10.0, 40.0, 10.0, 50.0), {"N50W010", "N50E000"}),
+        ((175.0, -15.0, -175.0, -5.0), {"N00E170", "N00W180", "S10E170", "S10W180"}),
+        ((10.0, 10.0, 10.0, 10.0), {"N20E010"}),
+    ],
+)
+def test_tiles_that_an_area_touches_by_their_north_west_corners(area, expected):
+    box = dict(zip(("west", "south", "east", "north"), area, strict=True))
+    assets = http.discover(TILED | box | {"start": "2015-01-01", "end": "2015-12-31"})
+    assert [asset.start for asset in assets] == ["2015-01-01"] * len(assets)
+    assert {asset.filename.removesuffix(".tif") for asset in assets} == expected
+    assert len(assets) == len(expected)
+
+
+def test_files_that_a_sparse_archive_lacks_are_left_out(server, tmp_path):
+    url = server.add("/2004/N60E000.tif", b"tile" * 100)
+    template = f"{server.address}/{{year}}/{{north}}{{west}}.tif"
+    (asset,) = ask(TILED | {"template": template, "sparse": True}, bands=["agb"])
+    assert (asset.url, asset.size, asset.start) == (url, 400, "2004-01-01")
+    http.fetch(asset, tmp_path / "a.tif")
+    assert (tmp_path / "a.tif").read_bytes() == b"tile" * 100
+    nowhere = TILED | {"template": f"{server.address}/no{{north}}{{west}}", "sparse": True}
+    with pytest.raises(InputError, match="files: found none; expected one that holds agb"):
+        ask(nowhere, bands=["agb"])
+
+
+def test_a_sparse_archive_that_fails_is_no_gap(server):
+    server.add("/2003/N60E000.tif", b"tile", *["503"] * 6)
+    template = f"{server.address}/{{year}}/{{north}}{{west}}.tif"
+    with pytest.raises(ConcertoError, match="503 Service Unavailable"):
+        ask(TILED | {"template": template, "sparse": True}, bands=["agb"])
+
+
 def test_mirrors_and_name_are_templates_too():
     locator = {
         "template": "https://host.org/{year}/data.nc?download=1",

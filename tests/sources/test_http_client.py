@@ -377,6 +377,31 @@ def test_refused_new_signature_is_an_error(server, tmp_path):
     assert message.endswith(f"403 Forbidden; {LOGIN}")
 
 
+@pytest.fixture
+def everything(caplog):
+    """All that is logged by all loggers at the lowest level, also by those of libraries."""
+    names = ["urllib3.connectionpool", "urllib3.util.retry", "urllib3.poolmanager", "urllib3"]
+    for name in (None, *names, "requests"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    return caplog
+
+
+def test_secrets_are_in_no_log_at_any_level(server, tmp_path, everything):
+    """Signed addresses, keys in queries, users with passwords, and the targets of redirects."""
+    server.signature = "s3cret"
+    target = server.add("/c.nc", CONTENT) + "?sig=s3cret"
+    url = server.add(PATH, CONTENT, "503", "cut 100", f"redirect {target}")
+    signed = signer(server, ["s3cret"] * 3)
+    assert get(known(url), tmp_path, sign=signed) == CONTENT
+    server.add("/b.nc", CONTENT, "reset")
+    with_user = url.replace("//", "//me:s3cret@") + "?sig=s3cret&token=s3cret"
+    Client().read(with_user, 0, 10)
+    Client().read(f"{server.address}/b.nc?sig=s3cret", 0, 10)
+    assert '"GET /data/a.nc? HTTP/1.1" 503' in everything.text  # the library does log
+    assert '"GET /c.nc? HTTP/1.1" 206' in everything.text
+    assert "s3cret" not in everything.text
+
+
 def test_threads_whose_signature_expired_together_all_go_on(server):
     together = threading.Barrier(2)
 

@@ -584,6 +584,19 @@ def test_a_private_bucket(service, nobody, stores, tmp_path, monkeypatch):
     np.testing.assert_array_equal(found.tp, expected(stores / "v2", PACIFIC, DAYS).tp)
 
 
+def test_what_signs_requests_for_a_private_bucket_is_in_no_log(
+    service, nobody, tmp_path, monkeypatch, caplog
+):
+    login = {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "s3cret", "SESSION_TOKEN": "s3ss10n"}
+    for name, value in login.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    for name in (None, "s3fs", "botocore.auth", "botocore.endpoint", "aiobotocore"):
+        caplog.set_level(logging.DEBUG, name)
+    obtain(in_bucket(service, "closed/v2"), tmp_path / "out")
+    for secret in ("s3cret", "s3ss10n", "Signature"):
+        assert secret not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from project import Outcome, Project, copy_workflow
 
@@ -41,3 +43,38 @@ def test_a_new_file_is_listed_and_the_table_shown_each_time(project, shown):
         again = project.snakemake("list_sources")
         assert again.code == 0, again.shown
         assert "\nmy_own  " in again.shown
+
+
+def test_logins_of_all_that_a_run_uses_are_named(project, monkeypatch):
+    """Also those of an area's CO2 and polygons, and of borders; and all of these are planned."""
+    used = {"noaa_co2": "CO2_KEY", "nuts_2021": "POLYGONS_KEY", "natural_earth_10m": "BORDERS_KEY"}
+    for source, variable in used.items():
+        login = {"service": variable, "environment": [variable], "get": "https://example.org"}
+        file = f"config/sources/{source}.yaml"
+        project.change(file, lambda said, login=login: said.update(login=login))
+        monkeypatch.delenv(variable, raising=False)
+    run = "config/runs/europe.yaml"
+
+    def edit(config: dict[str, Any]) -> None:
+        area = config["areas"]["europe"]
+        area["fields"] = {"terraclimate": area["fields"]["terraclimate"]}
+        area["co2"] = {"source": "noaa_co2", "file": members["noaa_co2"], "reader": "noaa_co2"}
+        del area["resolution_deg"]
+        area["polygons"] = {
+            "source": "nuts_2021",
+            "file": members["nuts_2021"],
+            "column": "NUTS_ID",
+        }
+        borders = {"source": "natural_earth_10m", "file": members["natural_earth_10m"]}
+        config["borders"] = borders
+
+    members = {s: next(iter(project.read(f"config/sources/{s}.yaml")["members"])) for s in used}
+    project.change(run, edit)
+    outcome = project.snakemake("check_access", "--configfile", run)
+    assert outcome.code != 0
+    for variable in used.values():
+        assert f"set {variable} in the environment" in outcome.shown
+    planned = project.snakemake("plan_downloads", "--configfile", run)
+    assert planned.code == 0, planned.shown
+    text = (project.root / "results/europe/plan/downloads.txt").read_text()
+    assert [line.split()[0] for line in text.splitlines()[1:5]] == [*sorted(used), "terraclimate"]

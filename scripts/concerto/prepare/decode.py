@@ -147,12 +147,19 @@ def _whole(raw: NDArray, band: str, file: object) -> tuple[NDArray, NDArray[np.b
     raise InputError(file, band, f"{raw.dtype} numbers", "integers, which have bits")
 
 
-def decode(name: str, variable: Mapping, bands: Mapping[str, Band], file: object) -> Decoded:
+def decode(
+    name: str,
+    variable: Mapping,
+    bands: Mapping[str, Band],
+    file: object,
+    areas: NDArray | float = 1.0,
+) -> Decoded:
     """Decode one variable.
 
     Where the source names raw values ``within`` bounds, these become 1 and others 0. Otherwise
     scale, offset and units are the source's; where it says nothing the file's, where neither does 1
-    and 0. The result is in the unit that :mod:`concerto.domain` has for the name. Land cover
+    and 0. Amounts of whole cells (``per_cell``) are divided by ``areas``. The result is in the unit
+    that :mod:`concerto.domain` has for the name. Land cover
     (``classes``) stays raw codes; sums (``accumulated``) and names that the domain does not have
     stay in the source's unit.
 
@@ -170,6 +177,8 @@ def decode(name: str, variable: Mapping, bands: Mapping[str, Band], file: object
         What :func:`bands_of` names, of one shape.
     file
         Where the bands come from, for messages.
+    areas
+        Of the values' cells, m2, of the bands' shape or one that broadcasts to it.
 
     Raises
     ------
@@ -180,6 +189,8 @@ def decode(name: str, variable: Mapping, bands: Mapping[str, Band], file: object
     band = bands[variable["band"]]
     raw = {key: bands[key].raw for key in bands_of(variable)}
     values, why = _unpacked(band, variable, file, variable["band"])
+    if variable.get("per_cell"):
+        values = values / areas
     rules = variable.get("quality", ())
     failed = quality_mask(raw, rules, file)
     why = np.where((why == 0) & (failed > 0), failed + 2, why)

@@ -1,15 +1,14 @@
 """Fields of an archive brought to the cells of a place: a mean for each interval of time.
 
-Memory is bounded by the cells, by the intervals that are open at once, and by :data:`MOST_BYTES` of
-areas that cells share with pixels. Files have their intervals in the order of time: one is closed
-when a later one begins, unless a file that is still to come covers it too, as the other tiles of a
-composite do.
+Memory is bounded by the cells, by the intervals that are open at once, by the bytes of a file that
+are read at once, and by :data:`MOST_BYTES` of areas that cells share with pixels. Files have their
+intervals in the order of time: one is closed when a later one begins, unless a file that is still
+to come covers it too, as the other tiles of a composite do.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,9 +25,8 @@ from concerto.prepare.decode import Counts, unit_of
 from concerto.prepare.grids import Cells, Grid, Slab
 from concerto.prepare.overlap import Overlap, overlap
 from concerto.prepare.streams import COLUMNS
-from concerto.readers._fields import interval_of
-
-log = logging.getLogger(__name__)
+from concerto.progress import Progress
+from concerto.readers._fields import LIMIT, interval_of
 
 MOST_BYTES = 2**30
 """Of overlaps that are kept, those used last."""
@@ -51,6 +49,7 @@ def aggregate_fields(
     source: Mapping[str, Any],
     assets: Mapping[str, Mapping],
     cells: Cells,
+    read_bytes: int = LIMIT,
 ) -> tuple[xr.Dataset, pd.DataFrame]:
     """Return the variables of a source as means over cells.
 
@@ -64,6 +63,8 @@ def aggregate_fields(
         What the provenance says of each file, by its name.
     cells
         Where means are wanted.
+    read_bytes
+        About how many bytes the values of a file may take that are in memory at once.
 
     Returns
     -------
@@ -85,11 +86,12 @@ def aggregate_fields(
     reader = load("readers", source["reader"])
     ordered = reader.ordered(files)
     spans = [interval_of(assets.get(path.name, {}), path, static=True) for path in ordered]
-    for number, path in enumerate(ordered):
-        for slab in reader.read([path], source, assets, tally):
-            gathered.close_before(slab, spans[number + 1 :])
-            gathered.add(slab, known.of(slab.grid))
-        log.info("%s: %d of %d files", path.name, number + 1, len(ordered))
+    with Progress("aggregated", len(ordered), unit="files", size=1.0) as progress:
+        for number, path in enumerate(ordered):
+            for slab in reader.read(path, source, assets, tally, read_bytes):
+                gathered.close_before(slab, spans[number + 1 :])
+                gathered.add(slab, known.of(slab.grid))
+            progress.report(number + 1, f"{number + 1} of {len(ordered)} files, {path.name}")
     _check_all_seen(source["variables"], tally, ordered)
     return gathered.dataset(), _masking(tally)
 

@@ -26,7 +26,7 @@ is ``month``, instead; its fluxes come with ``S_random`` alone.
 A reader of fields (``geotiff``, ``netcdf``) has two functions::
 
     ordered(files: Sequence[Path]) -> list[Path]
-    read(files: Sequence[Path], source: Mapping, assets: Mapping[str, Mapping],
+    read(path: Path, source: Mapping, assets: Mapping[str, Mapping],
          tally: MutableMapping[str, Counts], limit: int) -> Iterator[Slab]
 
 ``ordered`` puts files on one grid after each other. ``source`` is what the source's own file says;

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from concerto.config import bands_of
 from concerto.errors import InputError
 from concerto.prepare.decode import Band, Counts, decode
-from concerto.prepare.grids import MODIS_SINUSOIDAL, Grid, Slab, known_crs
+from concerto.prepare.grids import MODIS_SINUSOIDAL, Grid, Slab, known_crs, zone_area
 from concerto.provenance import sha256_of
 
 LIMIT = 64 * 2**20
@@ -55,12 +55,22 @@ def slab(
     """Return the decoded variables of one block, and add what was masked to ``tally``."""
     values, uncertainty = {}, {}
     for name, variable in variables.items():
-        decoded = decode(name, variable, bands, path)
+        areas = _areas(grid, path) if variable.get("per_cell") else 1.0
+        decoded = decode(name, variable, bands, path, areas)
         values[name] = decoded.values
         if decoded.uncertainty is not None:
             uncertainty[name] = decoded.uncertainty
         tally[name] = tally.get(name, Counts()) + decoded.counts
     return Slab(grid, *interval, values, uncertainty)
+
+
+def _areas(grid: Grid, path: Path) -> NDArray[np.float64]:
+    """Return the areas of a grid's cells, m2, (rows, columns)."""
+    if not grid.is_geographic:
+        found = f"amounts of whole cells in {grid.crs}"
+        raise InputError(path, "per_cell", found, "a grid of longitude and latitude")
+    rows = np.abs(zone_area(grid.y[:-1], grid.y[1:]))
+    return rows[:, None] * np.radians(np.abs(np.diff(grid.x)))
 
 
 def asset_of(path: Path, assets: Mapping[str, Mapping]) -> Mapping:

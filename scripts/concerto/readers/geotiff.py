@@ -34,7 +34,7 @@ def ordered(files: Sequence[Path]) -> list[Path]:
 
 
 def read(
-    files: Sequence[Path],
+    path: Path,
     source: Mapping,
     assets: Mapping[str, Mapping],
     tally: _fields.Tally,
@@ -45,13 +45,12 @@ def read(
     Raises
     ------
     InputError
-        If a file is unreadable, truncated or not in the source's projection, has other bands than
+        If the file is unreadable, truncated or not in the source's projection, has other bands than
         its provenance says, or a scale that contradicts the source.
     """
-    for path in files:
-        asset = _fields.asset_of(path, assets)
-        with _opened(path) as file:
-            yield from _slabs(file, path, source, asset, tally, limit)
+    asset = _fields.asset_of(path, assets)
+    with _opened(path) as file:
+        yield from _slabs(file, path, source, asset, tally, limit)
 
 
 @contextmanager

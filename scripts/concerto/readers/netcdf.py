@@ -3,8 +3,9 @@
 Where rows, columns and times are is found by the attributes that CF has for it (``axis``,
 ``standard_name``, ``units``) on one-dimensional coordinates, or by ``dimensions`` of the source's
 grid: names of dimensions, or of coordinates with their group. Where an HDF5 file ties no coordinate
-to the axes of its variables, the order of ``dimensions`` is that of the axes. A band in a group is
-named ``group/band``.
+to the axes of its variables, the order of ``dimensions`` is that of the axes. Of HDF-EOS files
+:mod:`concerto.readers._eos` reads where cells are. A band in a group is named ``group/band``, or by
+its own name where no other group has one of it.
 
 Cells reach to the coordinates' bounds; without bounds to the middle between neighbours, and as far
 on the outside. A file with a single row or column and no bounds takes the ``resolution`` of the
@@ -36,7 +37,7 @@ from concerto.config import bands_of
 from concerto.errors import InputError
 from concerto.prepare.decode import Band
 from concerto.prepare.grids import GEOGRAPHIC, Grid, Slab
-from concerto.readers import _fields, _netcdf3
+from concerto.readers import _eos, _fields, _netcdf3
 from concerto.readers._times import Axis, Instants
 
 _STANDARD_NAMES = {
@@ -60,8 +61,11 @@ _FIGURE = (
 """Attributes of a grid mapping of which any one says what figure the Earth has."""
 
 
-_Layout = dict[str, tuple[int, netCDF4.Variable]]
-"""Number of the axis and the coordinate along it, for x, y and, where there is one, time."""
+_Layout = dict[str, tuple[int, netCDF4.Variable | None]]
+"""Number of the axis and the coordinate along it, for x, y and, where there is one, time.
+
+HDF-EOS files have no coordinates along x and y.
+"""
 
 
 def ordered(files: Sequence[Path]) -> list[Path]:
@@ -70,7 +74,7 @@ def ordered(files: Sequence[Path]) -> list[Path]:
 
 
 def read(
-    files: Sequence[Path],
+    path: Path,
     source: Mapping,
     assets: Mapping[str, Mapping],
     tally: _fields.Tally,
@@ -81,14 +85,13 @@ def read(
     Raises
     ------
     InputError
-        If a file is unreadable or truncated, has a band not as the source says, coordinates that
+        If the file is unreadable or truncated, has a band not as the source says, coordinates that
         are not found, not monotonic or not in the source's projection, or times that are not in
         order.
     """
-    for path in files:
-        asset = _fields.asset_of(path, assets)
-        with _opened(path) as data:
-            yield from _slabs(data, path, source, asset, tally, limit)
+    asset = _fields.asset_of(path, assets)
+    with _opened(path) as data:
+        yield from _slabs(data, path, source, asset, tally, limit)
 
 
 @contextmanager
@@ -129,13 +132,12 @@ def _slabs(
     limit: int,
 ) -> Iterator[Slab]:
     there = asset.get("bands") or _all_variables(data)
-    names = _fields.present(source["variables"], there, path)
+    short = [name.rpartition("/")[2] for name in there if "/" in name]
+    names = _fields.present(source["variables"], [*there, *short], path)
     variables = {name: source["variables"][name] for name in names}
     needed = dict.fromkeys(band for entry in variables.values() for band in bands_of(entry))
     found = {band: _variable(data, band, path) for band in needed}
-    layout = _common_layout(data, found, source["grid"], path)
-    first = next(iter(found.values()))
-    grid = _grid(first, layout, source["grid"], path)
+    layout, grid = _placed(data, found, source["grid"], path)
     starts, ends = _intervals(layout, source, asset, path)
     packing = _packings(found, variables, path)
     rows, columns = grid.shape
@@ -154,6 +156,31 @@ def _slabs(
                 yield _fields.slab(window, interval, variables, bands, path, tally)
 
 
+def _placed(
+    data: netCDF4.Dataset, found: Mapping[str, netCDF4.Variable], stated: Mapping, path: Path
+) -> tuple[_Layout, Grid]:
+    """Return the axes of the bands and the grid that they are on, which must be the same for all.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    first = next(iter(found.values()))
+    of_file = None if "dimensions" in stated else _eos.described(data, first, path)
+    if of_file is None:
+        layout = _common_layout(data, found, stated, path)
+        return layout, _grid(first, layout, stated, path)
+    for name, band in found.items():
+        if band.ndim != 2:
+            raise InputError(path, name, f"dimensions {_axes_text(band)}", "rows and columns")
+        if band.shape != first.shape:
+            raise InputError(path, name, f"shape {band.shape}", f"{first.shape}")
+    crs, x, y = of_file
+    grid = Grid(_fields.checked_crs(crs, stated.get("crs"), x, y, path), x, y)
+    return {"y": (0, None), "x": (1, None)}, grid
+
+
 def _all_variables(group: netCDF4.Dataset, above: str = "") -> list[str]:
     names = [above + name for name in group.variables]
     for name, below in group.groups.items():
@@ -167,8 +194,12 @@ def _variable(data: netCDF4.Dataset, name: str, path: Path) -> netCDF4.Variable:
     except (IndexError, KeyError):
         found = None
     if not isinstance(found, netCDF4.Variable):
-        there = ", ".join(_all_variables(data))
-        raise InputError(path, name, "no such variable", f"one of {there}")
+        there = _all_variables(data)
+        same = [other for other in there if other.rpartition("/")[2] == name]
+        if len(same) != 1:
+            what = f"{len(same)} of this name" if same else "no such variable"
+            raise InputError(path, name, what, f"one of {', '.join(same or there)}")
+        found = data[same[0]]
     return found
 
 

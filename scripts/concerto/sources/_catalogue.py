@@ -32,7 +32,7 @@ GLOBE = (-180.0, -90.0, 180.0, 90.0)
 WIDTH = 160
 # The most that columns of tables for people may be wide: whole texts would not fit side by side.
 WIDEST = {"what": 27, "licence": 17, "login": 17}
-WIDEST_PLAN = {"place": 12, "variables": 16, "from": 25, "login": 12, "licence": 12}
+WIDEST_PLAN = {"source": 24, "place": 12, "variables": 16, "from": 25, "login": 12, "licence": 12}
 HOSTS = {
     "package": "a package index",
     "local": "a folder of this machine",
@@ -246,9 +246,11 @@ def estimate(source: Mapping[str, Any], request: Mapping[str, Any]) -> Estimate:
 
 
 def plan(
-    requests: Sequence[Mapping[str, Any]], catalogue: Mapping[str, Mapping[str, Any]]
+    requests: Sequence[Mapping[str, Any]],
+    catalogue: Mapping[str, Mapping[str, Any]],
+    records: Mapping[str, Sequence[str]] = {},
 ) -> list[dict[str, Any]]:
-    """Return what some requests will bring, one row a request and the total as the last.
+    """Return what a run will bring: a row a source of records, a row a request, and the total.
 
     Parameters
     ----------
@@ -256,15 +258,36 @@ def plan(
         Each with the name of its ``source``, of its ``place``, and what :func:`estimate` takes.
     catalogue
         The sources, by their names.
+    records
+        Sources of records, each with the names of what uses it. How large their archives are is
+        not known before: None, and no part of the total.
 
     Raises
     ------
     ConcertoError
         If a source is unknown or none of fields, or does not have a variable.
     """
-    rows = [_planned(request, catalogue) for request in requests]
-    sums = {column: sum(row[column] for row in rows) for column in SUMMED}
+    rows = [_recorded(name, users, catalogue) for name, users in records.items()]
+    rows += [_planned(request, catalogue) for request in requests]
+    sums = {column: sum(row[column] or 0 for row in rows) for column in SUMMED}
     return [*rows, {"source": "total"} | dict.fromkeys(PLANNED[1:], "") | sums]
+
+
+def _recorded(
+    name: str, users: Sequence[str], catalogue: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    names = {key for key, source in catalogue.items() if "members" in source}
+    if name not in names:
+        raise ConcertoError(f"unknown source of records {name!r}; {suggestion(name, names)}")
+    source = catalogue[name]
+    what = name, ", ".join(users), "all", ", ".join(source["members"])
+    whence = host(source), *_conditions(source)
+    return dict(zip(PLANNED, (*what, 1, 1, None, None, *whence), strict=True))
+
+
+def _conditions(source: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the service of a source's login, a dash where there is none, and its licence."""
+    return source["login"]["service"] if "login" in source else "-", source["licence"]
 
 
 def _planned(
@@ -290,8 +313,7 @@ def _planned(
                 brings.values,
                 brings.size,
                 host(source),
-                source["login"]["service"] if "login" in source else "-",
-                source["licence"],
+                *_conditions(source),
             ),
             strict=True,
         )
@@ -302,13 +324,20 @@ def for_people(planned: Sequence[Mapping[str, Any]]) -> str:
     """Return a plan as an aligned table, and say that it is an estimate."""
     rows = [
         {key: text for key, text in row.items() if key != "folders"}
-        | {"values": _short(row["values"]), "bytes": amount(row["bytes"])}
+        | {column: _in_words(row[column], column) for column in ("values", "bytes")}
         for row in planned
     ]
     return (
         aligned(rows, WIDEST_PLAN)
-        + "Sizes are estimates: values by the source's grid, times bytes of one.\n"
+        + "Sizes are estimates: values by the source's grid, times bytes of one; "
+        "those of records (?) are not known.\n"
     )
+
+
+def _in_words(number: float | None, column: str) -> str:
+    if number is None:
+        return "?"
+    return amount(number) if column == "bytes" else _short(number)
 
 
 def foreseen(source: Mapping[str, Any], request: Mapping[str, Any]) -> str:

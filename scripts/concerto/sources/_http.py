@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import random
 import re
@@ -29,6 +30,7 @@ from fsspec.caching import BaseCache
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from concerto.errors import ConcertoError, InputError
+from concerto.progress import Progress
 from concerto.sources import Asset
 
 ATTEMPTS = 6
@@ -40,7 +42,6 @@ CONNECT_TIMEOUT_S = 15.0
 TIMEOUT_S = 60.0
 LEAST_BYTES_PER_S = 1000
 """A body that comes slower than this during a whole time-out counts as cut."""
-REPORT_S = 5.0
 PROGRESS_BYTES = 1 << 20
 """A download that grew by this since the last fault has all its attempts again."""
 CONNECTIONS_PER_HOST = 4
@@ -53,6 +54,8 @@ LARGEST_WHOLE_BYTES = 1 << 25
 
 LOGIN = "a login, its renewal or the acceptance of a licence may be missing"
 _HTML = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype html|html)", re.IGNORECASE)
+_SECRETS = re.compile(r"(?<=//)[^/\s@]*@|(?<=\?)[^\s\"'<>)]+")
+"""User and password of an address, and its query, in the text of a log."""
 _slots: dict[str, threading.BoundedSemaphore] = {}
 
 log = logging.getLogger(__name__)
@@ -83,6 +86,30 @@ def public(url: str) -> str:
     """Return an address without its query, fragment, user and password."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _keep_secrets() -> None:
+    """Let the libraries below log no secrets, at whatever level.
+
+    Those of HTTP log whole addresses, also signed ones; those of S3 the headers of requests.
+    """
+    # A logger's filter sees its own records alone, not those of loggers below it.
+    for name in list(logging.root.manager.loggerDict):
+        library = name.partition(".")[0]
+        if library in ("urllib3", "requests"):
+            logging.getLogger(name).addFilter(_without_secrets)
+        elif library in ("botocore", "aiobotocore", "s3fs"):
+            logging.getLogger(name).addFilter(_no_details)
+
+
+def _without_secrets(record: logging.LogRecord) -> bool:
+    """Take what may be secret in addresses out of a message."""
+    record.msg, record.args = _SECRETS.sub("", record.getMessage()), ()
+    return True
+
+
+def _no_details(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 def none_served(faults: Sequence[ConcertoError]) -> ConcertoError:
@@ -122,6 +149,7 @@ class Client:
         sign: Callable[[str], str] | None = None,
         session: requests.Session | None = None,
     ) -> None:
+        _keep_secrets()
         self.received = 0
         self._headers = dict(headers)
         self._session = session or _Session(self._headers)
@@ -339,13 +367,12 @@ class Client:
         with part.open("r+b" if first else "wb") as file:
             file.truncate(first)
             file.seek(first)
-            reported = time.monotonic()
-            for chunk in self._chunks(response):
-                file.write(chunk)
-                if time.monotonic() - reported > REPORT_S:
-                    reported = time.monotonic()
-                    of = f" of {expected / 1e6:.1f}" if expected else ""
-                    log.info("%s: %.1f%s MB", asset.filename, file.tell() / 1e6, of)
+            of = f" of {expected / 1e6:.1f}" if expected else ""
+            # Of small files, of which there may be many, no lines.
+            with Progress(asset.filename, expected, first, part=math.inf) as progress:
+                for chunk in self._chunks(response):
+                    file.write(chunk)
+                    progress.report(file.tell(), f"{file.tell() / 1e6:.1f}{of} MB")
         _check_part(part, asset, expected)
         return first == 0 and expected is not None
 

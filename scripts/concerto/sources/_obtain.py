@@ -12,7 +12,6 @@ import logging
 import os
 import shutil
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
@@ -22,12 +21,11 @@ from typing import Any
 
 from concerto.errors import ConcertoError, InputError
 from concerto.plugins import load
+from concerto.progress import Progress
 from concerto.provenance import FILENAME, sha256_of
 from concerto.sources import Asset
 from concerto.sources._http import none_served, public
 
-REPORT_S = 5.0
-REPORT_FRACTION = 0.05
 LOOK_S = 0.5
 
 log = logging.getLogger(__name__)
@@ -101,15 +99,15 @@ def _fetch_all(
     records = _complete(work, assets)
     wanted = [asset for asset in assets if asset.filename not in records]
     log.info("%s: %d of %d files are here already", name, len(records), len(assets))
-    progress = _Progress(name, work / "files", assets, len(records))
-    with ThreadPoolExecutor(connections) as pool:
+    files = _Files(work / "files", assets)
+    with ThreadPoolExecutor(connections) as pool, files.start(name, len(records)) as progress:
         running = {pool.submit(_fetch_one, module, asset, work) for asset in wanted}
         try:
             while running:
                 ended, running = wait(running, LOOK_S, FIRST_COMPLETED)
                 for record in [future.result() for future in ended]:
                     records[record["filename"]] = record
-                progress.report(len(records))
+                files.tell(progress, len(records))
         finally:
             # Files under way are let come to their end: the next run finds them complete.
             pool.shutdown(cancel_futures=True)
@@ -240,35 +238,28 @@ def _without_secrets(value: Any) -> Any:
     return value if value is None or isinstance(value, int | float) else str(value)
 
 
-class _Progress:
-    """Says now and then how far the files of a request have come."""
+class _Files:
+    """How far the files of a request have come, by what lies in their folder."""
 
-    def __init__(self, name: str, folder: Path, assets: Sequence[Asset], here: int) -> None:
+    def __init__(self, folder: Path, assets: Sequence[Asset]) -> None:
         sizes = [asset.size for asset in assets]
-        self._name, self._folder, self._files = name, folder, len(assets)
-        self._total = None if None in sizes else sum(sizes)
-        self._begun_at = self._reported_at = time.monotonic()
-        self._at_first = self._bytes()
-        self._reported = self._fraction(here, self._at_first)
+        self._folder, self._files = folder, len(assets)
+        self._bytes = None if None in sizes else sum(sizes)
 
-    def report(self, here: int) -> None:
-        """Log the state if it is long ago, or much less was here, since it was logged last."""
-        now, done = time.monotonic(), self._bytes()
-        fraction = self._fraction(here, done)
-        if now - self._reported_at < REPORT_S and fraction - self._reported < REPORT_FRACTION:
-            return
-        self._reported_at, self._reported = now, fraction
-        of = "" if self._total is None else f" of {self._total / 1e6:.1f}"
-        rate = (done - self._at_first) / 1e6 / max(now - self._begun_at, 1e-3)
-        log.info(
-            "%s: %d of %d files, %.1f%s MB, %.2f MB/s",
-            *(self._name, here, self._files, done / 1e6, of, rate),
-        )
+    def start(self, name: str, here: int) -> Progress:
+        """Return what tells of it, by bytes or, where these are not known, by files."""
+        if self._bytes is None:
+            return Progress(name, self._files, here, unit="files", size=1.0)
+        return Progress(name, self._bytes, self._length())
 
-    def _fraction(self, here: int, done: int) -> float:
-        return here / max(self._files, 1) if not self._total else done / self._total
+    def tell(self, progress: Progress, here: int) -> None:
+        """Tell how many files are complete, and how many bytes are here."""
+        length = self._length()
+        of = "" if self._bytes is None else f" of {self._bytes / 1e6:.1f}"
+        words = f"{here} of {self._files} files, {length / 1e6:.1f}{of} MB"
+        progress.report(here if self._bytes is None else length, words)
 
-    def _bytes(self) -> int:
+    def _length(self) -> int:
         """Return the bytes of complete and incomplete files."""
         sizes = []
         for path in self._folder.iterdir():

@@ -12,6 +12,10 @@ A locator has ``short_name`` and ``version`` of a collection and, where they are
     one-dimensional variables of the files with the middles of columns and rows, in ``crs`` or,
     without it, degrees. Without a subset whole files are fetched, whose length and hash (SHA-256,
     MD5) are compared as far as the repository has them.
+``opendap``
+    ``{LC_Type1: /MCD12Q1/Data_Fields/LC_Type1}``: paths of the bands in a granule, which OPeNDAP
+    sends as a NetCDF-4 file, for archives whose own files no reader reads. Its address of the
+    granule is in the metadata; it states neither length nor hash.
 ``cmr``, ``login``
     Addresses of the repository and of Earthdata Login, if not NASA's.
 
@@ -36,7 +40,7 @@ from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -51,6 +55,8 @@ CMR = "https://cmr.earthdata.nasa.gov"
 LOGIN = "https://urs.earthdata.nasa.gov"
 PAGE_SIZE = 2000
 """The most that the repository gives at a time."""
+OPENDAP = "OPENDAP DATA"
+"""What the metadata call links to OPeNDAP, where they call them anything."""
 HASHES = {"SHA-256": "sha256", "MD5": "md5"}
 """Names of the hashes that are compared, in the metadata (UMM-G 1.6) and here."""
 
@@ -152,6 +158,9 @@ def _pages(cmr: str, params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _assets(granule: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[Asset]:
     """Yield the wanted data files of a granule."""
+    if "opendap" in request:
+        yield _of_service(granule, request)
+        return
     pattern = request.get("files", "*")
     scheme = urlsplit(request.get("cmr", CMR)).scheme
     links = [
@@ -176,6 +185,27 @@ def _assets(granule: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[
             details["md5"] = known["md5"]
         bands = tuple(request.get("bands", ()))
         yield Asset(_name(url), url, sha256, size, start, end, bands, details)
+
+
+def _of_service(granule: Mapping[str, Any], request: Mapping[str, Any]) -> Asset:
+    """Return the bands of a granule as OPeNDAP sends them, whole, in NetCDF-4."""
+    links = [
+        link["URL"]
+        for link in granule.get("RelatedUrls", [])
+        if link["Type"] == "USE SERVICE API" and link.get("Subtype", OPENDAP) == OPENDAP
+    ]
+    if not links:
+        raise InputError(granule["GranuleUR"], "links to OPeNDAP", "none", "one")
+    bands = tuple(request.get("bands", ())) or tuple(request["opendap"])
+    for band in bands:
+        if band not in request["opendap"]:
+            expected = f"one of {', '.join(request['opendap'])}"
+            raise InputError("locator", "opendap", f"no path of {band}", expected)
+    wanted = ";".join(request["opendap"][band] for band in bands)
+    address = links[0].removesuffix(".html")
+    url = f"{address}.dap.nc4?dap4.ce={quote(wanted, safe='/;')}"
+    details = {"login": request.get("login", LOGIN).rstrip("/")}
+    return Asset(f"{_name(address)}.nc4", url, None, None, *_period(granule), bands, details)
 
 
 def _described(granule: Mapping[str, Any], name: str) -> dict[str, Any]:

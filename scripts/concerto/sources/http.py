@@ -8,6 +8,12 @@ A locator has
     for each band). Without fields it is one file for all.
 ``step``
     Which period one file holds: ``year``, ``month`` or ``day``; not given: any.
+``tile_degrees``
+    Files are of tiles of so many degrees, each named by the corner with the greatest latitude and
+    the least longitude, the fields ``north`` and ``west``: ``N60`` and ``E010``.
+``sparse``
+    The archive leaves out tiles or periods without data: each file is asked for its length, and
+    one that is not there is left out.
 ``files``
     Instead of a template the files one by one: ``url``, and optionally ``filename``, ``sha256``,
     ``md5``, ``size``, ``bands``, ``mirrors``, ``start`` and ``end`` (the first instant that the
@@ -29,23 +35,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import math
 import os
 import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from concerto.errors import InputError
-from concerto.sources import Asset
+from concerto.sources import Asset, halves
 from concerto.sources._archive import extract, matching
-from concerto.sources._http import Client, public
+from concerto.sources._http import Client, MissingError, public
 
 _HASH = re.compile(r"\\?([0-9a-f]{64}|[0-9a-f]{32})[ \t]+\*?(.+)", re.IGNORECASE)
 _downloading: dict[Path, threading.Lock] = {}
+
+log = logging.getLogger(__name__)
 
 
 def discover(request: Mapping[str, Any]) -> list[Asset]:
@@ -66,6 +77,8 @@ def discover(request: Mapping[str, Any]) -> list[Asset]:
         If the list of hashes cannot be had.
     """
     entries = [*(_listed(request) if "files" in request else _expanded(request))]
+    if request.get("sparse"):
+        entries = _those_there(entries)
     _check_bands(entries, request)
     published = _published(request["checksums"]) if "checksums" in request else None
     assets = [asset for entry in entries for asset in _assets(entry, published)]
@@ -118,16 +131,51 @@ def _take(archive: Path, pattern: str, path: Path) -> None:
 
 def _expanded(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the files of a template, by period and band."""
+    split = "{band" in request["template"]
+    wanted = list(request.get("bands", ()))
     for start, end, fields in _periods(request):
-        split = "{band" in request["template"]
-        wanted = list(request.get("bands", ()))
-        for bands in [[band] for band in wanted] if split else [wanted]:
-            known = fields | {"band": bands[0]} if split else fields
+        parts = [[band] for band in wanted] if split else [wanted]
+        for bands, tile in product(parts, _tiles(request)):
+            known = fields | tile | ({"band": bands[0]} if split else {})
             entry = {"start": start, "end": end, "bands": bands}
             for key in ("filename", "mirrors", "members"):
                 if key in request:
                     entry[key] = _filled(request[key], known, key)
             yield entry | {"url": _filled(request["template"], known, "template")}
+
+
+def _tiles(request: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the fields of each tile that the area touches, none of the one where all is one."""
+    size = request.get("tile_degrees")
+    if size is None:
+        return [{}]
+    low, high = (math.floor(request["south"] / size), math.ceil(request["north"] / size))
+    names = []
+    for row, (left, right) in product(
+        range(max(high, low + 1), low, -1), halves(request["west"], request["east"])
+    ):
+        first, last = math.floor(left / size), math.ceil(right / size)
+        for column in range(first, max(last, first + 1)):
+            north, west = row * size, column * size
+            names.append(
+                {
+                    "north": f"{'S' if north < 0 else 'N'}{abs(north):02d}",
+                    "west": f"{'W' if west < 0 else 'E'}{abs(west):03d}",
+                }
+            )
+    return names
+
+
+def _those_there(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the files that the archive has, with their lengths."""
+    client, there = Client(), []
+    for entry in entries:
+        try:
+            there.append(entry | {"size": client.size(entry["url"])})
+        except MissingError:
+            log.info("%s: not there", public(entry["url"]))
+    log.info("%d of %d files are there", len(there), len(entries))
+    return there
 
 
 def _periods(
