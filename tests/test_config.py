@@ -458,12 +458,12 @@ def test_weather_without_fields_is_refused(config):
 
 
 def test_identity_of_a_source_of_fields_is_what_decides_its_files(root):
-    file, before = "config/sources/modis_lai.yaml", checks.source_identity("modis_lai", root)
+    file, before = "config/sources/modis_lai.yaml", checks.source_identity("modis_lai", root=root)
     for path, value in ((["variables", "lai", "scale"], 0.2), (["tested"], "archive")):
         change_file(root, file, path, value)
-    assert checks.source_identity("modis_lai", root) == before
+    assert checks.source_identity("modis_lai", root=root) == before
     change_file(root, file, ["locator", "items"], "MYD15A2H.*")
-    assert checks.source_identity("modis_lai", root) != before
+    assert checks.source_identity("modis_lai", root=root) != before
 
 
 WORDS = [[key] for key in ("title", "licence", "citation", "homepage")]
@@ -621,7 +621,7 @@ def test_target_of_a_known_site_or_of_none_passes(config, target):
 def test_target_of_an_unknown_site_names_the_nearest(config, target):
     with pytest.raises(ConcertoError) as fault:
         checks.check_targets(["results/default/report/BE-Vie.html", target], config)
-    expected = f"{target}: unknown site 'BE-Vi'; nearest valid: BE-Vie (of BE-Vie, CH-Dav)"
+    expected = f"{target}: unknown site 'BE-Vi'; nearest valid: BE-Vie (of BE-Vie, CH-Dav, transect)"
     assert str(fault.value) == expected
 
 
