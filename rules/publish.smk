@@ -500,16 +500,11 @@ rule plot_regions:
 rule write_map_page:
     input:
         template="scripts/concerto/products/map.html.j2",
-        products=expand(
+        map=f"{RUN}/products/{{map}}/map.nc",
+        regions=f"{RUN}/products/{{map}}/regions.csv",
+        others=expand(
             f"{RUN}/products/{{{{map}}}}/{{product}}",
-            product=[
-                "map.nc",
-                "map.zarr",
-                "layers",
-                "catalog",
-                "regions.csv",
-                "regions.nc",
-            ],
+            product=["map.zarr", "layers", "catalog", "regions.nc"],
         ),
         figures=lambda wildcards: expand(
             f"{RUN}/figures/{wildcards.map}/{{figure}}.png",

@@ -20,7 +20,7 @@ def write_map_page(
     *,
     product: Path,
     regions: Path,
-    products: Sequence[Path],
+    others: Sequence[Path],
     figures: Sequence[Path],
     sources: Sequence[Path],
     citation: Path,
@@ -38,8 +38,8 @@ def write_map_page(
         The map on its grid.
     regions
         Sums by region.
-    products
-        All that the page leads to, beside ``product``.
+    others
+        What the page leads to besides.
     figures
         Pictures in the order of the page, with their words beside them.
     sources
@@ -55,7 +55,7 @@ def write_map_page(
         shares(read_map(product, [])),
         read_regions(regions),
         figures=[read_picture(figure) for figure in figures],
-        products=[path.name for path in products],
+        products=[path.name for path in (product, *others, regions)],
         sources={file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in sources},
         citation=yaml.safe_load(citation.read_text(encoding="utf-8")),
     )
@@ -67,9 +67,9 @@ if "snakemake" in globals():
         write_map_page(
             snakemake.wildcards.map,  # noqa: F821
             snakemake.params.config,  # noqa: F821
-            product=Path(snakemake.input.products[0]),  # noqa: F821
+            product=Path(snakemake.input.map),  # noqa: F821
             regions=Path(snakemake.input.regions),  # noqa: F821
-            products=[Path(path) for path in snakemake.input.products],  # noqa: F821
+            others=[Path(path) for path in snakemake.input.others],  # noqa: F821
             figures=[Path(path) for path in snakemake.input.figures],  # noqa: F821
             sources=[Path(path) for path in snakemake.input.sources],  # noqa: F821
             citation=Path(snakemake.input.citation),  # noqa: F821
