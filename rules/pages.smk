@@ -61,7 +61,7 @@ def map_sources(wildcards):
     cubes = map_config(wildcards)["cubes"]
     borders = f"config/sources/{config['borders']['source']}.yaml"
     if cubes in AREAS:
-        area = PLACES[cubes]
-        return [*field_sources(cubes, area["co2"]["source"]), borders]
+        co2 = PLACES[cubes]["co2"]["source"]
+        return [*field_sources(cubes, co2, *classes_of(cubes)), borders]
     made_of = [str(file) for file in rules.prepare_transect.input]
     return [file for file in made_of if file.startswith("config/sources/")] + [borders]
