@@ -36,3 +36,32 @@ def page_forecasts(*patterns):
         patterns,
         site=[site for site in page_sites(wildcards) if site in FORECAST["sites"]],
     )
+
+
+# Maps of one column are drawn over latitude and time besides.
+TRANSECTS = [name for name in MAPS if grid_of(name).columns == 1]
+
+
+def map_name(wildcards):
+    """Return what people call the map of a job."""
+    return map_config(wildcards)["name"]
+
+
+def map_figures(wildcards):
+    """Return the names of the figures of a map, in the order of its page."""
+    figures = ["status", "maps"]
+    if wildcards.map in TRANSECTS:
+        figures += ["hovmoller", "profile"]
+        figures += ["fapar"] if "fapar" in map_config(wildcards)["streams"] else []
+    return [*figures, "regions"]
+
+
+def map_sources(wildcards):
+    """Return the files of the sources of a map's cubes, and of the borders."""
+    cubes = map_config(wildcards)["cubes"]
+    borders = f"config/sources/{config['borders']['source']}.yaml"
+    if cubes in AREAS:
+        co2 = PLACES[cubes]["co2"]["source"]
+        return [*field_sources(cubes, co2, *classes_of(cubes)), borders]
+    made_of = [str(file) for file in rules.prepare_transect.input]
+    return [file for file in made_of if file.startswith("config/sources/")] + [borders]

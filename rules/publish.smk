@@ -373,3 +373,175 @@ rule plot_gaps:
         "Draw when and where {wildcards.area} has observations"
     script:
         "../scripts/plot_gaps.py"
+
+
+rule plot_map:
+    input:
+        map=f"{RUN}/products/{{map}}/map.nc",
+        borders=ancient(BORDERS),
+    output:
+        figure=f"{RUN}/figures/{{map}}/maps.png",
+        words=f"{RUN}/figures/{{map}}/maps.json",
+    log:
+        f"{RUN}/logs/plot_map.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_map.{{map}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        library=library("plot_map"),
+        name=map_name,
+        borders=config["borders"]["file"],
+    message:
+        "Draw the maps of {wildcards.map}"
+    script:
+        "../scripts/plot_map.py"
+
+
+rule plot_status:
+    input:
+        map=f"{RUN}/products/{{map}}/map.nc",
+        borders=ancient(BORDERS),
+    output:
+        figure=f"{RUN}/figures/{{map}}/status.png",
+        words=f"{RUN}/figures/{{map}}/status.json",
+    log:
+        f"{RUN}/logs/plot_status.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_status.{{map}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library("plot_status"),
+        name=map_name,
+        borders=config["borders"]["file"],
+    message:
+        "Draw what became of the cells of {wildcards.map}"
+    script:
+        "../scripts/plot_status.py"
+
+
+rule plot_hovmoller:
+    input:
+        map=f"{RUN}/products/{{map}}/map.nc",
+    output:
+        seasons=f"{RUN}/figures/{{map}}/hovmoller.png",
+        seasons_words=f"{RUN}/figures/{{map}}/hovmoller.json",
+        profile=f"{RUN}/figures/{{map}}/profile.png",
+        profile_words=f"{RUN}/figures/{{map}}/profile.json",
+    log:
+        f"{RUN}/logs/plot_hovmoller.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_hovmoller.{{map}}.tsv"
+    wildcard_constraints:
+        map=one_of(TRANSECTS),
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library("plot_hovmoller"),
+        name=map_name,
+    message:
+        "Draw {wildcards.map} over latitude and months"
+    script:
+        "../scripts/plot_hovmoller.py"
+
+
+rule plot_fapar:
+    input:
+        map=f"{RUN}/products/{{map}}/map.nc",
+        observations=lambda wildcards: map_cubes(wildcards)["observations"],
+    output:
+        figure=f"{RUN}/figures/{{map}}/fapar.png",
+        words=f"{RUN}/figures/{{map}}/fapar.json",
+    log:
+        f"{RUN}/logs/plot_fapar.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_fapar.{{map}}.tsv"
+    wildcard_constraints:
+        map=one_of(TRANSECTS),
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        library=library("plot_fapar"),
+        name=map_name,
+    message:
+        "Draw the fAPAR of {wildcards.map}, observed and calibrated"
+    script:
+        "../scripts/plot_fapar.py"
+
+
+rule plot_regions:
+    input:
+        regions=f"{RUN}/products/{{map}}/regions.csv",
+    output:
+        figure=f"{RUN}/figures/{{map}}/regions.png",
+        words=f"{RUN}/figures/{{map}}/regions.json",
+    log:
+        f"{RUN}/logs/plot_regions.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/plot_regions.{{map}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        library=library("plot_regions"),
+        name=map_name,
+    message:
+        "Draw sums over the regions of {wildcards.map}"
+    script:
+        "../scripts/plot_regions.py"
+
+
+rule write_map_page:
+    input:
+        template="scripts/concerto/products/map.html.j2",
+        map=f"{RUN}/products/{{map}}/map.nc",
+        regions=f"{RUN}/products/{{map}}/regions.csv",
+        others=expand(
+            f"{RUN}/products/{{{{map}}}}/{{product}}",
+            product=["map.zarr", "layers", "catalog", "regions.nc"],
+        ),
+        figures=lambda wildcards: expand(
+            f"{RUN}/figures/{wildcards.map}/{{figure}}.png",
+            figure=map_figures(wildcards),
+        ),
+        sources=map_sources,
+        citation="CITATION.cff",
+    output:
+        page=f"{RUN}/report/{{map}}.html",
+    log:
+        f"{RUN}/logs/write_map_page.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_map_page.{{map}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library("write_map_page"),
+        config=config,
+    message:
+        "Write the page of {wildcards.map}"
+    script:
+        "../scripts/write_map_page.py"

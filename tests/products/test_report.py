@@ -136,6 +136,16 @@ def test_the_page_loads_nothing(index):
     assert "url(" not in " ".join(page.text)
 
 
+def test_the_index_leads_to_the_pages_of_maps_and_other_pages_do_not(finished, tmp_path):
+    entry = {"name": "Far & wide", "streams": ["fapar", "lai"], "method": "esmda"}
+    config = {**make_config(), "maps": {"wide": entry}}
+    page, text = make_page(finished, "index", tmp_path / "index.html", config)
+    assert [a["href"] for a in page.of("a") if not a["href"].startswith("#")] == ["wide.html"]
+    assert "Far & wide : fAPAR, LAI assimilated in each cell by ES-MDA." in text
+    page, _ = make_page(finished, "BE-Vie", tmp_path / "BE-Vie.html", config)
+    assert all(a["href"].startswith("#") for a in page.of("a"))
+
+
 def test_every_link_has_its_target_and_every_id_is_one(index):
     page, _ = index
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]

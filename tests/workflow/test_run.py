@@ -35,6 +35,7 @@ LEFT_OUT = {
     "learn_prior", "prepare_transect", "read_monthly", "derive_site",
     "list_sources", "check_access", "plan_downloads",
     "acquire_fields", "aggregate_fields", "compose_area", "plot_gaps",
+    "plot_map", "plot_status", "plot_hovmoller", "plot_fapar", "plot_regions", "write_map_page",
 }  # fmt: skip
 
 

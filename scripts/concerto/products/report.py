@@ -148,6 +148,7 @@ def render_report(page: str, facts: RunFacts, sites: Sequence[SiteResults]) -> s
             page=page,
             title=f"Carbon balance of {names}",
             facts=facts,
+            maps=facts.config.get("maps", {}) if page == "index" else {},
             method=method,
             sites=[_site_view(site, method) for site in sites],
             all_converged=converged,
@@ -168,13 +169,21 @@ def templates() -> jinja2.Environment:
     )
     environment.filters |= {
         "number": number,
+        "whole": whole,
         "fixed": fixed,
         "percent": percent,
         "unit": plain_unit,
         "predictor": predictor_label,
         "label": label,
+        "assimilated": assimilated,
     }
     return environment
+
+
+def assimilated(entry: Mapping[str, Any]) -> str:
+    """Return in words what is assimilated into a map, and how, from its configuration."""
+    streams = ", ".join(label(stream) for stream in entry["streams"])
+    return f"{streams} assimilated in each cell by {predictor_label(entry['method'])}"
 
 
 def _site_view(site: SiteResults, method: str) -> dict[str, Any]:
