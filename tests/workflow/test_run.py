@@ -35,6 +35,7 @@ LEFT_OUT = {
     "learn_prior", "prepare_transect", "read_monthly", "derive_site",
     "list_sources", "check_access", "plan_downloads",
     "acquire_fields", "aggregate_fields", "compose_area", "plot_gaps",
+    "write_map", "write_layers", "write_catalog",
 }  # fmt: skip
 
 
