@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -128,7 +129,7 @@ def write_map(
     frame = _frame(grid, plan, attributes)
     layers = [_area_layer(), *plan.layers]
     shape = dict(zip(DIMS, (frame.sizes["time"], grid.rows, grid.columns), strict=True))
-    with whole_file(netcdf) as file, whole_directory(store) as folder:
+    with whole_file(netcdf) as file, whole_directory(store) as folder, _no_chunk_cache():
         frame.to_netcdf(file, engine="netcdf4", format="NETCDF4")
         frame.to_zarr(folder, zarr_format=3, consolidated=False)
         group = zarr.open_group(folder, mode="r+")
@@ -273,6 +274,17 @@ def _flag_layer(name: str, attrs: Mapping[str, object], regions: set[str]) -> La
     return Layer(
         name, DIMS[1:], np.dtype("i2"), NO_FLAG, {**attrs, **(described if flags else {})}, flags
     )
+
+
+@contextmanager
+def _no_chunk_cache() -> Iterator[None]:
+    """Let open files keep no chunks: each is read or written once, and there are many of both."""
+    size, slots, preemption = netCDF4.get_chunk_cache()
+    netCDF4.set_chunk_cache(0, slots, preemption)
+    try:
+        yield
+    finally:
+        netCDF4.set_chunk_cache(size, slots, preemption)
 
 
 def _create_in_netcdf(dataset: netCDF4.Dataset, layer: Layer, shape: Mapping[str, int]) -> None:
