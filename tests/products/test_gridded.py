@@ -153,8 +153,10 @@ def test_zarr_is_consolidated_and_of_version_3(made):
         assert set(metadata["consolidated_metadata"]["metadata"]) == set(ds.variables)
 
 
-def test_gis_finds_the_place(made):
-    folder, grid, _ = made
+@pytest.mark.parametrize("name", ["south", "dateline"])
+def test_gis_finds_the_place(name, built):
+    """GDAL reads NetCDF of several columns alone: the layers are what places a transect."""
+    folder, grid, _ = built(name)
     east = grid.west + grid.columns * grid.resolution_deg
     with rasterio.open(f"netcdf:{folder / 'map.nc'}:cell_area") as file:
         assert file.crs.to_epsg() == 4326

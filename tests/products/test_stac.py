@@ -147,10 +147,11 @@ def test_boxes_are_as_in_geojson(sides, box, kind):
     assert outline["type"] == kind
 
 
-def test_the_same_products_give_the_same_catalogue(made):
-    files = {path: path.read_bytes() for path in (made / "catalog").rglob("*.json")}
-    write_catalog(NAME, products_in(made), made / "catalog", **ORIGIN)
-    assert {path: path.read_bytes() for path in (made / "catalog").rglob("*.json")} == files
+def test_the_same_products_give_the_same_catalogue(made, monkeypatch):
+    files = {path: path.read_bytes() for path in made.rglob("*.json")}
+    monkeypatch.chdir(made)
+    write_catalog(NAME, products_in(Path()), Path("catalog"), **ORIGIN)
+    assert {path: path.read_bytes() for path in made.rglob("*.json")} == files
 
 
 def test_without_a_product_there_is_no_catalogue(made, tmp_path):

@@ -202,7 +202,7 @@ def _frame(grid: MapGrid, plan: Plan, attributes: Mapping[str, str]) -> xr.Datas
         frame = frame.assign_coords({name: (name, centres, {**attrs, "bounds": f"{name}_bnds"})})
         edges = start + grid.resolution_deg * np.arange(len(centres) + 1)
         frame[f"{name}_bnds"] = ((name, "bnds"), np.stack([edges[:-1], edges[1:]], axis=1))
-    frame["crs"] = ((), np.int32(0), _reference_system(grid))
+    frame["crs"] = ((), np.int32(0), _reference_system())
     for name in frame.variables:
         frame[name].encoding = {"_FillValue": None}
     for name in ("time", "time_bnds"):
@@ -211,23 +211,14 @@ def _frame(grid: MapGrid, plan: Plan, attributes: Mapping[str, str]) -> xr.Datas
     return frame
 
 
-def _reference_system(grid: MapGrid) -> dict[str, object]:
-    """Return the attributes of the grid mapping.
-
-    The last two are what GDAL goes by: it finds no place for a map of one column otherwise.
-    """
-    wkt = known_crs(GEOGRAPHIC).to_wkt()
-    size = grid.resolution_deg
-    corner = (grid.west, size, 0.0, grid.south + size * grid.rows, 0.0, -size)
+def _reference_system() -> dict[str, object]:
     return {
         "long_name": "coordinate reference system",
         "grid_mapping_name": "latitude_longitude",
         "longitude_of_prime_meridian": 0.0,
         "semi_major_axis": SEMI_MAJOR,
         "inverse_flattening": 1 / FLATTENING,
-        "crs_wkt": wkt,
-        "spatial_ref": wkt,
-        "GeoTransform": " ".join(repr(float(number)) for number in corner),
+        "crs_wkt": known_crs(GEOGRAPHIC).to_wkt(),
     }
 
 

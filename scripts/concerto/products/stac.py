@@ -104,7 +104,8 @@ def write_catalogue(
     )
     catalog.add_child(collection)
     with whole_directory(folder) as part:
-        catalog.normalize_hrefs(f"{part}/")
+        # Without the slash the folder is taken for a file, for there is a dot in its name.
+        catalog.normalize_hrefs(f"{os.path.abspath(part)}/")
         for owner in (collection, *collection.get_items()):
             for asset in owner.assets.values():
                 asset.href = os.path.relpath(asset.href, Path(owner.self_href).parent)
