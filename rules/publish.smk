@@ -398,7 +398,7 @@ rule write_map:
         runtime=120,
     params:
         library=library("write_map"),
-        grid=lambda wildcards: vars(grid_of(wildcards.map)),
+        grid=map_bounds,
         settings=map_settings,
     message:
         "Write the map {wildcards.map} on its grid"

@@ -59,7 +59,7 @@ if "snakemake" in globals():
         write_map(
             snakemake.wildcards.map,  # noqa: F821
             [Path(tile) for tile in snakemake.input.tiles],  # noqa: F821
-            MapGrid(**snakemake.params.grid),  # noqa: F821
+            MapGrid(*snakemake.params.grid),  # noqa: F821
             Path(snakemake.output.netcdf),  # noqa: F821
             Path(snakemake.output.store),  # noqa: F821
             settings=snakemake.params.settings,  # noqa: F821

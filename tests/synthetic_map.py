@@ -128,7 +128,8 @@ def write_tiles(folder: Path, grid: MapGrid, size: int, **options: object) -> li
     for tile in grid.tiles(size):
         cells = grid.cells_in(tile, size, lat, lon)
         paths.append(folder / f"{tile}.nc")
-        save(make_tile(grid, lat[cells], lon[cells], **options), paths[-1])
+        made = make_tile(grid, lat[cells], lon[cells], **options)
+        save(made.assign_attrs(tile=tile), paths[-1])
     return paths
 
 

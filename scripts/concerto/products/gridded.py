@@ -42,7 +42,7 @@ NOWHERE = ("", "none")
 _SAME_AREA = 1e-4  # relative: areas may be stored as float32
 _KNOWN = {"igbp": IGBP}
 _AXES = ("lat", "lon", "time", "time_bnds", "location", "cell_area")
-_OWN_ATTRIBUTES = ("title", "source", "history", "comment", "featureType", "Conventions")
+_OF_TILES = ("title", "source", "history", "comment", "featureType", "Conventions", "tile")
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def read_plan(tiles: Sequence[Path], grid: MapGrid) -> Plan:
                 continue
             if first is None:
                 first = tile.isel(location=[0]).load()
-                common = {k: v for k, v in tile.attrs.items() if k not in _OWN_ATTRIBUTES}
+                common = {k: v for k, v in tile.attrs.items() if k not in _OF_TILES}
             else:
                 _check_alike(tile, first, path)
                 common = {k: v for k, v in common.items() if np.array_equal(tile.attrs.get(k), v)}
