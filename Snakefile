@@ -15,6 +15,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from concerto.config import (
+    GRIDS,
     check_targets,
     load_yaml,
     model_files,

@@ -130,6 +130,24 @@ def classes_of(area):
     return [classes["source"]] if classes else []
 
 
+def map_settings(wildcards):
+    """Return the part of the configuration that a map rests on."""
+    entry = map_config(wildcards)
+    kept = {key: config[key] for key in ("seed", "model", "constraints", "borders")}
+    area = config["areas"].get(entry["cubes"], {})
+    return {**kept, "map": entry, "area": area}
+
+
+def map_sources(wildcards):
+    """Return the files of the sources that a map rests on."""
+    cubes, borders = map_config(wildcards)["cubes"], config["borders"]["source"]
+    if cubes in GRIDS:
+        return field_sources(cubes, GRIDS[cubes], "land_classes", borders)
+    return field_sources(
+        cubes, PLACES[cubes]["co2"]["source"], *classes_of(cubes), borders
+    )
+
+
 def co2_of(wildcards):
     """Return the source of an area's CO2."""
     return PLACES[wildcards.area]["co2"]["source"]

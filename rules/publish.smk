@@ -375,6 +375,13 @@ rule plot_gaps:
         "../scripts/plot_gaps.py"
 
 
+rule write_map:
+    input:
+        tiles=lambda wildcards: expand(
+            f"{RUN}/products/{wildcards.map}/tiles/{{tile}}.nc",
+            tile=tiles_of(wildcards.map),
+
+
 rule plot_map:
     input:
         map=f"{RUN}/products/{{map}}/map.nc",
@@ -527,6 +534,14 @@ rule write_map_page:
         sources=map_sources,
         citation="CITATION.cff",
     output:
+        netcdf=f"{RUN}/products/{{map}}/map.nc",
+        store=directory(f"{RUN}/products/{{map}}/map.zarr"),
+    log:
+        f"{RUN}/logs/write_map.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_map.{{map}}.tsv"
+
+
         page=f"{RUN}/report/{{map}}.html",
     log:
         f"{RUN}/logs/write_map_page.{{map}}.log",
@@ -537,6 +552,69 @@ rule write_map_page:
     threads: 1
     resources:
         mem_mb=2000,
+        runtime=120,
+    params:
+        library=library("write_map"),
+        grid=map_bounds,
+        settings=map_settings,
+    message:
+        "Write the map {wildcards.map} on its grid"
+    script:
+        "../scripts/write_map.py"
+
+
+rule write_layers:
+    input:
+        netcdf=rules.write_map.output.netcdf,
+    output:
+        layers=directory(f"{RUN}/products/{{map}}/layers"),
+    log:
+        f"{RUN}/logs/write_layers.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_layers.{{map}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        library=library("write_layers"),
+    message:
+        "Write the key layers of {wildcards.map} as GeoTIFF"
+    script:
+        "../scripts/write_layers.py"
+
+
+rule write_catalog:
+    input:
+        netcdf=rules.write_map.output.netcdf,
+        store=rules.write_map.output.store,
+        layers=rules.write_layers.output.layers,
+        regions=f"{RUN}/products/{{map}}/regions.nc",
+        table=f"{RUN}/products/{{map}}/regions.csv",
+        sources=map_sources,
+        citation="CITATION.cff",
+    output:
+        catalog=directory(f"{RUN}/products/{{map}}/catalog"),
+    log:
+        f"{RUN}/logs/write_catalog.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_catalog.{{map}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        library=library("write_catalog"),
+    message:
+        "Write the catalogue of {wildcards.map}"
+    script:
+        "../scripts/write_catalog.py"
+
+
         runtime=10,
     params:
         library=library("write_map_page"),

@@ -11,7 +11,8 @@ from concerto.config import ROOT, read_source
 from concerto.errors import InputError
 from concerto.plugins import load
 from concerto.scripting import script_log
-from concerto.sources._archive import unpack, whole_directory
+from concerto.sources._archive import unpack
+from concerto.whole import whole_directory
 
 log = logging.getLogger(__name__)
 

@@ -621,7 +621,9 @@ def test_target_of_a_known_site_or_of_none_passes(config, target):
 def test_target_of_an_unknown_site_names_the_nearest(config, target):
     with pytest.raises(ConcertoError) as fault:
         checks.check_targets(["results/default/report/BE-Vie.html", target], config)
-    expected = f"{target}: unknown site 'BE-Vi'; nearest valid: BE-Vie (of BE-Vie, CH-Dav, transect)"
+    expected = (
+        f"{target}: unknown site 'BE-Vi'; nearest valid: BE-Vie (of BE-Vie, CH-Dav, transect)"
+    )
     assert str(fault.value) == expected
 
 

@@ -36,6 +36,7 @@ LEFT_OUT = {
     "list_sources", "check_access", "plan_downloads",
     "acquire_fields", "aggregate_fields", "compose_area", "plot_gaps",
     "plot_map", "plot_status", "plot_hovmoller", "plot_fapar", "plot_regions", "write_map_page",
+    "write_map", "write_layers", "write_catalog",
 }  # fmt: skip
 
 

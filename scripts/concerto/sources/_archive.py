@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import os
 import shutil
 import stat
 import tarfile
@@ -16,6 +15,7 @@ from typing import IO
 
 from concerto.errors import InputError
 from concerto.plugins import nearest
+from concerto.whole import whole_directory
 
 
 def extract(archive: Path, members: Mapping[str, str], directory: Path) -> None:
@@ -108,32 +108,6 @@ def safe_path(archive: Path, name: str) -> PurePosixPath:
     if not inside or any(character in name for character in "\\:\0"):
         raise InputError(archive, "member path", repr(name), "a relative path within its folder")
     return path
-
-
-@contextmanager
-def whole_directory(directory: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of ``directory`` if nothing is raised."""
-    temporary = directory.with_name(f".{directory.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        shutil.rmtree(directory, ignore_errors=True)
-        os.replace(temporary, directory)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Yield where to write a file that takes the place of ``path`` if nothing is raised."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager

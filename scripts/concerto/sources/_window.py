@@ -13,8 +13,8 @@ from pyproj import Transformer
 from concerto.errors import InputError
 from concerto.plugins import nearest
 from concerto.sources import halves
-from concerto.sources._archive import whole_file
 from concerto.sources._http import RemoteFiles, public
+from concerto.whole import whole_file
 
 NOT_COPIED = {
     "_FillValue", "CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid",

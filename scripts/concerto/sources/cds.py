@@ -51,8 +51,9 @@ import xarray as xr
 
 from concerto.errors import ConcertoError, InputError
 from concerto.sources import Asset, halves
-from concerto.sources._archive import extract, whole_file
+from concerto.sources._archive import extract
 from concerto.sources._http import Client, MissingError
+from concerto.whole import whole_file
 
 KEY = {"environment": "CDSAPI_KEY", "file": "~/.cdsapirc"}
 POLL = {"first": 1.0, "longest": 120.0, "patience": 86400.0}

@@ -18,7 +18,8 @@ from typing import Any
 from concerto.errors import InputError
 from concerto.provenance import sha256_of
 from concerto.sources import Asset
-from concerto.sources._archive import is_archive, whole_file
+from concerto.sources._archive import is_archive
+from concerto.whole import whole_file
 
 
 def discover(request: Mapping[str, Any]) -> list[Asset]:

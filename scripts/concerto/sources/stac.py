@@ -62,9 +62,9 @@ from rasterio.windows import Window
 from concerto.errors import InputError
 from concerto.plugins import nearest
 from concerto.sources import Asset
-from concerto.sources._archive import whole_file
 from concerto.sources._http import Client, RemoteFiles, public
 from concerto.sources._signing import Signer, signing_of
+from concerto.whole import whole_file
 
 PAGE_ITEMS = 250
 STRIP_BYTES = 1 << 26

@@ -54,10 +54,10 @@ from zarr.errors import BaseZarrError
 from concerto.errors import ConcertoError, InputError
 from concerto.plugins import nearest
 from concerto.sources import Asset
-from concerto.sources._archive import whole_file
 from concerto.sources._http import Client
 from concerto.sources._signing import Signer, signing_of
 from concerto.sources._zarr_store import RemoteStore, objects_of
+from concerto.whole import whole_file
 
 BLOCK_BYTES = 1 << 26
 """So much is decoded at a time, or one chunk where it is larger."""
