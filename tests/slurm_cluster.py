@@ -166,7 +166,7 @@ def _daemon(name: str, arguments: list[str], folder: Path) -> Iterator[None]:
             yield
         finally:
             running.terminate()
-            running.wait(20)
+            running.wait(60)
 
 
 def _end_jobs(cluster: Cluster) -> None:

@@ -16,6 +16,8 @@ import yaml
 from project import ROOT, Outcome, Project, small_project
 from slurm_cluster import Cluster, Job, obstacle, start_cluster
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
+
 RULE = "assimilate_site"
 METHODS = ("demcz", "esmda", "letkf")
 TILES = [f"results/small/posterior/BE-Vie/{method}.nc" for method in METHODS]
@@ -105,7 +107,6 @@ def scripts_of(project: Project) -> list[int]:
     return found
 
 
-@pytest.mark.slow
 def test_tiles_share_jobs_and_the_killed_one_is_given_again_with_twice_the_memory(story):
     states = {job.id: job.state for job in story.jobs}
     assert sorted(states.values()) == ["COMPLETED", "COMPLETED", "FAILED"], story.outcome.shown
@@ -117,7 +118,6 @@ def test_tiles_share_jobs_and_the_killed_one_is_given_again_with_twice_the_memor
     assert {job.cores for job in story.jobs} == {1}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tile", TILES)
 def test_the_cluster_makes_the_same_bytes_as_one_machine(story, tile):
     assert story.made[tile] == story.local[tile]
