@@ -1,6 +1,12 @@
 # Raw records, each downloaded once, verified and kept with its provenance.
 
 
+# Where a cluster runs the other rules, these stay on the machine that has the network.
+localrules:
+    acquire_source,
+    acquire_fields,
+
+
 rule acquire_source:
     input:
         # What a source's file says of reading it must not fetch it again: `params` holds the rest.

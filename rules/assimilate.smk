@@ -49,7 +49,7 @@ rule assimilate_site:
         "../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=60,
     params:
         library=library("assimilate_site"),

@@ -14,6 +14,13 @@ PLANS = {
 CATALOGUE = sorted(str(file) for file in Path("config/sources").glob("*.yaml"))
 
 
+# On a cluster too, they are answered here and now.
+localrules:
+    list_sources,
+    check_access,
+    plan_downloads,
+
+
 rule list_sources:
     input:
         sources=CATALOGUE,

@@ -6,6 +6,11 @@ def library(script):
     return digest(Path(workflow.basedir, "scripts", f"{script}.py"))
 
 
+def memory(base):
+    """Return the memory of a job in MB: ``base``, and twice as much each time it is tried again."""
+    return lambda wildcards, attempt: base * 2 ** (attempt - 1)
+
+
 def site_config(wildcards):
     """Return the configuration of the site of a job."""
     return config["sites"][wildcards.site]

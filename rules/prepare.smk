@@ -57,7 +57,7 @@ rule prepare_transect:
         "../envs/prepare.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=15,
     params:
         library=library("prepare_transect"),
@@ -191,7 +191,7 @@ rule aggregate_fields:
         "../envs/prepare.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=240,
     params:
         library=library("aggregate_fields"),
@@ -233,7 +233,7 @@ rule compose_area:
         "../envs/prepare.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
         runtime=120,
     params:
         library=library("compose_area"),

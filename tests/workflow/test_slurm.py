@@ -1,0 +1,141 @@
+"""The workflow on a real SLURM of one node: assimilations share jobs, one of which is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+from project import ROOT, Outcome, Project, small_project
+from slurm_cluster import Cluster, Job, obstacle, start_cluster
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
+
+RULE = "assimilate_site"
+METHODS = ("demcz", "esmda", "letkf")
+TILES = [f"results/small/posterior/BE-Vie/{method}.nc" for method in METHODS]
+# Two to a job, so that there are two; how they stand is asked sooner than suits a real cluster.
+ON_SLURM = [
+    *("--workflow-profile", "profiles/slurm"),
+    *("--groups", f"{RULE}=tiles", "--group-components", "tiles=2"),
+    *("--slurm-init-seconds-before-status-checks", "3"),
+]
+EXECUTOR = "CONCERTO_SLURM_EXECUTOR"  # the folder that has it, if it is not installed
+
+
+@dataclass(frozen=True)
+class Story:
+    """What one machine alone made, what the cluster made, how that ended, and by which jobs."""
+
+    local: dict[str, bytes]
+    made: dict[str, bytes]
+    outcome: Outcome
+    jobs: list[Job]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A running cluster, which the environment leads to."""
+    reason = obstacle()
+    if (
+        not reason
+        and EXECUTOR not in os.environ
+        and not find_spec("snakemake_executor_plugin_slurm")
+    ):
+        reason = "SLURM's executor is not installed: envs/requirements-slurm.txt"
+    if reason:
+        pytest.skip(reason)
+    with start_cluster() as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in running.environment.items():
+            patch.setenv(name, value)
+        if EXECUTOR in os.environ:
+            patch.setenv("PYTHONPATH", os.environ[EXECUTOR])
+        yield running
+
+
+@pytest.fixture(scope="module")
+def story(cluster, tmp_path_factory, index) -> Story:
+    project = small_project(tmp_path_factory.mktemp("slurm") / "run", index)
+    project.change("config/config.yaml", lambda config: config["sites"].pop("CH-Dav"))
+    project.change(
+        "config/config.yaml", lambda config: config["assimilation"]["methods"].append("demcz")
+    )
+    alone = project.snakemake(*TILES)
+    assert alone.code == 0, alone.shown
+    local = contents(project)
+    for tile in TILES:
+        (project.root / tile).unlink()
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(project.snakemake, *ON_SLURM, *TILES, cores=1)
+        kill_one(project, running)
+        outcome = running.result()
+    assert outcome.code == 0, outcome.shown
+    return Story(local, contents(project), outcome, cluster.jobs())
+
+
+def contents(project: Project) -> dict[str, bytes]:
+    return {tile: (project.root / tile).read_bytes() for tile in TILES}
+
+
+def kill_one(project: Project, running: Future[Outcome]) -> None:
+    """Kill the first assimilation that runs, without warning, as a node does that has no memory."""
+    while not (found := scripts_of(project)):
+        assert not running.done(), running.result().shown
+        time.sleep(0.1)
+    os.kill(found[0], signal.SIGKILL)
+
+
+def scripts_of(project: Project) -> list[int]:
+    """Return the processes that run the rule's script."""
+    scripts = str(project.root / ".snakemake/scripts")
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            program, *arguments = (process / "cmdline").read_text().rstrip("\0").split("\0")
+        except OSError:
+            continue  # it has ended
+        last = arguments[-1] if arguments else ""
+        if "python" in program and last.startswith(scripts) and last.endswith(f".{RULE}.py"):
+            found.append(int(process.name))
+    return found
+
+
+def test_tiles_share_jobs_and_the_killed_one_is_given_again_with_twice_the_memory(story):
+    states = {job.id: job.state for job in story.jobs}
+    assert sorted(states.values()) == ["COMPLETED", "COMPLETED", "FAILED"], story.outcome.shown
+    failed = next(job for job in story.jobs if job.state == "FAILED")
+    first, second, again = story.jobs
+    assert failed in (first, second)
+    assert first.mem_mb == second.mem_mb == 2000
+    assert again.mem_mb == 2 * failed.mem_mb
+    assert {job.cores for job in story.jobs} == {1}
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_the_cluster_makes_the_same_bytes_as_one_machine(story, tile):
+    assert story.made[tile] == story.local[tile]
+
+
+def test_the_profile_has_what_the_default_one_has():
+    """It is read in its place."""
+    profiles = [
+        yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
+        for name in ("slurm", "default")
+    ]
+    for profile in profiles:
+        del profile["cores"]
+    assert profiles[1].items() <= profiles[0].items()
+
+
+def test_the_profile_groups_rules_that_there_are():
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+    text = "".join(file.read_text() for file in sorted((ROOT / "rules").glob("*.smk")))
+    assert [rule for rule in profile["groups"] if f"rule {rule}:" not in text] == []
+    assert set(profile["groups"].values()) == profile["group-components"].keys()
