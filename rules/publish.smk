@@ -8,6 +8,7 @@ rule write_product:
     input:
         projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
+        raw=ancient(lambda wildcards: sources_of([wildcards.site])),
     output:
         product=f"{RUN}/products/{{site}}/fluxes.nc",
     log:
@@ -23,9 +24,6 @@ rule write_product:
     params:
         library=library("write_product"),
         site=site_config,
-        licences=lambda wildcards: {
-            name: words_of(name)["licence"] for name in sources_of([wildcards.site])
-        },
     message:
         "Write the product of {wildcards.site}"
     script:
@@ -286,12 +284,7 @@ rule plot_sites:
 rule write_report:
     input:
         template="scripts/concerto/products/report.html.j2",
-        raw=ancient(
-            lambda wildcards: [
-                *(f"{RUN}/raw/{name}" for name in sources_of(page_sites(wildcards))),
-                BORDERS,
-            ]
-        ),
+        raw=ancient(lambda wildcards: [*sources_of(page_sites(wildcards)), BORDERS]),
         masking=page_files(f"{RUN}/cubes/{{site}}/masking.csv"),
         posteriors=page_files(
             *expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS)
@@ -338,13 +331,6 @@ rule write_report:
         sites=page_sites,
         figures=FIGURES,
         config=config,
-        words=lambda wildcards: {
-            name: words_of(name)
-            for name in [
-                *sources_of(page_sites(wildcards)),
-                config["borders"]["source"],
-            ]
-        },
     message:
         "Write the report: {output.page}"
     script:
@@ -380,6 +366,82 @@ rule write_map:
         tiles=lambda wildcards: expand(
             f"{RUN}/products/{wildcards.map}/tiles/{{tile}}.nc",
             tile=tiles_of(wildcards.map),
+        ),
+        sources=map_sources,
+        citation="CITATION.cff",
+    output:
+        netcdf=f"{RUN}/products/{{map}}/map.nc",
+        store=directory(f"{RUN}/products/{{map}}/map.zarr"),
+    log:
+        f"{RUN}/logs/write_map.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_map.{{map}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        library=library("write_map"),
+        grid=map_bounds,
+        settings=map_settings,
+    message:
+        "Write the map {wildcards.map} on its grid"
+    script:
+        "../scripts/write_map.py"
+
+
+rule write_layers:
+    input:
+        netcdf=rules.write_map.output.netcdf,
+    output:
+        layers=directory(f"{RUN}/products/{{map}}/layers"),
+    log:
+        f"{RUN}/logs/write_layers.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_layers.{{map}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        library=library("write_layers"),
+    message:
+        "Write the key layers of {wildcards.map} as GeoTIFF"
+    script:
+        "../scripts/write_layers.py"
+
+
+rule write_catalog:
+    input:
+        netcdf=rules.write_map.output.netcdf,
+        store=rules.write_map.output.store,
+        layers=rules.write_layers.output.layers,
+        regions=f"{RUN}/products/{{map}}/regions.nc",
+        table=f"{RUN}/products/{{map}}/regions.csv",
+        sources=map_sources,
+        citation="CITATION.cff",
+    output:
+        catalog=directory(f"{RUN}/products/{{map}}/catalog"),
+    log:
+        f"{RUN}/logs/write_catalog.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_catalog.{{map}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        library=library("write_catalog"),
+    message:
+        "Write the catalogue of {wildcards.map}"
+    script:
+        "../scripts/write_catalog.py"
 
 
 rule plot_map:
@@ -534,14 +596,6 @@ rule write_map_page:
         sources=map_sources,
         citation="CITATION.cff",
     output:
-        netcdf=f"{RUN}/products/{{map}}/map.nc",
-        store=directory(f"{RUN}/products/{{map}}/map.zarr"),
-    log:
-        f"{RUN}/logs/write_map.{{map}}.log",
-    benchmark:
-        f"{RUN}/benchmarks/write_map.{{map}}.tsv"
-
-
         page=f"{RUN}/report/{{map}}.html",
     log:
         f"{RUN}/logs/write_map_page.{{map}}.log",
@@ -552,69 +606,6 @@ rule write_map_page:
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=120,
-    params:
-        library=library("write_map"),
-        grid=map_bounds,
-        settings=map_settings,
-    message:
-        "Write the map {wildcards.map} on its grid"
-    script:
-        "../scripts/write_map.py"
-
-
-rule write_layers:
-    input:
-        netcdf=rules.write_map.output.netcdf,
-    output:
-        layers=directory(f"{RUN}/products/{{map}}/layers"),
-    log:
-        f"{RUN}/logs/write_layers.{{map}}.log",
-    benchmark:
-        f"{RUN}/benchmarks/write_layers.{{map}}.tsv"
-    conda:
-        "../envs/publish.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    params:
-        library=library("write_layers"),
-    message:
-        "Write the key layers of {wildcards.map} as GeoTIFF"
-    script:
-        "../scripts/write_layers.py"
-
-
-rule write_catalog:
-    input:
-        netcdf=rules.write_map.output.netcdf,
-        store=rules.write_map.output.store,
-        layers=rules.write_layers.output.layers,
-        regions=f"{RUN}/products/{{map}}/regions.nc",
-        table=f"{RUN}/products/{{map}}/regions.csv",
-        sources=map_sources,
-        citation="CITATION.cff",
-    output:
-        catalog=directory(f"{RUN}/products/{{map}}/catalog"),
-    log:
-        f"{RUN}/logs/write_catalog.{{map}}.log",
-    benchmark:
-        f"{RUN}/benchmarks/write_catalog.{{map}}.tsv"
-    conda:
-        "../envs/publish.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        library=library("write_catalog"),
-    message:
-        "Write the catalogue of {wildcards.map}"
-    script:
-        "../scripts/write_catalog.py"
-
-
         runtime=10,
     params:
         library=library("write_map_page"),
