@@ -113,6 +113,7 @@ rule all:
         expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
         expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
         expand(f"{RUN}/figures/{{area}}/gaps.png", area=AREAS),
+        expand(f"{RUN}/report/{{map}}.html", map=MAPS),
 
 
 onstart:
@@ -139,6 +140,7 @@ onsuccess:
     twin = [f"{RUN}/twin/verdicts.txt"] if "twin" in sys.argv else []
     print(texts([*shown, *twin] if asked else VERDICTS), end="")
     made = [f"Report: {REPORT}"] * bool(SITES)
+    made += [f"Map: {RUN}/report/{name}.html" for name in MAPS]
     made += [f"Cubes of {area}: {RUN}/cubes/{area}" for area in AREAS]
     print("Done.", ", ".join(asked or made))
 

@@ -54,14 +54,3 @@ def map_figures(wildcards):
         figures += ["hovmoller", "profile"]
         figures += ["fapar"] if "fapar" in map_config(wildcards)["streams"] else []
     return [*figures, "regions"]
-
-
-def map_sources(wildcards):
-    """Return the files of the sources of a map's cubes, and of the borders."""
-    cubes = map_config(wildcards)["cubes"]
-    borders = f"config/sources/{config['borders']['source']}.yaml"
-    if cubes in AREAS:
-        co2 = PLACES[cubes]["co2"]["source"]
-        return [*field_sources(cubes, co2, *classes_of(cubes)), borders]
-    made_of = [str(file) for file in rules.prepare_transect.input]
-    return [file for file in made_of if file.startswith("config/sources/")] + [borders]

@@ -8,7 +8,6 @@ rule write_product:
     input:
         projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
-        raw=ancient(lambda wildcards: sources_of([wildcards.site])),
     output:
         product=f"{RUN}/products/{{site}}/fluxes.nc",
     log:
@@ -24,6 +23,9 @@ rule write_product:
     params:
         library=library("write_product"),
         site=site_config,
+        licences=lambda wildcards: {
+            name: words_of(name)["licence"] for name in sources_of([wildcards.site])
+        },
     message:
         "Write the product of {wildcards.site}"
     script:
@@ -284,7 +286,12 @@ rule plot_sites:
 rule write_report:
     input:
         template="scripts/concerto/products/report.html.j2",
-        raw=ancient(lambda wildcards: [*sources_of(page_sites(wildcards)), BORDERS]),
+        raw=ancient(
+            lambda wildcards: [
+                *(f"{RUN}/raw/{name}" for name in sources_of(page_sites(wildcards))),
+                BORDERS,
+            ]
+        ),
         masking=page_files(f"{RUN}/cubes/{{site}}/masking.csv"),
         posteriors=page_files(
             *expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS)
@@ -331,6 +338,13 @@ rule write_report:
         sites=page_sites,
         figures=FIGURES,
         config=config,
+        words=lambda wildcards: {
+            name: words_of(name)
+            for name in [
+                *sources_of(page_sites(wildcards)),
+                config["borders"]["source"],
+            ]
+        },
     message:
         "Write the report: {output.page}"
     script:

@@ -30,9 +30,9 @@ POOLS: Mapping[str, tuple[str, ...]] = {
 VARIABLES = (*FLUXES, *STATES, *POOLS)
 SUMMED = (*FLUXES, *POOLS)
 _POOL_NAMES = {
-    "live_biomass": "carbon in living plants",
-    "litter": "carbon in litter",
-    "som": "carbon in the soil",
+    "live_biomass": "living plants, as carbon",
+    "litter": "litter, as carbon",
+    "som": "soil organic matter, as carbon",
 }
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 STATISTICS = ("mean", "sd", *QUANTILES)
@@ -126,7 +126,7 @@ def attributes(name: str) -> dict[str, str]:
     """Return units and names of a variable, as the standards have them."""
     if name in STREAMS:
         return STREAMS[name].attributes()
-    return {"units": "gC m-2", "long_name": _POOL_NAMES[name]}
+    return {"units": "g m-2", "long_name": _POOL_NAMES[name]}
 
 
 def statistics(members: np.ndarray) -> dict[str, np.ndarray]:
@@ -194,7 +194,7 @@ class RegionSums:
                 if regions
                 else np.zeros((members, 0, times), np.int64),
                 {
-                    "units": "gC",
+                    "units": "g",
                     "long_name": f"{attributes(name)['long_name']}, summed over the region",
                     "comment": "of the month" if name in FLUXES else "at the end of the month",
                 },

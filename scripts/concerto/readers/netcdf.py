@@ -167,7 +167,8 @@ def _placed(
         If it is not.
     """
     first = next(iter(found.values()))
-    of_file = None if "dimensions" in stated else _eos.described(data, first, path)
+    placed = "dimensions" in stated or _has_degrees(first)
+    of_file = None if placed else _eos.described(data, first, path)
     if of_file is None:
         layout = _common_layout(data, found, stated, path)
         return layout, _grid(first, layout, stated, path)
@@ -179,6 +180,12 @@ def _placed(
     crs, x, y = of_file
     grid = Grid(_fields.checked_crs(crs, stated.get("crs"), x, y, path), x, y)
     return {"y": (0, None), "x": (1, None)}, grid
+
+
+def _has_degrees(band: netCDF4.Variable) -> bool:
+    """Return whether a band has latitudes of its own, whatever was said of an earlier form."""
+    own = (band.group().variables.get(name) for name in band.dimensions)
+    return any(getattr(variable, "units", "") in _NORTH for variable in own)
 
 
 def _all_variables(group: netCDF4.Dataset, above: str = "") -> list[str]:
