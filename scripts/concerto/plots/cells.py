@@ -29,7 +29,7 @@ NOT_LAND = "not_land"
 STATUS = {
     "converged": ("converged", "#009E73"),
     "not_converged": ("not converged", "#D55E00"),
-    "no_observation": ("no observation: prior", "#E69F00"),
+    "no_observation": ("no observation", "#E69F00"),
     "drivers_missing": ("drivers missing", "#CC79A7"),
     "assimilation_failed": ("assimilation failed", "#5E2750"),
     NOT_LAND: ("not land", SEA),
@@ -308,7 +308,7 @@ def states_text(status: np.ndarray) -> str:
     empty = sum(count[name] for name in STATUS if not has_values(name) and name != NOT_LAND)
     said = [
         (count["not_converged"], "Hatched: not converged, indicative only"),
-        (count["no_observation"], "Dotted: nothing observed, the prior's values"),
+        (count["no_observation"], "Dotted: nothing observed, no values"),
         (empty, "Grey: without values"),
     ]
     return "".join(f" {words} ({cells_text(n)})." for n, words in said if n)

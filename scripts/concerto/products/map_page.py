@@ -19,7 +19,7 @@ TABLED = ("gpp", "nee", "live_biomass")
 MEANINGS = {
     "converged": "Assimilated; the method's own checks are passed.",
     "not_converged": "Assimilated, but the checks are not passed: indicative, hatched on maps.",
-    "no_observation": "Nothing was observed here: the values are the prior's, dotted on maps.",
+    "no_observation": "Nothing was observed here: no values, dotted on maps.",
     "drivers_missing": "Without weather, CO2 or disturbance; without values, grey on maps.",
     "assimilation_failed": "The assimilation ended with an error; without values, grey on maps.",
 }
@@ -127,7 +127,7 @@ def verdict(shares: pd.DataFrame) -> list[str]:
     sentences = [f"Of {whole(total)} cells of land, {of(['converged'])[1]} converged."]
     for names, text in (
         (["not_converged"], "did not converge: their values are indicative only."),
-        (["no_observation"], "had no observation: they carry the prior's values."),
+        (["no_observation"], "had no observation, and have no values."),
         (empty, "have no values and are in no sum: "),
     ):
         chosen, words = of(names)
