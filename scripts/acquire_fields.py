@@ -28,10 +28,14 @@ def acquire_fields(request: Request, directory: Path, root: Path = ROOT) -> None
         If neither the archive nor a mirror can be reached, or what it sends is not what was asked.
     """
     source = read_source(request.source, root)
+    start, end = request.start.isoformat(), request.end.isoformat()
+    if source["grid"]["step"] is None:
+        # What does not change has the date of its making, if any, whatever the place's period.
+        start, end = source["grid"]["first"], source["grid"]["last"]
     question = {
         **asdict(request.box),
-        "start": request.start.isoformat(),
-        "end": request.end.isoformat(),
+        "start": start,
+        "end": end,
         "bands": bands(source, request.variables),
     }
     obtain(request.source, source, question, directory)

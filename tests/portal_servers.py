@@ -288,7 +288,8 @@ def earthdata() -> Iterator[Earthdata]:
 class Store:
     """A data store: a queue of jobs on one host, the files that they made on another.
 
-    ``states`` are what a job's status is at each question; the last one stays.
+    ``states`` are what a job's status is at each question; the last one stays. ``result`` is what
+    each job makes; ``results``, if given, makes it of the job's inputs.
     """
 
     address: str = ""
@@ -296,6 +297,7 @@ class Store:
     key: str = "k3y-of-jane"
     states: list[str] = field(default_factory=lambda: ["accepted", "running", "successful"])
     result: bytes = b""
+    results: Callable[[dict[str, Any]], bytes] | None = None
     refusal: tuple[int, dict[str, Any]] | None = None
     traceback: str = ""
     moved: bool = False
@@ -343,12 +345,16 @@ class Store:
             said = {"type": "job results failed", "title": "The job has failed", "status": 400}
             return answer(said | {"traceback": self.traceback}, 400)
         value = {"type": "application/netcdf", "href": f"{self.files}/cache/{job}.nc"}
-        return answer({"asset": {"value": value | {"file:size": len(self.result)}}})
+        return answer({"asset": {"value": value | {"file:size": len(self._made(job))}}})
 
     def give(self, asked: Asked) -> Reply:
         self.fetched.append(asked)
         fault = self.faults.pop(0) if self.faults else ""
-        return part(self.result, asked, fault)
+        job = asked.path.removeprefix("/cache/").removesuffix(".nc")
+        return part(self._made(job), asked, fault)
+
+    def _made(self, job: str) -> bytes:
+        return self.results(self.jobs[job]) if self.results else self.result
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A STAC API and the rasters of its items, on this machine, with the faults that real ones have.
 
-The API is a real one (``rustac serve``) behind a server of ours, which can go wrong and also gives
-the tokens that the server of the rasters may want.
+The API is a real one (``rustac serve``, or another backend) behind a server of ours, which can go
+wrong and also gives the tokens that the server of the rasters may want.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import subprocess
 import sysconfig
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -203,11 +203,31 @@ class Archive:
 
 
 @contextmanager
+def rustac(
+    folder: Path, collection: dict[str, Any], items: list[dict[str, Any]], address: str, port: int
+) -> Iterator[None]:
+    """Serve a collection by ``rustac serve`` on a port, as seen at another address."""
+    collected = {"type": "FeatureCollection", "features": items}
+    files = folder / "collection.json", folder / "items.json"
+    for file, content in zip(files, (collection, collected), strict=True):
+        file.write_text(json.dumps(content))
+    program = shutil.which("rustac", path=sysconfig.get_path("scripts"))
+    command = [program, "serve", "--addr", address, "--bind", f"127.0.0.1:{port}"]
+    with subprocess.Popen([*command, *files], stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_for(port, process)
+            yield
+        finally:
+            process.terminate()
+
+
+@contextmanager
 def serve(
     folder: Path,
     collection: str,
     contents: Sequence[tuple[str, Mapping[str, Raster], Mapping[str, Any]]],
     grid: bool = True,
+    backend: Callable[..., AbstractContextManager[None]] = rustac,
 ) -> Iterator[Archive]:
     """Serve the items of one collection.
 
@@ -221,9 +241,11 @@ def serve(
         Id, rasters by band, properties of each item.
     grid
         Whether items say where their pixels are.
+    backend
+        What serves the API: with the same parameters as :func:`rustac`.
     """
     with fault_server.serve() as cogs:
-        archive = Archive(cogs)
+        archive = Archive(cogs, api_port=free_port())
         items = []
         for id_, rasters, properties in contents:
             items.append(item(id_, rasters, f"{cogs.address}/cogs", properties, grid))
@@ -234,16 +256,14 @@ def serve(
         with ThreadingHTTPServer(("127.0.0.1", 0), _handler(archive)) as front:
             threading.Thread(target=front.serve_forever, args=(0.02,), daemon=True).start()
             archive.address = f"http://localhost:{front.server_port}"
-            with _api(archive, folder, collection, items):
+            described = _described(collection)
+            with backend(folder, described, items, archive.address, archive.api_port):
                 yield archive
             front.shutdown()
 
 
-@contextmanager
-def _api(
-    archive: Archive, folder: Path, collection: str, items: list[dict[str, Any]]
-) -> Iterator[None]:
-    described = {
+def _described(collection: str) -> dict[str, Any]:
+    return {
         "type": "Collection", "id": collection, "stac_version": "1.0.0", "description": "A test",
         "license": "CC0-1.0", "links": [],
         "extent": {
@@ -251,30 +271,24 @@ def _api(
             "temporal": {"interval": [["2000-01-01T00:00:00Z", None]]},
         },
     }  # fmt: skip
-    collected = {"type": "FeatureCollection", "features": items}
-    files = folder / "collection.json", folder / "items.json"
-    for file, content in zip(files, (described, collected), strict=True):
-        file.write_text(json.dumps(content))
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        archive.api_port = free.getsockname()[1]
-    rustac = shutil.which("rustac", path=sysconfig.get_path("scripts"))
-    bound = f"127.0.0.1:{archive.api_port}"
-    command = [rustac, "serve", "--addr", archive.address, "--bind", bound]
-    with subprocess.Popen([*command, *files], stdout=subprocess.DEVNULL) as process:
-        try:
-            _wait_for(archive.api_port)
-            yield
-        finally:
-            process.terminate()
+        return free.getsockname()[1]
 
 
-def _wait_for(port: int) -> None:
-    for _ in range(200):
+def wait_for(port: int, process: subprocess.Popen) -> None:
+    """Wait until a process listens on a port."""
+    for _ in range(600):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
+        if process.poll() is not None:
+            break
         time.sleep(0.05)
-    raise TimeoutError("rustac does not answer")
+    raise TimeoutError(f"{process.args[0]} does not answer")
 
 
 def _handler(archive: Archive) -> type[BaseHTTPRequestHandler]:
@@ -309,7 +323,9 @@ def _handler(archive: Archive) -> type[BaseHTTPRequestHandler]:
 
         def _from_api(self, body: bytes) -> tuple[int, bytes]:
             api = http.client.HTTPConnection("127.0.0.1", archive.api_port)
-            kept = {"Content-Type": self.headers.get("Content-Type", "application/json")}
+            # Some APIs make their links of the host that they were asked as.
+            kept = {"Host": self.headers["Host"]}
+            kept["Content-Type"] = self.headers.get("Content-Type", "application/json")
             api.request(self.command, self.path, body, kept)
             answer = api.getresponse()
             return answer.status, answer.read()

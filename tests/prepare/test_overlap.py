@@ -55,9 +55,9 @@ def by_pixel(found):
     return np.bincount(found.pixel, found.area, minlength=found.shape[0] * found.shape[1])
 
 
-def dense(found):
+def dense(found, what="area"):
     out = np.zeros((len(found.start) - 1, *found.shape))
-    out[found.cell, found.row, found.column] = found.area
+    out[found.cell, found.row, found.column] = getattr(found, what)
     return out
 
 
@@ -266,14 +266,39 @@ def test_footprints_around_the_pole(grid):
     assert np.hypot(found.east, found.north).max() < 1.3e5
 
 
-def test_windows_add_up_to_the_whole():
-    grid = modis(40, 50, 5e3, first_x=1.2e6)
-    cells = footprint_cells([48.5, 48.6], [16.8, 17], [9e4, 4e4])
-    whole = dense(overlap(grid, cells))
+@pytest.mark.parametrize(
+    ("grid", "cells"),
+    [
+        (modis(40, 50, 463.3127, first_x=1.2e6), box_cells(16, 49, 17, 49.5, 0.05)),
+        (modis(40, 50, 5e3, first_x=1.2e6), box_cells(14.25, 46.5, 21, 50.25, 0.75)),
+        (modis(40, 50, 5e3, first_x=1.2e6), footprint_cells([48.5, 48.6], [16.8, 17], [9e4, 4e4])),
+        (
+            Grid(UTM, 6e5 + 1e3 * np.arange(51), 5.4e6 - 1e3 * np.arange(41)),
+            box_cells(10, 48, 11.5, 49, 0.25),
+        ),
+        (
+            Grid("EPSG:3413", 2e4 * np.arange(-25, 26), 2e4 * np.arange(20, -21, -1)),
+            box_cells(-180, 80, 180, 90, 2.5),
+        ),
+        (
+            modis(40, 50, 5e3, first_x=-1.7e5, first_y=10007554.677),
+            box_cells(-180, 75, 180, 90, 3),
+        ),
+    ],
+    ids=["MODIS", "sinusoidal", "footprints", "utm", "around the pole", "up to the pole"],
+)
+def test_windows_of_a_projected_grid_add_up_to_the_whole(grid, cells):
+    whole = overlap(grid, cells)
+    shared, east = dense(whole), dense(whole, "east")
+    wanted = np.nanmax(whole.pixel_area)
+    assert shared.max() > 0.1 * wanted
     for rows in (slice(0, 13), slice(13, 40)):
         for columns in (slice(0, 31), slice(31, 50)):
-            part = dense(overlap(grid.window(rows, columns), cells))
-            np.testing.assert_allclose(part, whole[:, rows, columns], rtol=2e-5, atol=1e3)
+            part = overlap(grid.window(rows, columns), cells)
+            np.testing.assert_allclose(dense(part), shared[:, rows, columns], atol=1e-9 * wanted)
+            both = (dense(part) > 0) & (shared[:, rows, columns] > 0)
+            apart = dense(part, "east")[both] - east[:, rows, columns][both]
+            np.testing.assert_allclose(apart, 0, atol=0.1)
 
 
 def test_outlines_of_many_pixels_are_drawn_in_strips():
@@ -320,6 +345,18 @@ def test_positions_are_distances_on_the_ground():
     )
     np.testing.assert_allclose(found.east, away * np.sin(np.radians(azimuth)), atol=5)
     np.testing.assert_allclose(found.north, away * np.cos(np.radians(azimuth)), atol=5)
+
+
+@pytest.mark.parametrize("top", [10007554.6767, 10007554.6])
+def test_windows_that_reach_a_pole_beside_its_meridian(top):
+    """Up to its rim, which is pi times as far from the meridian as from the pole."""
+    grid = modis(3, 3, 5e3, first_x=2500.0, first_y=top)
+    found = overlap(grid, box_cells(-180, 75, 180, 90, 3))
+    rows = np.linspace(grid.y[:-1], grid.y[1:], 20001)
+    wide = np.pi * (10007554.6767 - (rows[1:] + rows[:-1]) / 2)
+    inside = [np.clip(wide - west, 0, 5e3).mean(axis=0) / 5e3 for west in grid.x[:-1]]
+    whole = by_pixel(found).reshape(3, 3)[2, 0]
+    np.testing.assert_allclose(by_pixel(found).reshape(3, 3).T / whole, inside, atol=1e-4)
 
 
 def test_pixels_beyond_the_rim_are_refused():

@@ -360,6 +360,47 @@ def test_several_files_in_a_zip_archive_become_one(era5, tmp_path):
     assert [path.name for path in (tmp_path / "raw").iterdir()] == ["era5.nc"]
 
 
+def day(path: Path, hours: float, value: int, **changes) -> bytes:
+    """Return the NetCDF-4 file of one day, as data sets of satellites have them."""
+    attributes = {"units": "m3 m-3", "scale_factor": 0.01} | changes
+    field = ("time", "lat", "lon"), np.full((1, 2, 3), value, "int16"), attributes
+    coords = {
+        "time": ("time", [hours], {"units": "hours since 2003-01-01"}),
+        "lat": [50.0, 49.75], "lon": [4.0, 4.25, 4.5],
+    }  # fmt: skip
+    grid = xr.Variable((), np.int32(0), {"grid_mapping_name": "latitude_longitude"})
+    daily = xr.Dataset({"sm": field, "crs": grid}, coords, {"title": "A", "id": path.name})
+    daily.to_netcdf(path, engine="h5netcdf")
+    return path.read_bytes()
+
+
+def test_days_in_a_zip_archive_follow_each_other(era5, tmp_path):
+    names = [f"SM-{k}.nc" for k in (3, 1, 2)]
+    days = {name: day(tmp_path / name, 24.0 * int(name[3]), int(name[3])) for name in names}
+    era5.result = zipped(days)
+    fetched(era5, tmp_path / "raw/sm.nc")
+    with xr.open_dataset(tmp_path / "raw/sm.nc", engine="h5netcdf", decode_cf=False) as stored:
+        np.testing.assert_array_equal(stored["time"], [24.0, 48.0, 72.0])
+        np.testing.assert_array_equal(stored["sm"][:, 0, 0], [1, 2, 3])
+        assert (stored["sm"].dtype, stored["crs"].dims) == (np.int16, ())
+        assert stored["sm"].attrs["scale_factor"] == 0.01
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"scale_factor": 0.02}, {"units": "%"}],
+    ids=["scale", "units"],
+)
+def test_days_whose_numbers_mean_other_things_are_not_joined(era5, tmp_path, other):
+    days = {
+        "a.nc": day(tmp_path / "a.nc", 0.0, 1),
+        "b.nc": day(tmp_path / "b.nc", 24.0, 1, **other),
+    }
+    era5.result = zipped(days)
+    with pytest.raises(InputError, match="expected one grid and time"):
+        fetched(era5, tmp_path / "raw/sm.nc")
+
+
 @pytest.mark.parametrize(
     ("result", "message"),
     [

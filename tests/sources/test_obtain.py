@@ -20,6 +20,7 @@ from concerto.errors import ConcertoError, InputError
 from concerto.plugins import LIBRARY
 from concerto.sources import Asset, http
 from concerto.sources._obtain import _checked, obtain
+from fault_server import Request
 
 REQUEST = {
     **{"west": 4.0, "south": 50.0, "east": 6.0, "north": 51.0},
@@ -156,6 +157,57 @@ def test_killed_run_goes_on_and_nothing_complete_comes_again(server, directory):
     assert [len(server.asked(f"/d/{name}")) for name in NAMES] == [1, 1, 2, 2]
     assert sum(request.sent for request in server.requests) == 4 * 40_000
     assert server.asked(f"/d/{NAMES[2]}")[-1].range == "bytes=15000-"
+
+
+def test_run_killed_ten_times_goes_on_where_it_was(server, directory):
+    """At random moments, counted in bytes that were served: the first file comes at once."""
+    source = source_at(add_files(server))
+    moments = random.Random(20141)
+    files = {name: moments.randbytes(400_000) for name in NAMES}
+    server.files |= {f"/d/{name}": content for name, content in files.items()}
+    command = [sys.executable, "-c", KILLED, json.dumps([source, REQUEST]), str(directory)]
+    environment = os.environ | {"PYTHONPATH": str(LIBRARY.parent)}
+
+    def served() -> int:
+        return sum(server.sent(f"/d/{name}") for name in NAMES[1:])
+
+    for _ in range(10):
+        for name in NAMES[1:]:
+            server.faults[f"/d/{name}"] = ["drip 1000 0.002"]
+        here, seen = state(directory), len(server.requests)
+        enough = served() + moments.randint(10_000, 90_000)
+        with subprocess.Popen(command, env=environment) as process:
+            while served() < enough and process.poll() is None:
+                time.sleep(0.002)
+            assert process.poll() is None
+            process.kill()
+        assert not directory.exists()
+        check_resumed(server.requests[seen:], here)
+    server.faults.clear()
+    here, seen = state(directory), len(server.requests)
+    assert here[NAMES[0]] is None
+    assert max(here[name] or 0 for name in NAMES[1:]) > 0
+    obtain("biomass", source, REQUEST, directory)
+    check_resumed(server.requests[seen:], here)
+    assert {name: content(directory)[name] for name in NAMES} == files
+
+
+def state(directory: Path) -> dict[str, int | None]:
+    """Return how many bytes of each file are here, None where it is complete."""
+    found: dict[str, int | None] = dict.fromkeys(NAMES, 0)
+    for part in directory.parent.glob(".downloads/2003.*/files/*.part"):
+        found[part.stem] = part.stat().st_size
+    for journal in directory.parent.glob(".downloads/2003.*/journal"):
+        found |= {json.loads(line)["filename"]: None for line in journal.read_text().splitlines()}
+    return found
+
+
+def check_resumed(requests: list[Request], here: dict[str, int | None]) -> None:
+    """Assert that no complete file was asked for, and of others only what was not here."""
+    for request in requests:
+        had = here[Path(request.path).name]
+        assert had is not None
+        assert request.range == (f"bytes={had}-" if had else None)
 
 
 def test_mirror_serves_where_the_first_place_cannot(server, mirror, directory, caplog):

@@ -436,6 +436,15 @@ def test_signer_of_the_environment(sentinel, monkeypatch):
     assert asset.details["signing"]["tokens"] == "https://example.org/token"
 
 
+def test_items_in_buckets_of_s3_are_refused(sentinel):
+    """They are read from web addresses alone, which such archives have besides."""
+    found = requests.get(f"{sentinel.api}collections/{SENTINEL}/items/{SCENE}", timeout=5).json()
+    found["assets"]["B8A"]["href"] = "s3://bucket/B8A.tif"
+    sentinel.faults["/search"] = [json.dumps({"features": [found], "links": []})]
+    with pytest.raises(InputError, match=r"B8A: found s3://bucket/B8A\.tif; .* http or https"):
+        stac.discover(scene(sentinel))
+
+
 def test_files_are_fetched_at_once(modis, tmp_path):
     """In threads that start with none of rasterio's settings."""
     assets = stac.discover(asked(modis, items="*", version=None, end="2003-12-31"))

@@ -8,13 +8,15 @@ longitude and latitude bends there, so each edge is halved until the middle of e
 within :data:`TOLERANCE` of a pixel of the true line. The area that such an outline shares with
 each pixel is then exact: Green's theorem turns it into a sum over the pieces of the edges in each
 pixel and, for pixels to their left, over the rows that they cross. Cells that share an edge share
-its pieces, so that what one loses the other gains to the last digit.
+its pieces, so that what one loses the other gains to the last digit. So do windows of a projected
+grid: edges are cut first where they cross whole degrees, and outlines clipped there too.
 
 Pixels of a projected grid are weighed by the true area of a square metre of the projection at
 their centre, from the projection's own factors (Snyder 1987, USGS Professional Paper 1395,
 section 4) and the ratio of the ellipsoids' curvatures where it is not of WGS84, such as the sphere
-of the MODIS land products. Both are found at nodes 5 km apart and linear in between: within 2e-7
-for UTM; over a window of more than 2500 km nodes are farther apart.
+of the MODIS land products. Both are found at nodes 5 km apart, whose places do not depend on the
+window, and linear in between: within 2e-7 for UTM; over a window of more than 2500 km nodes are
+farther apart.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ _NODE_STEP = 5e3  # m between nodes of the lattice
 _MOST_NODES = 512  # of the lattice in each direction
 _SEAM = 180 - 1e-10  # degrees from the central meridian, 0.01 mm short of where sides change
 _MOST_HALVINGS = 30  # of a piece, each of which straightens it fourfold
-_FIRST_PIECE = 1.0  # degrees: edges are cut so far before they are halved
+_FIRST_PIECE = 1.0  # degrees: edges are cut at its multiples before they are halved
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +104,10 @@ def overlap(grid: Grid, cells: Cells) -> Overlap:
     """Find the area that each cell shares with each pixel of a grid.
 
     Cells that do not meet the grid have no pixels; longitudes match whatever turn of 360 degrees
-    they are in.
+    they are in. What a cell shares with a pixel does not depend on the window of the grid, but for
+    rounding, with two exceptions: windows of a projected grid of more than 2500 km (2e-7 and more),
+    and other outlines than boxes on a geographic grid, which are bent to :data:`TOLERANCE` of the
+    window's median pixel, whose area changes with its latitudes.
 
     Raises
     ------
@@ -118,12 +123,8 @@ def overlap(grid: Grid, cells: Cells) -> Overlap:
     else:
         start, pixel, area = _overlaps_of_outlines(plane, cells.polygons)
     sizes = np.diff(plane.x), np.diff(plane.y)
-    shares = tuple(
-        (edges[1:] + edges[:-1] - 2 * edges[0]) / (2 * (edges[-1] - edges[0]))
-        for edges in (grid.x, grid.y)
-    )
     east, north, pixel_area = _place(
-        start, pixel, area, sizes, shares, plane.lattice, _bases(cells)
+        start, pixel, area, sizes, plane.centres, plane.lattice, _bases(cells)
     )
     if not np.isfinite(area).all():
         found = "pixels whose centre is beyond the rim of the projection"
@@ -135,9 +136,10 @@ class _Plane:
     """The plane in which a grid's pixels are rectangles and outlines are laid on them.
 
     ``x`` and ``y`` are edges that rise with column and row: the sign of a falling axis is turned.
-    ``lattice`` holds, at nodes spread evenly from edge to edge, the geocentric position (m) and
-    the area (m2) of a unit of the plane. ``near`` is west, south, east and north of all that may
-    touch the grid, degrees.
+    ``lattice`` holds, at nodes that reach from edge to edge, the geocentric position (m) and the
+    area (m2) of a unit of the plane; ``centres`` are where the middles of columns and rows are
+    among the nodes. ``near`` is west, south, east and north of all that may touch the grid,
+    degrees.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -147,13 +149,17 @@ class _Plane:
         self.x, self.y = grid.x * self._turn[0], heights * self._turn[1]
         self.pixel = np.array([np.median(np.diff(self.x)), np.median(np.diff(self.y))])
         if grid.is_geographic:
-            lon, lat, density = _degrees_lattice(grid)
+            nodes, lon, lat, density = _degrees_lattice(grid)
             self.near = (grid.x.min(), grid.y.min(), grid.x.max(), grid.y.max())
         else:
-            lon, lat, density = _projected_lattice(grid)
+            nodes, lon, lat, density = _projected_lattice(grid)
             self._transformer = _transformer(grid)
             self.near = self._bounds(lon, lat)
         self.lattice = np.concatenate([_geocentric(lon, lat), density[None]])
+        self.centres = tuple(
+            np.interp((edges[1:] + edges[:-1]) / 2, along, np.arange(len(along)))
+            for edges, along in zip((grid.x, grid.y), nodes, strict=True)
+        )
 
     def place(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return where longitudes and latitudes are in the plane, (points, 2)."""
@@ -187,25 +193,28 @@ class _Plane:
         return np.concatenate(parts), np.concatenate(owners)
 
     def _bounds(self, lon: NDArray, lat: NDArray) -> tuple[float, float, float, float]:
-        """Return the bounds of a lattice and a margin for what is between its nodes."""
+        """Return the bounds of a lattice and a margin for what is between its nodes.
+
+        They are where edges are cut, so that what is clipped there has the same pieces. Within a
+        piece's length of a pole all longitudes may be near.
+        """
         if not np.isfinite(lon).any():
             raise InputError(f"grid in {self.grid.crs}", "x, y", "no place on Earth", "a window")
         centre = _central_meridian(self.grid.projection)
-        aside = (lon - centre + 180) % 360 - 180
-        west, east = np.nanmin(aside), np.nanmax(aside)
-        south, north = np.nanmin(lat), np.nanmax(lat)
-        across, along = (east - west) / 16 + 0.01, (north - south) / 16 + 0.01
-        west, east, south, north = west - across, east + across, south - along, north + along
-        for pole in (-90.0, 90.0):
-            if self._holds(centre, pole):
-                south, north, west, east = min(south, pole), max(north, pole), -180.0, 180.0
-        west, east = max(west, -_SEAM), min(east, _SEAM)
-        return centre + west, max(south, -90.0), centre + east, min(north, 90.0)
+        west, east = _reach(centre + (lon - centre + 180) % 360 - 180)
+        south, north = _reach(lat)
+        if south <= -90.0 or north >= 90.0:
+            west, east = -np.inf, np.inf
+        west, east = max(west, centre - _SEAM), min(east, centre + _SEAM)
+        return west, max(south, -90.0), east, min(north, 90.0)
 
-    def _holds(self, lon: float, lat: float) -> bool:
-        x, y = self._transformer.transform(lon, lat)
-        inside_x = self.grid.x.min() <= x <= self.grid.x.max()
-        return bool(inside_x and self.grid.y.min() <= y <= self.grid.y.max())
+
+def _reach(nodes: NDArray[np.float64]) -> tuple[float, float]:
+    """Return multiples of a piece's length that hold degrees at nodes and what is between these."""
+    low, high = np.nanmin(nodes), np.nanmax(nodes)
+    margin = (high - low) / 16 + 0.01
+    first, last = np.floor((low - margin) / _FIRST_PIECE), np.ceil((high + margin) / _FIRST_PIECE)
+    return _FIRST_PIECE * first, _FIRST_PIECE * last
 
 
 def _transformer(grid: Grid) -> pyproj.Transformer:
@@ -221,24 +230,42 @@ def _central_meridian(crs: pyproj.CRS) -> float:
 
 
 def _nodes(edges: NDArray[np.float64], step: float) -> NDArray[np.float64]:
-    count = 1 + int(np.ceil(abs(edges[-1] - edges[0]) / step))
-    return np.linspace(edges[0], edges[-1], min(max(count, 2), _MOST_NODES))
+    """Return multiples of a step, or of twice, four times ... as much, that hold edges."""
+    while np.ptp(edges) > (_MOST_NODES - 2) * step:
+        step *= 2
+    first, last = np.floor(edges.min() / step), np.ceil(edges.max() / step)
+    return step * np.arange(first, last + 1)
 
 
-def _degrees_lattice(grid: Grid) -> tuple[NDArray, NDArray, NDArray]:
-    """Return longitude, latitude and area of a unit at nodes of a geographic grid's lattice."""
+def _degrees_lattice(grid: Grid) -> tuple[tuple[NDArray, NDArray], NDArray, NDArray, NDArray]:
+    """Return nodes of a geographic grid, their longitude, latitude and area of a unit."""
     step = np.degrees(_NODE_STEP / SEMI_MAJOR)
-    lon, lat = np.meshgrid(_nodes(grid.x, step), _nodes(grid.y, step))
-    return lon, lat, np.full(lon.shape, np.radians(1.0))
+    nodes = _nodes(grid.x, step), _nodes(grid.y, step)
+    lon, lat = np.meshgrid(*nodes)
+    return nodes, lon, lat, np.full(lon.shape, np.radians(1.0))
 
 
-def _projected_lattice(grid: Grid) -> tuple[NDArray, NDArray, NDArray]:
-    """Return longitude, latitude and true area of a unit at nodes of a projected grid's lattice.
+def _projected_lattice(grid: Grid) -> tuple[tuple[NDArray, NDArray], NDArray, NDArray, NDArray]:
+    """Return nodes of a projected grid, their longitude, latitude and true area of a unit.
 
-    Nodes that are not on the Earth are NaN.
+    Nodes that are not on the Earth are NaN. Where none of the outermost ones is, as beyond a pole,
+    they are on the grid's edge instead.
     """
+    step = _NODE_STEP / grid.projection.axis_info[0].unit_conversion_factor
+    nodes = _nodes(grid.x, step), _nodes(grid.y, step)
+    lon, lat, density = _on_earth(grid, nodes)
+    off = False
+    for along, edges, lines in zip(nodes, (grid.x, grid.y), (density.T, density), strict=True):
+        beyond = [end for end in (0, -1) if np.isnan(lines[end]).all()]
+        along[beyond] = np.clip(along[beyond], edges.min(), edges.max())
+        off = off or bool(beyond)
+    return nodes, *(_on_earth(grid, nodes) if off else (lon, lat, density))
+
+
+def _on_earth(grid: Grid, nodes: tuple[NDArray, NDArray]) -> tuple[NDArray, NDArray, NDArray]:
+    """Return longitude, latitude and true area of a unit where nodes are, NaN off the Earth."""
     axis = grid.projection.axis_info[0].unit_conversion_factor
-    x, y = np.meshgrid(_nodes(grid.x, _NODE_STEP / axis), _nodes(grid.y, _NODE_STEP / axis))
+    x, y = np.meshgrid(*nodes)
     lon, lat = _transformer(grid).transform(x, y, direction="INVERSE")
     own = pyproj.Proj(grid.projection)
     factors = own.get_factors(*own(x, y, inverse=True)).areal_scale
@@ -344,17 +371,34 @@ def _pieces(
         (edges[:, 0] == edges[:, 2]) & (edges[:, 1] > edges[:, 3])
     )
     edges[backward] = edges[backward][:, [2, 3, 0, 1]]
-    longest = np.abs(edges[:, 2:] - edges[:, :2]).max(axis=1, initial=0.0)
-    number = np.maximum(np.ceil(longest / _FIRST_PIECE), 1).astype(np.int64)
-    which = np.repeat(np.arange(len(edges)), number)
-    step = (np.arange(len(which)) - np.repeat(np.cumsum(number) - number, number))[:, None]
-    low, high = step / number[which, None], (step + 1) / number[which, None]
-    begin = edges[which, :2] * (1 - low) + edges[which, 2:] * low
-    end = edges[which, :2] * (1 - high) + edges[which, 2:] * high
+    begin, end, which = _cut(edges)
     pieces, which = _halved(plane, begin, end, which)
     pieces[backward[which]] = pieces[backward[which]][:, [2, 3, 0, 1]]
     order = np.argsort(cell[which], kind="stable")
     return pieces[order], cell[which][order]
+
+
+def _cut(edges: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray[np.int64]]:
+    """Cut edges (edges, 4) at multiples of :data:`_FIRST_PIECE` in longitude and latitude.
+
+    Returns where pieces begin and end (pieces, 2) and of which edges they are.
+    """
+    count = len(edges)
+    numbers, shares = [np.arange(count), np.arange(count)], [np.zeros(count), np.ones(count)]
+    for axis in (0, 1):
+        begin, end = edges[:, axis] / _FIRST_PIECE, edges[:, axis + 2] / _FIRST_PIECE
+        first = np.floor(np.minimum(begin, end)) + 1
+        number = np.maximum(np.ceil(np.maximum(begin, end)) - first, 0).astype(np.int64)
+        which = np.repeat(np.arange(count), number)
+        line = first[which] + np.arange(len(which)) - np.repeat(np.cumsum(number) - number, number)
+        numbers.append(which)
+        shares.append((line - begin[which]) / (end - begin)[which])
+    which, share = np.concatenate(numbers), np.concatenate(shares)
+    order = np.lexsort([share, which])
+    which, share = which[order], share[order]
+    points = edges[which, :2] * (1 - share[:, None]) + edges[which, 2:] * share[:, None]
+    same = (which[1:] == which[:-1]) & (share[1:] > share[:-1])
+    return points[:-1][same], points[1:][same], which[:-1][same]
 
 
 def _halved(
@@ -587,16 +631,16 @@ def _add_in_row(left, right, rise, x, first_column, shared, passed):
 
 
 @njit(cache=True)
-def _place(start, pixel, area, sizes, shares, lattice, bases):
+def _place(start, pixel, area, sizes, centres, lattice, bases):
     """Turn areas of the plane to true ones and find where pixels are from their cells' centres.
 
-    ``sizes`` are the widths of columns and heights of rows in the plane, ``shares`` how far their
-    middles are on the way from the first edge to the last. ``lattice`` (4, rows, columns) is as in
-    :class:`_Plane`; ``bases`` (cells, 3, 3) hold the centre and the directions east and north.
+    ``sizes`` are the widths of columns and heights of rows in the plane; ``centres`` and
+    ``lattice`` (4, rows, columns) are as in :class:`_Plane`; ``bases`` (cells, 3, 3) hold the
+    centre and the directions east and north.
     Returns the distances east and north and the mean area of the pixels of each cell.
     """
     widths, heights = sizes
-    across, down = shares
+    across, down = centres
     columns = len(widths)
     east = np.empty(len(pixel), dtype=np.float32)
     north = np.empty(len(pixel), dtype=np.float32)
@@ -623,9 +667,8 @@ def _place(start, pixel, area, sizes, shares, lattice, bases):
 
 @njit(cache=True)
 def _interpolate(lattice, u, v, point):
-    """Write the bilinear value of each field at a share of the way across and down."""
+    """Write the bilinear value of each field at a place among the nodes."""
     rows, columns = lattice.shape[1], lattice.shape[2]
-    u, v = u * (columns - 1), v * (rows - 1)
     i, j = min(int(u), columns - 2), min(int(v), rows - 2)
     u, v = u - i, v - j
     for k in range(len(lattice)):

@@ -39,7 +39,7 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
@@ -76,7 +76,7 @@ def discover(request: Mapping[str, Any]) -> list[Asset]:
 def fetch(asset: Asset, path: Path) -> int:
     """Order a file, wait until it is made, and download it to ``path``; return bytes received.
 
-    A zip archive is unpacked; several NetCDF files in it become one.
+    A zip archive is unpacked; several NetCDF files in it become one, with all variables and times.
 
     Raises
     ------
@@ -366,18 +366,45 @@ def _check_netcdf(file: Path, name: str) -> None:
 
 
 def _merged(files: Sequence[Path], name: str) -> Path:
-    """Write the variables of files on one grid to one file beside them, numbers as stored."""
+    """Write files on one grid to one file beside them, numbers as stored.
+
+    Those with the same variables follow each other in time, the others have the same times.
+    """
     target = files[0].with_name("merged.nc")
     with ExitStack() as stack:
         try:
-            opened = [
-                stack.enter_context(xr.open_dataset(file, engine="h5netcdf", decode_cf=False))
-                for file in files
-            ]
+            alike: dict[frozenset[Hashable], list[xr.Dataset]] = {}
+            for file in files:
+                opened = xr.open_dataset(file, engine="h5netcdf", decode_cf=False)
+                stack.enter_context(opened)
+                alike.setdefault(frozenset(opened.data_vars), []).append(opened)
             merged = xr.merge(
-                opened, compat="identical", join="exact", combine_attrs="drop_conflicts"
+                [_in_turn(group) for group in alike.values()],
+                compat="identical",
+                join="exact",
+                combine_attrs="drop_conflicts",
             )
         except (ValueError, OSError) as error:
             raise InputError(name, "files of the archive", error, "one grid and time") from error
         merged.to_netcdf(target, engine="h5netcdf")
     return target
+
+
+def _in_turn(files: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Return files with the same variables, such as those of days, one after the other in time."""
+    if len(files) == 1:
+        return files[0]
+    first = files[0]
+    times = [name for name in first.dims if " since " in str(first[name].attrs.get("units"))]
+    if len(times) != 1:
+        raise ValueError(f"files with the same variables, and {len(times)} times in them")
+    # Those of files may differ, such as dates; attributes of variables give numbers their meaning.
+    return xr.concat(
+        [file.drop_attrs(deep=False) for file in sorted(files, key=lambda f: f[times[0]][0])],
+        times[0],
+        data_vars="minimal",
+        coords="minimal",
+        compat="identical",
+        join="exact",
+        combine_attrs="identical",
+    )

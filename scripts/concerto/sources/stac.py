@@ -45,7 +45,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 import pystac
@@ -290,7 +290,7 @@ def _assets(item: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[Ass
         box = (west, request["south"], east, request["north"])
         hemisphere = ("_east", "_west")[half] if len(halves) > 1 else ""
         for spacing, bands in groups.items():
-            hrefs = [urljoin(own, item["assets"][band]["href"]) for band in bands]
+            hrefs = [_address(own, item, band) for band in bands]
             if _is_beside(box, item, bands[0]):
                 continue
             resolution = f"_{spacing:g}" if len(groups) > 1 else ""
@@ -302,6 +302,15 @@ def _assets(item: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[Ass
                 bands=tuple(bands),
                 details={"hrefs": hrefs, "box": box, "signing": signing_of(request)},
             )
+
+
+def _address(own: str, item: Mapping[str, Any], band: str) -> str:
+    """Return where on the web a band is, also where its item says it relative to its own place."""
+    href = urljoin(own, item["assets"][band]["href"])
+    if urlsplit(href).scheme not in ("http", "https"):
+        expected = "an address of http or https, as buckets are not read"
+        raise InputError(item["id"], band, public(href), expected)
+    return href
 
 
 def _groups(item: Mapping[str, Any], bands: Sequence[str]) -> dict[float, list[str]]:
