@@ -75,10 +75,11 @@ class Months:
     def whole_years(self) -> dict[int, slice]:
         """The calendar years that the axis has whole, with their months."""
         years = self.starts.year.to_numpy()
+        lengths = np.where(self.starts.is_leap_year, 366, 365)
         return {
-            int(year): slice(int(np.argmax(years == year)), int(np.argmax(years == year)) + 12)
-            for year in np.unique(years)
-            if (years == year).sum() == 12 and self.days[years == year].sum() >= 365
+            int(years[first]): slice(first, first + 12)
+            for first in np.flatnonzero(self.starts.month == 1)
+            if self.days[first : first + 12].sum() == lengths[first]
         }
 
 
