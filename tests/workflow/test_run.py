@@ -29,7 +29,7 @@ PRODUCTS = [f"{RUN}/products/{SITE}/{name}" for name in ("fluxes.nc", "budget.cs
 CUBE = f"{RUN}/cubes/{BROKEN}/observations.nc"
 WHEEL = "diive-0.90.0-py3-none-any.whl"
 # Timing takes a quiet machine and minutes; a prior is learned from another site, which is left out;
-# the rules of other kinds of sites are asked for by none.
+# the rules of other kinds of sites are asked for by none; a map has a project of its own.
 LEFT_OUT = {
     "measure_speed", "plot_speed", "measure_methods", "plot_methods", "tabulate_methods",
     "learn_prior", "prepare_transect", "read_monthly", "derive_site",
@@ -37,6 +37,7 @@ LEFT_OUT = {
     "acquire_fields", "aggregate_fields", "compose_area", "plot_gaps",
     "plot_map", "plot_status", "plot_hovmoller", "plot_fapar", "plot_regions", "write_map_page",
     "write_map", "write_layers", "write_catalog",
+    "state_map_errors", "assimilate_tile", "project_tile", "sum_regions",
 }  # fmt: skip
 
 

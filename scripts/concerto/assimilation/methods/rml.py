@@ -11,6 +11,12 @@ Members start from where an ensemble smoother brings them, and descend by Levenb
 method with the exact derivative, all at once. Then each looks at where all the others have ended:
 what its own cost would be there takes no run of the model. One that would be better off elsewhere
 has ended in a poor valley, and descends once more from there, until none would.
+
+In 200 twin experiments at BE-Vie (``config/runs/twin.yaml``; 0.8 CPU s each, 50 000 runs of the
+model) annual NEE and GPP and mean LAI have ranks as spread as they should be (variance over the
+expected one: 0.96, 1.02, 1.04; the smoother's: 0.48, 0.33, 0.31). Slow pools and what empties
+them are over-confident (1.1 to 1.25) and off by up to 0.4 standard deviations; 18 of 31 quantities
+pass at 1 %, of HMC's all 31. It is for maps of fluxes, and for starts; not for turnover rates.
 """
 
 from __future__ import annotations
