@@ -67,6 +67,7 @@ rule state_map_errors:
     input:
         unpack(map_cubes),
         model=map_model,
+        classes=map_classes,
     output:
         statement=f"{RUN}/posterior/{{map}}/errors.json",
     log:
@@ -98,6 +99,7 @@ rule assimilate_tile:
     input:
         unpack(map_cubes),
         model=map_model,
+        classes=map_classes,
         statement=f"{RUN}/posterior/{{map}}/errors.json",
     output:
         posterior=f"{RUN}/posterior/{{map}}/{{tile}}.nc",

@@ -106,6 +106,13 @@ def map_model(wildcards):
     return model_files({**config, "sites": {wildcards.map: map_config(wildcards)}})
 
 
+def map_classes(wildcards):
+    """Return the file of a map's priors by class, or none: a list."""
+    entry = map_config(wildcards)
+    names = [entry["prior_classes"]] if "prior_classes" in entry else []
+    return [f"config/priors/{name}.yaml" for name in names]
+
+
 def grid_of(name):
     """Return the grid of a map, a MapGrid."""
     return map_grid(config["maps"][name], config["areas"])

@@ -24,6 +24,7 @@ def assimilate_tile(
     tile: str,
     model: Sequence[Path],
     cubes: Mapping[str, Path],
+    classes: Path | None,
     statement: Path,
     output: Path,
     *,
@@ -38,13 +39,15 @@ def assimilate_tile(
         Name, configuration and grid of the map; name of the tile.
     model, cubes, statement
         Files of the model's parameters, the cubes that the map works on, its stated errors.
+    classes
+        File of priors by class of land, if the map has one.
     output
         NetCDF; of a tile without cells it has none.
     constraints
         Constraints switched on.
     """
     which = cells_of_tile(grid, tile, entry["tile_size"], cubes["drivers"])
-    cells = open_cells(model, cubes, entry, which)
+    cells = open_cells(model, cubes, entry, which, classes)
     errors = ErrorStatement.read(statement)
     method = load("assimilation.methods", entry["method"])
     # a method's own progress, of one cell, says little here
@@ -84,6 +87,7 @@ if "snakemake" in globals():
             snakemake.wildcards.tile,  # noqa: F821
             [Path(file) for file in snakemake.input.model],  # noqa: F821
             {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821
+            next(map(Path, snakemake.input.classes), None),  # noqa: F821
             Path(snakemake.input.statement),  # noqa: F821
             Path(snakemake.output.posterior),  # noqa: F821
             constraints=snakemake.params.constraints,  # noqa: F821

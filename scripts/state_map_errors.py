@@ -19,6 +19,7 @@ def state_map_errors(
     entry: Mapping,
     model: Sequence[Path],
     cubes: Mapping[str, Path],
+    classes: Path | None,
     output: Path,
     *,
     constraints: Sequence[str],
@@ -34,6 +35,8 @@ def state_map_errors(
         Name and configuration of the map.
     model, cubes
         Files of the model's parameters; the cubes that the map works on.
+    classes
+        File of priors by class of land, if the map has one.
     output
         Where to write.
     constraints, budget
@@ -41,7 +44,7 @@ def state_map_errors(
     settings
         Law of the errors, and whether their size is to be inferred.
     """
-    cells = open_cells(model, cubes, entry)
+    cells = open_cells(model, cubes, entry, classes=classes)
     chosen = sample(cells, entry["errors_from_cells"])
     statements = []
     for number, k in enumerate(chosen, start=1):
@@ -62,6 +65,7 @@ if "snakemake" in globals():
             snakemake.params.map,  # noqa: F821
             [Path(file) for file in snakemake.input.model],  # noqa: F821
             {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821
+            next(map(Path, snakemake.input.classes), None),  # noqa: F821
             Path(snakemake.output.statement),  # noqa: F821
             constraints=snakemake.params.constraints,  # noqa: F821
             budget=snakemake.params.budget,  # noqa: F821

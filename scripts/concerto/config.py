@@ -63,7 +63,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
         *_faults_of_files(whole, root),
         *_faults_of_fields(whole, root),
         *_faults_of_priors(whole),
-        *_faults_of_maps(whole),
+        *_faults_of_maps(whole, root),
     ]
     _refuse("configuration", faults)
 
@@ -183,6 +183,17 @@ def read_component(name: str, root: Path = ROOT) -> dict[str, Any]:
         If there is no such component; or naming every fault of its file.
     """
     return _read("component", root / "config/models/components", name, root)
+
+
+def read_class_prior(name: str, root: Path = ROOT) -> dict[str, Any]:
+    """Read and check the file of priors of classes of land, config/priors/NAME.yaml.
+
+    Raises
+    ------
+    ConcertoError
+        If there is no such file; or naming every fault of it.
+    """
+    return _read("class_prior", root / "config/priors", name, root)
 
 
 def read_operator(name: str, root: Path = ROOT) -> dict[str, Any]:
@@ -410,7 +421,27 @@ def _faults_of_priors(config: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def _faults_of_maps(config: Mapping[str, Any]) -> list[str]:
+def _faults_of_class_priors(
+    config: Mapping[str, Any], where: str, entry: Mapping[str, Any], root: Path
+) -> list[str]:
+    """Return the faults of a map's priors by class, whose parameters must be the model's."""
+    if "prior_classes" not in entry:
+        return []
+    try:
+        classes = read_class_prior(entry["prior_classes"], root)["classes"]
+        files = model_files({**config, "sites": {"map": entry}}, root)
+    except ConcertoError as error:
+        return [f"{where}.prior_classes: {error}"]
+    known = [item["name"] for file in files for item in load_yaml(root / file)["parameters"]]
+    return [
+        f"{where}.prior_classes: {name} of {kind}: unknown parameter; {suggestion(name, known)}"
+        for kind, priors in classes.items()
+        for name in priors
+        if name not in known
+    ]
+
+
+def _faults_of_maps(config: Mapping[str, Any], root: Path) -> list[str]:
     """Return the faults of maps: of whose cubes they are, their grids, and methods."""
     areas, faults = config["areas"], []
     able = declaring("assimilation.methods", "COHERENT")
@@ -424,6 +455,7 @@ def _faults_of_maps(config: Mapping[str, Any]) -> list[str]:
         if method not in able:
             found = f"found {method!r}, which does not take the ensemble to start from"
             faults.append(f"{where}.method: {found}; {suggestion(method, able)}")
+        faults += _faults_of_class_priors(config, where, entry, root)
         if name in config["sites"]:
             faults.append(f"{where}: a site has the same name; expected another")
     return faults

@@ -118,6 +118,11 @@ def _only(schema: Schema, step: Step, word: str) -> Schema:
 HALFHOURLY = _halfhourly()
 DRIVERS_EITHER = _drivers()
 """Of days or of months, as are those of observations."""
+DRIVERS_OF_CELLS = replace(
+    DRIVERS_EITHER,
+    fields={name: replace(field, complete=False) for name, field in DRIVERS_EITHER.fields.items()},
+)
+"""Of cells, some of which may lack what others have."""
 DRIVERS_DAILY = _only(DRIVERS_EITHER, DAY, "daily")
 DRIVERS_MONTHLY = _only(DRIVERS_EITHER, MONTH, "monthly")
 OBSERVATIONS_EITHER = _observations()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -21,7 +21,8 @@ from concerto.assimilation.location import (
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing
 from concerto.assimilation.random_field import RandomField
-from concerto.cubes import DRIVERS_EITHER, LAND_AREA, OBSERVATIONS_EITHER, read_cube, span
+from concerto.config import load_yaml
+from concerto.cubes import DRIVERS_OF_CELLS, LAND_AREA, OBSERVATIONS_EITHER, read_cube, span
 from concerto.errors import ConcertoError, InputError
 from concerto.maps import STATUS, MapGrid
 from concerto.models import Model, load_model
@@ -37,7 +38,7 @@ _LOGARITHMIC = ("sd_fast", "tau_fast", "sd_slow", "tau_slow", "observation_facto
 class Cells:
     """Cubes of some cells of a map, and what of them is asked.
 
-    ``entry`` is the map's part of the configuration.
+    ``entry`` is the map's part of the configuration, ``classes`` the content of its file of priors.
     """
 
     model: Model
@@ -46,6 +47,7 @@ class Cells:
     land: xr.Dataset
     entry: Mapping
     origin: str
+    classes: Mapping = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.drivers.sizes["location"]
@@ -70,6 +72,19 @@ class Cells:
             np.isfinite(self.drivers[name][k].to_numpy()).all() for name in self.model.drivers
         )
 
+    def prior(self, k: int) -> Prior:
+        """Return the prior of a cell, with what the class of its land has for itself."""
+        own = {}
+        if self.classes:
+            own = self.classes["classes"].get(str(self.land[self.classes["by"]][k].item()), {})
+        parameters = [
+            replace(parameter, prior="log-normal", **own[parameter.name])
+            if parameter.name in own
+            else parameter
+            for parameter in self.model.parameters
+        ]
+        return Prior(parameters, self.origin)
+
     def forcing(self, k: int) -> Forcing:
         """Return what drives a cell."""
         height = float(self.land["elevation"][k])
@@ -80,7 +95,7 @@ class Cells:
         observations = self.observations.isel(location=[k])
         return Location(
             model=self.model,
-            prior=Prior(self.model.parameters, self.origin),
+            prior=self.prior(k),
             forcing=self.forcing(k),
             streams=observed_streams(
                 observations, self.observed(k), self.entry.get("training", {}), self.origin
@@ -94,6 +109,7 @@ def open_cells(
     cubes: Mapping[str, Path],
     entry: Mapping,
     which: np.ndarray | None = None,
+    classes: Path | None = None,
 ) -> Cells:
     """Read the cubes of some cells of a map, all if ``which`` is left out.
 
@@ -107,14 +123,16 @@ def open_cells(
         The map's part of the configuration.
     which
         Numbers of the cells among the cubes' locations.
+    classes
+        File of priors by class of land, if there is one.
 
     Raises
     ------
     InputError
         If a cube is not what it should be, their locations or times differ, or the land's has no
-        elevation.
+        elevation or not the classes.
     """
-    schemas = {"drivers": DRIVERS_EITHER, "observations": OBSERVATIONS_EITHER, "land": LAND_AREA}
+    schemas = {"drivers": DRIVERS_OF_CELLS, "observations": OBSERVATIONS_EITHER, "land": LAND_AREA}
     found = {what: read_cube(cubes[what], schemas[what], which) for what in schemas}
     drivers, observations, land = found.values()
     expected, times = drivers.indexes["time"], observations.indexes["time"]
@@ -125,7 +143,12 @@ def open_cells(
             raise InputError(cubes[what], "location", "others", f"those of {cubes['drivers']}")
     if "elevation" not in land:
         raise InputError(cubes["land"], "elevation", "no such variable", "heights of cells, m")
-    return Cells(load_model(model_files), drivers, observations, land, entry, str(cubes["drivers"]))
+    described = load_yaml(classes) if classes else {}
+    if described and described["by"] not in land:
+        expected = f"classes for {classes}"
+        raise InputError(cubes["land"], described["by"], "no such variable", expected)
+    origin = str(cubes["drivers"])
+    return Cells(load_model(model_files), drivers, observations, land, entry, origin, described)
 
 
 def cells_of_tile(grid: MapGrid, tile: str, size: int, cube: Path) -> np.ndarray:
@@ -226,10 +249,10 @@ def assimilate_cells(
         Of each cell in their order. One that fails does not stop the others.
     """
     prior = statement.prior(Prior(cells.model.parameters, cells.origin))
-    field, budget = cells.entry["prior_field"], cells.entry["budget"]
+    shared, budget = cells.entry["prior_field"], cells.entry["budget"]
     members = int(budget["members"])
     maps = RandomField(
-        members, prior.size, field["correlation_length_km"], field["local_fraction"], seed, label
+        members, prior.size, shared["correlation_length_km"], shared["local_fraction"], seed, label
     )
     names = [parameter.name for parameter in prior.parameters]
     for k, name in enumerate(cells.names):

@@ -1,0 +1,190 @@
+"""Cells of a map: their priors, their problems, and what becomes of those that cannot be solved."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from concerto.assimilation.cells import (
+    CONVERGED,
+    DRIVERS_MISSING,
+    FAILED,
+    NO_OBSERVATION,
+    NOT_CONVERGED,
+    assimilate_cells,
+    describe,
+    of_streams,
+    open_cells,
+    pooled,
+    sample,
+)
+from concerto.assimilation.location import ErrorStatement
+from concerto.assimilation.methods import rml
+from concerto.assimilation.prior import Prior
+from concerto.assimilation.stream_error import StreamError
+from concerto.errors import ConcertoError, InputError
+from synthetic_dalec import ROOT, files_of
+
+NAMES = ["a", "b", "dry", "unseen", "c"]
+ENTRY = {
+    "streams": ["lai", "gpp"],
+    "budget": {"members": 270, "steps": 2, "most_iterations": 2, "rounds": 2},
+    "prior_field": {"correlation_length_km": 500.0, "local_fraction": 0.3},
+}
+STATEMENT = ErrorStatement(
+    {
+        "lai": StreamError(0.5, 10.0, 0.2, 100.0, inflated=True),
+        "gpp": StreamError(1.0, 5.0, 0.5, 100.0, inflated=True),
+    },
+    np.array([[1.0, 0.2], [0.2, 1.0]]),
+)
+MONTHS = pd.date_range("2000-01-01", periods=24, freq="MS")
+
+
+@pytest.fixture(scope="module")
+def cubes(tmp_path_factory) -> dict[str, Path]:
+    """Two years by month of five cells: one lacks a driver, one all observations."""
+    folder = tmp_path_factory.mktemp("cubes")
+    rng = np.random.default_rng(1)
+    warm = 10.0 - 9.0 * np.cos(2.0 * np.pi * (np.arange(24) % 12) / 12.0)
+    shape = (len(NAMES), 24)
+    place = {
+        "location": NAMES,
+        "lat": ("location", 40.0 + np.arange(5.0), {"units": "degrees_north"}),
+        "lon": ("location", np.full(5, 10.0), {"units": "degrees_east"}),
+        "time": MONTHS,
+    }
+    weather = {
+        "tas": (warm, "degC"), "tasmin": (warm - 5.0, "degC"), "tasmax": (warm + 5.0, "degC"),
+        "rsds": (10.0 * warm, "W m-2"), "vpd": (3.0 + 0.0 * warm, "hPa"),
+        "pr": (2.0 + 0.0 * warm, "mm d-1"), "co2": (370.0 + 0.0 * warm, "ppm"),
+        "burned_area_fraction": (0.0 * warm, "d-1"), "harvested_area_fraction": (0.0 * warm, "d-1"),
+    }  # fmt: skip
+    drivers = xr.Dataset(
+        {
+            name: (("location", "time"), np.broadcast_to(values, shape).copy(), {"units": unit})
+            for name, (values, unit) in weather.items()
+        },
+        place,
+    )
+    drivers["pr"][:] = np.nan  # which the model does not need
+    drivers["rsds"][NAMES.index("dry"), 3] = np.nan
+    observations = xr.Dataset(coords=place)
+    for name, unit in (("lai", "1"), ("gpp", "g m-2 d-1")):
+        values = rng.uniform(1.0, 3.0, shape)
+        values[NAMES.index("unseen")] = np.nan
+        if name == "gpp":
+            values[NAMES.index("c")] = np.nan
+        for part in ("", "_random", "_systematic", "_uncertainty"):
+            shown = values if not part else np.where(np.isfinite(values), 0.3, np.nan)
+            observations[name + part] = (("location", "time"), shown, {"units": unit})
+        observations[f"{name}_measured_fraction"] = (
+            ("location", "time"),
+            np.ones(shape),
+            {"units": "1"},
+        )
+    land = xr.Dataset(
+        {
+            "cell_area": ("location", np.full(5, 1e9), {"units": "m2"}),
+            "country": ("location", ["Italy"] * 5),
+            "elevation": ("location", np.full(5, 100.0), {"units": "m"}),
+            "igbp": ("location", ["ENF", "WAT", "ENF", "ENF", "DBF"]),
+        },
+        {name: place[name] for name in ("location", "lat", "lon")},
+    )
+    files = {}
+    for what, ds in {"drivers": drivers, "observations": observations, "land": land}.items():
+        files[what] = folder / f"{what}.nc"
+        ds.to_netcdf(files[what])
+    return files
+
+
+@pytest.fixture(scope="module")
+def cells(cubes):
+    return open_cells(files_of("dalec2"), cubes, ENTRY)
+
+
+def solve(cells, method=rml):
+    return list(assimilate_cells(cells, STATEMENT, ["turnover_order"], method, 1, "map"))
+
+
+class TestAssimilateCells:
+    def test_each_cell_has_its_status(self, cells):
+        solved = solve(cells)
+        found = [one.status for one in solved]
+        assert found[2:4] == [DRIVERS_MISSING, NO_OBSERVATION]
+        assert {*found[:2], found[4]} <= {CONVERGED, NOT_CONVERGED}
+        for one in (solved[2], solved[3]):
+            assert np.isnan(one.parameters).all()
+            assert one.reason
+        assert np.isfinite(solved[0].parameters).all()
+
+    def test_a_stream_that_a_cell_lacks_has_no_inflation_there(self, cells):
+        names = [p.name for p in STATEMENT.prior(Prior(cells.model.parameters)).parameters]
+        parameters = solve(cells)[4].parameters
+        missing = np.isnan(parameters).all(axis=0)
+        assert [name for name, no in zip(names, missing, strict=True) if no] == ["inflation_gpp"]
+
+    def test_a_cell_is_the_same_with_whatever_others(self, cubes, cells):
+        alone = open_cells(files_of("dalec2"), cubes, ENTRY, np.array([4]))
+        np.testing.assert_array_equal(solve(alone)[0].parameters, solve(cells)[4].parameters)
+
+    def test_one_that_fails_does_not_stop_the_others(self, cells):
+        class Method:
+            @staticmethod
+            def assimilate(problem, budget, rng, start):
+                if problem.streams[0].values[0] == first:
+                    raise ConcertoError("it is of no use")
+                return rml.assimilate(problem, budget, rng, start)
+
+        first = float(cells.observations["lai"][1, 0])
+        solved = solve(cells, Method)
+        assert solved[1].status == FAILED
+        assert solved[1].reason == "it is of no use"
+        assert solved[0].status in (CONVERGED, NOT_CONVERGED)
+
+    def test_no_cell_is_no_work(self, cubes):
+        assert solve(open_cells(files_of("dalec2"), cubes, ENTRY, np.array([], int))) == []
+
+
+class TestPriorsByClass:
+    FILE = ROOT / "config/priors/igbp.yaml"
+
+    def test_a_class_has_its_own(self, cubes):
+        cells = open_cells(files_of("dalec2"), cubes, ENTRY, classes=self.FILE)
+        known = [p.name for p in cells.model.parameters].index("leaf_mass")
+        needles, other, leaves = (cells.prior(k).parameters[known] for k in (0, 1, 4))
+        assert (needles.prior, needles.median, needles.factor) == ("log-normal", 123.0, 1.8)
+        assert leaves.median == 29.0
+        assert other == cells.model.parameters[known]
+        middle = cells.prior(0).parameters_of(np.zeros((1, cells.prior(0).size)))
+        assert middle[0, known] == pytest.approx(123.0, rel=0.15)  # cut off at 200
+
+    def test_land_without_the_classes_is_refused(self, cubes, tmp_path):
+        bare = tmp_path / "land.nc"
+        xr.load_dataset(cubes["land"]).drop_vars("igbp").to_netcdf(bare)
+        with pytest.raises(InputError, match="igbp"):
+            open_cells(files_of("dalec2"), cubes | {"land": bare}, ENTRY, classes=self.FILE)
+
+
+class TestErrors:
+    def test_pooled_errors_are_medians_of_logarithms(self):
+        errors = [StreamError(sd, 5.0, 0.1, 100.0, cosine=c) for sd, c in ((1, 0), (8, 1), (2, 3))]
+        found = pooled([ErrorStatement({"lai": error}, np.eye(1)) for error in errors])
+        assert found.stream_errors["lai"].sd_fast == pytest.approx(2.0)
+        assert found.stream_errors["lai"].cosine == 1.0
+
+    def test_some_streams_keep_their_correlation(self):
+        found = of_streams(STATEMENT, ["gpp", "lai"])
+        assert list(found.stream_errors) == ["gpp", "lai"]
+        np.testing.assert_array_equal(found.correlation, STATEMENT.correlation)
+        assert of_streams(STATEMENT, ["gpp"]).correlation.tolist() == [[1.0]]
+
+    def test_a_sample_is_of_cells_that_have_all(self, cells):
+        assert sample(cells, 5) == [0, 1]
+        assert sample(cells, 1) == [1]
+
+    def test_what_became_of_cells_in_words(self):
+        assert describe([0, 0, 4, 2]) == "2 converged, 1 no observation, 1 assimilation failed"
+        assert describe([]) == "no cells"
