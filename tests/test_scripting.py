@@ -1,6 +1,7 @@
 """The log of a rule's script, in a process of its own as Snakemake runs it."""
 
 import logging
+import platform
 import subprocess
 import sys
 import textwrap
@@ -46,7 +47,8 @@ def test_success(tmp_path):
     done, lines = run(tmp_path, 'logging.getLogger("x").info("half way")\nwarnings.warn("odd")')
     assert done.returncode == 0
     assert done.stdout == "after\n"
-    assert "INFO half way" in lines[0]
+    assert lines[0].endswith(f"INFO Python {platform.python_version()} in {sys.prefix}")
+    assert "INFO half way" in lines[1]
     assert any("WARNING" in line and "odd" in line for line in lines)
     assert failures(tmp_path) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ FAILURE_MARK = "FAILED: "
 
 @contextmanager
 def script_log(path: str | Path) -> Iterator[None]:
-    """Send logging and warnings of a rule's script to its log file.
+    """Send logging and warnings of a rule's script to its log file, which names the environment.
 
     A :class:`ConcertoError` ends the script with exit code 1 and one line, without a traceback,
     as the log's last line; :func:`failures` reads it back. Any other exception keeps its
@@ -30,6 +31,7 @@ def script_log(path: str | Path) -> Iterator[None]:
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
     warnings.simplefilter("default")
+    root.info("Python %s in %s", platform.python_version(), sys.prefix)
     try:
         yield
     except ConcertoError as error:

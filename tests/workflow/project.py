@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Project:
-    """A working copy of the repository, and the package index that it downloads from."""
+    """A working copy of the repository, and the package index that it downloads from.
+
+    Snakemake is that of ``python``, with ``variables`` on top of the environment's.
+    """
 
     root: Path
     index: Index
+    python: str | Path = sys.executable
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def results(self) -> Path:
@@ -63,8 +68,9 @@ class Project:
         environment = dict(os.environ)
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         environment |= {"CONCERTO_PACKAGE_INDEX": self.index.simple, "NO_PROXY": "127.0.0.1"}
+        environment |= self.variables
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments],
+            [self.python, "-m", "snakemake", "--cores", str(cores), *arguments],
             cwd=self.root,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -11,46 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 from concerto.imports import external_imports
-from concerto.plugins import LIBRARY
-
-ROOT = LIBRARY.parents[1]
-# What the package index calls what conda-forge calls otherwise.
-INDEX_NAMES = {"dask-core": "dask", "matplotlib-base": "matplotlib"}
-
-
-def rules() -> dict[str, tuple[Path, dict[str, str]]]:
-    """Return of each rule its file and its directives as text, by the rule's name."""
-    found = {}
-    for file in sorted((ROOT / "rules").glob("*.smk")):
-        head, *blocks = re.split(r"^(?:rule|checkpoint) (\w+):\n", file.read_text(), flags=re.M)
-        assert not re.search(r"^(rule|checkpoint)\b", head, flags=re.M)
-        for name, block in zip(blocks[::2], blocks[1::2], strict=True):
-            assert name not in found, f"two rules are called {name}"
-            body = re.split(r"^(?=\S)", block, flags=re.M)[0]
-            parts = re.split(r"^    (\w+):", body, flags=re.M)
-            found[name] = (file, dict(zip(parts[1::2], parts[2::2], strict=True)))
-    return found
-
-
-RULES = rules()
-SCRIPTED = sorted(name for name, (_, parts) in RULES.items() if "script" in parts)
-
-
-def path_in(name: str, directive: str) -> Path:
-    file, parts = RULES[name]
-    return (file.parent / re.search(r'"(.+)"', parts[directive])[1]).resolve()
-
-
-@cache
-def pins(environment: Path) -> dict[str, str]:
-    """Return the versions that an environment pins, by distribution name."""
-    content = yaml.safe_load(environment.read_text())
-    plain = [item for item in content["dependencies"] if isinstance(item, str)]
-    pip = [
-        line for item in content["dependencies"] if isinstance(item, dict) for line in item["pip"]
-    ]
-    pairs = [item.partition("=")[::2] for item in plain] + [item.split("==") for item in pip]
-    return {plain_name(name): version for name, version in pairs}
+from environments import pins, plain_name
+from rule_texts import ROOT, RULES, SCRIPTED, path_in
 
 
 @cache
@@ -59,11 +21,6 @@ def required(file: str = "requirements.txt") -> dict[str, str]:
     text = (ROOT / "envs" / file).read_text()
     lines = re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;]+)", text, flags=re.M)
     return {plain_name(name): version for name, version in lines}
-
-
-def plain_name(name: str) -> str:
-    """Return a distribution's name on the package index, in one spelling."""
-    return re.sub(r"[-_.]+", "-", INDEX_NAMES.get(name, name)).lower()
 
 
 @cache
@@ -138,7 +95,7 @@ def test_environment_has_what_the_script_imports(name):
 
 @pytest.mark.parametrize("file", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda file: file.stem)
 def test_environment_is_pinned_exactly_and_like_the_others(file):
-    assert yaml.safe_load(file.read_text())["channels"] == ["conda-forge", "bioconda", "nodefaults"]
+    assert yaml.safe_load(file.read_text())["channels"] == ["conda-forge", "nodefaults"]
     found = dict(pins(file))
     assert found.pop("python") == "3.11"
     assert {
