@@ -18,7 +18,7 @@ def write(run, path):
     write_product(
         run / "projection" / SITE / "demcz.nc",
         run / "posterior" / SITE / "demcz.nc",
-        [run / "raw" / "towers"],
+        {"towers": "CC-BY-4.0"},
         path,
         utc_offset_hours=1.0,
     )

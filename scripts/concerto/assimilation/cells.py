@@ -10,6 +10,7 @@ from types import ModuleType
 
 import numpy as np
 import xarray as xr
+import yaml
 
 from concerto.assimilation.location import (
     ErrorStatement,
@@ -21,7 +22,6 @@ from concerto.assimilation.location import (
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing
 from concerto.assimilation.random_field import RandomField
-from concerto.config import load_yaml
 from concerto.cubes import DRIVERS_OF_CELLS, LAND_AREA, OBSERVATIONS_EITHER, read_cube, span
 from concerto.errors import ConcertoError, InputError
 from concerto.maps import STATUS, MapGrid
@@ -143,7 +143,7 @@ def open_cells(
             raise InputError(cubes[what], "location", "others", f"those of {cubes['drivers']}")
     if "elevation" not in land:
         raise InputError(cubes["land"], "elevation", "no such variable", "heights of cells, m")
-    described = load_yaml(classes) if classes else {}
+    described = yaml.safe_load(classes.read_text(encoding="utf-8")) if classes else {}
     if described and described["by"] not in land:
         expected = f"classes for {classes}"
         raise InputError(cubes["land"], described["by"], "no such variable", expected)
