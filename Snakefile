@@ -112,7 +112,7 @@ rule all:
         expand(f"{RUN}/report/{{site}}.html", site=SITES),
         expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
         expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
-        expand(f"{RUN}/figures/{{area}}/gaps.png", area=AREAS),
+        expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
         expand(f"{RUN}/report/{{map}}.html", map=MAPS),
 
 

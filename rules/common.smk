@@ -90,6 +90,15 @@ def outlines_of(place):
     return [ancient(folder), f"{folder}/{polygons['file']}"]
 
 
+def is_observed(area):
+    """Return whether an area's fields have an observation among them: what an operator shows."""
+    return any(
+        "operator" in source_file(source)["variables"][name]
+        for source, names in PLACES[area]["fields"].items()
+        for name in names
+    )
+
+
 def map_config(wildcards):
     """Return the configuration of the map of a job."""
     return config["maps"][wildcards.map]

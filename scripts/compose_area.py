@@ -115,7 +115,9 @@ def compose_area(
         (drivers, files.drivers, DRIVERS_EITHER, "drivers"),
         (observations, files.observations, OBSERVATIONS_EITHER, "observations"),
     ):
-        cube = with_bounds(ds.isel(location=kept), STEPS[area["step"]], 0.0).assign_coords(places)
+        # an area may have nothing observed
+        cube = ds.isel(location=kept, missing_dims="ignore")
+        cube = with_bounds(cube, STEPS[area["step"]], 0.0).assign_coords(places)
         cube.attrs = {"featureType": "timeSeries", "utc_offset_hours": 0.0}
         write_cube(
             cube,
@@ -136,7 +138,8 @@ def compose_area(
     masked = count.table().groupby(["variable", "level", "reason"], sort=False, as_index=False)
     masked = masked.sum()
     write_table(masked, files.masking)
-    gaps = find_gaps(observations.isel(location=kept).assign_coords(places), masked)
+    seen = observations.isel(location=kept, missing_dims="ignore").assign_coords(places)
+    gaps = find_gaps(seen, masked)
     write_table(gaps.locations, files.gaps)
     for line in summary(gaps):
         log.info("%s: %s", name, line)

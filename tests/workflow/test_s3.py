@@ -76,7 +76,7 @@ def project(tmp_path_factory, index: Index, endpoint: str) -> Project:
 
 
 def to_area(config: dict[str, Any]) -> None:
-    for part in ("sites", "forecast", "twin", "canopy"):
+    for part in ("sites", "maps", "forecast", "twin", "canopy"):
         config.pop(part, None)
     config["areas"] = {
         "here": {
@@ -100,9 +100,8 @@ def test_cells_have_what_is_in_the_bucket(project, monkeypatch, tmp_path):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     for name, value in LOGIN.items():
         monkeypatch.setenv(name, value)
-    # An area's cubes want something observed too, which is not in this bucket.
     cells = project.results / "cubes/here/fields/terraclimate.2008.nc"
-    outcome = project.snakemake(str(cells.relative_to(project.root)))
+    outcome = project.snakemake()
     assert outcome.code == 0, outcome.shown
     found = xr.load_dataset(cells)
     assert (found.sizes["interval"], found.sizes["location"]) == (12, 2)
@@ -112,6 +111,11 @@ def test_cells_have_what_is_in_the_bucket(project, monkeypatch, tmp_path):
     rain = 2.0 * MONTHS.days_in_month.to_numpy()
     np.testing.assert_allclose(found["pr"], np.stack([rain, rain], axis=1), rtol=1e-6)
     np.testing.assert_allclose(found["tasmin_covered"], 1.0, rtol=1e-6)
+    # nothing is observed here: drivers alone
+    drivers = xr.load_dataset(project.results / "cubes/here/drivers.nc")
+    np.testing.assert_allclose(drivers["rsds"], 50.0, rtol=1e-6)
+    gaps = pd.read_csv(project.results / "cubes/here/gaps.csv")
+    assert gaps.empty
     (record,) = (project.results / "raw").glob("terraclimate/here/*/provenance.json")
     text = record.read_text() + "".join(
         log.read_text() for log in (project.results / "logs").glob("*")
