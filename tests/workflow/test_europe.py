@@ -258,6 +258,8 @@ def project(tmp_path_factory, index: Index, servers: Servers) -> Project:
     project.publish("natural_earth_110m", borders())
     record = "rcmip_concentrations.csv"
     project.publish("co2_ssp245", {record: CUTS[record].read_bytes()})
+    classes_of_land = ("igbp.nc", "koppen.nc")
+    project.publish("land_classes", {name: CUTS[name].read_bytes() for name in classes_of_land})
     web = servers.http.address
     locators = {
         "terraclimate": {"store": f"{web}/raster.zarr"},
