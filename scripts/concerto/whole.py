@@ -92,16 +92,14 @@ def _storage_fault(folder: Path, error: Exception) -> str:
 
 
 def _alive(process: int) -> bool:
-    """Return whether a process of this machine goes on, of which we are one."""
-    if process == os.getpid():
-        return False
+    """Return whether another process of this machine goes on."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it is another user's
         return True
-    return True
+    return process != os.getpid()
 
 
 def _remove(path: Path) -> None:

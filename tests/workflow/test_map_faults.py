@@ -221,16 +221,18 @@ def written(made: Made, product: str) -> Iterator[xr.Dataset]:
 # -- Faults of files
 
 
+def flip(file: Path) -> None:
+    """Change a bit in the middle of a file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    file.write_bytes(content)
+
+
 def test_spoilt_files_are_named_and_made_anew(made):
     truncated = made.project.root / POSTERIORS / "r0c0.nc"
     flipped = made.project.root / POSTERIORS / "r2c0.nc"
-    summed = made.project.root / PRODUCTS / "sums/r3c0.nc"
     truncated.write_bytes(truncated.read_bytes()[:-5000])
-    for file in (flipped, summed):
-        content = bytearray(file.read_bytes())
-        middle = len(content) // 2
-        content[middle : middle + 16] = bytes(byte ^ 0xFF for byte in content[middle : middle + 16])
-        file.write_bytes(content)
+    flip(flipped)
     outcome = made.project.snakemake(*WANTED)
     assert outcome.code == 1, outcome.shown
     said = failures(outcome)
@@ -240,16 +242,12 @@ def test_spoilt_files_are_named_and_made_anew(made):
         assert said[job].endswith("; delete the file, and the next run makes it again")
     truncated.unlink()
     flipped.unlink()
-    summed.unlink()
     made.finish()
 
 
 def test_spoilt_sums_are_named(made):
     summed = made.project.root / PRODUCTS / "sums/r0c0.nc"
-    content = bytearray(summed.read_bytes())
-    middle = len(content) // 2
-    content[middle] ^= 0x10
-    summed.write_bytes(content)
+    flip(summed)
     outcome = made.project.snakemake(*WANTED)
     name = str(summed.relative_to(made.project.root))
     assert failures(outcome)["sum_regions.small"].startswith(f"{name}: file: found unreadable (")

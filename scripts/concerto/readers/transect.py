@@ -77,7 +77,7 @@ def read_grid(path: Path, spec: Mapping) -> xr.Dataset:
     InputError
         If the file is absent or unreadable, a column is absent or not along time, latitude and
         longitude, coordinates are not in ascending order, the time axis has a fault, or no cell has
-        weather.
+        weather at all times.
     """
     if not Path(path).is_file():
         raise InputError(path, "file", "nothing", "a NetCDF file of grid cells")
@@ -104,7 +104,7 @@ def read_grid(path: Path, spec: Mapping) -> xr.Dataset:
 def _with_weather(cells: xr.Dataset, columns: list[str], path: Path) -> xr.Dataset:
     missing = np.stack([np.isnan(cells[column].to_numpy()) for column in columns])
     without = missing.all(axis=(0, 2))
-    if without.all():
+    if missing.any(axis=(0, 2)).all():
         raise InputError(path, "location", "no cell with weather", "at least one")
     return cells.isel(location=~without).assign_attrs(left_out=int(without.sum()))
 
