@@ -42,7 +42,7 @@ from concerto.sources._access import require_logins
 from concerto.sources._catalogue import foreseen
 
 # One's own configuration with places takes that of the default one, whose sites it would get.
-if not {"sites", "areas"} & config.keys():
+if not {"sites", "areas", "maps"} & config.keys():
 
     configfile: "config/config.yaml"
 

@@ -53,7 +53,7 @@ def aggregate_daily(
     observations = daily_observations(at_site, quality, count)
     location, weather = Location.from_site(name, site), site.get("weather", {})
     found = stand_ins(around, observations.indexes["time"], location, weather, count)
-    drivers = daily_drivers(at_site, site["disturbance"], count, elsewhere=found)
+    drivers = daily_drivers(at_site, site["disturbance"], count, may_lack=found)
     if around:
         offset, least = location.utc_offset_hours, site["least_covered"]
         observations = with_fields(observations, around, offset, least, count)

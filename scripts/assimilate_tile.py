@@ -51,7 +51,7 @@ def assimilate_tile(
     errors = ErrorStatement.read(statement)
     method = load("assimilation.methods", entry["method"])
     # a method's own progress, of one cell, says little here
-    logging.getLogger(method.__name__).setLevel(logging.WARNING)
+    logging.getLogger(method.__package__).setLevel(logging.WARNING)
     solved = []
     for one in assimilate_cells(cells, errors, constraints, method, seed, name):
         solved.append(one)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from concerto.config import load_yaml
-from concerto.cubes import DRIVERS_DAILY, LAND_AREA, OBSERVATIONS_DAILY, write_cube
+from concerto.cubes import DRIVERS_OF_CELLS, LAND_AREA, OBSERVATIONS_DAILY, write_cube
 from concerto.prepare.area import area_land
 from concerto.prepare.classes import land_classes
 from concerto.prepare.grids import centred_cells
@@ -64,7 +64,7 @@ def prepare_transect(
         raw / MEMBER, described["tables"][MEMBER], quality
     )
     for cube, path, schema, what in (
-        (drivers, files.drivers, DRIVERS_DAILY, "drivers"),
+        (drivers, files.drivers, DRIVERS_OF_CELLS, "drivers"),
         (observations, files.observations, OBSERVATIONS_DAILY, "observations"),
     ):
         write_cube(

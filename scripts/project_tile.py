@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import xarray as xr
-from concerto.assimilation.cells import cells_of_tile, open_cells
-from concerto.cubes import save
+from concerto.assimilation.cells import cells_of_tile, describe, open_cells
+from concerto.cubes import load, save
 from concerto.ensembles import write_ensemble
 from concerto.maps import MapGrid
 from concerto.projection.cells import project_tile as project
@@ -48,10 +46,9 @@ def project_tile(
     """
     which = cells_of_tile(grid, tile, entry["tile_size"], cubes["drivers"])
     cells = open_cells(model, cubes, entry, which)
-    learnt = xr.load_dataset(posterior)
+    learnt = load(posterior)
     statistics, sums = project(cells, learnt)
-    said = int(np.isfinite(learnt["parameters"]).all("parameter").any("member").sum())
-    log.info("%s, %s: %d of %d cells with values", name, tile, said, len(cells))
+    log.info("%s, %s: %s", name, tile, describe(statistics["status"]))
     write_ensemble(
         statistics.assign_attrs(tile=tile, method=entry["method"]),
         files.statistics,

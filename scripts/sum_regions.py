@@ -4,8 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import xarray as xr
-from concerto.cubes import save
+from concerto.cubes import load, save
 from concerto.evaluation.regions import joined, region_table
 from concerto.products.files import write_table
 from concerto.scripting import script_log
@@ -23,9 +22,11 @@ def sum_regions(tiles: Sequence[Path], sums: Path, table: Path) -> None:
     sums, table
         NetCDF with each member's sums by month, in grams of carbon; CSV of years, in teragrams.
     """
-    parts = [xr.load_dataset(file) for file in tiles]
+    parts = [load(file) for file in tiles]
     whole = joined(parts)
     described = region_table(whole, parts)
+    found = int(whole["cells"][whole["kind"] == "all"].sum())
+    log.info("%d of %d cells have values", found, sum(part.sizes["location"] for part in parts))
     save(whole, sums)
     write_table(described, table)
     for row in described[described["kind"] == "all"].itertuples():

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,6 +61,24 @@ def observations(days=5):
         units = "1" if part == "_measured_fraction" else STREAMS["nee"].units
         out[f"nee{part}"] = cube["tas"].copy().assign_attrs(units=units)
     return out
+
+
+def test_spoilt_numbers_are_found(tmp_path):
+    """Where the compression by itself would find some and miss others."""
+    path = tmp_path / "drivers.nc"
+    write_cube(drivers(400), path, DRIVERS_DAILY, **TEXTS)
+    content = path.read_bytes()
+    with h5py.File(path) as file:
+        for name in ("tas", "time", "time_bnds", "lat"):
+            chunk = file[name].id.get_chunk_info(0)
+            for byte in (0, chunk.size // 2, chunk.size - 1):
+                spoilt = bytearray(content)
+                spoilt[chunk.byte_offset + byte] ^= 0x04
+                other = tmp_path / f"{name}.{byte}.nc"
+                other.write_bytes(spoilt)
+                said = rf"{name}\.{byte}\.nc: file: found unreadable .*; delete the file"
+                with pytest.raises(InputError, match=said):
+                    read_cube(other, DRIVERS_DAILY)
 
 
 def test_round_trip(tmp_path):

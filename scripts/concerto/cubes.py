@@ -6,8 +6,8 @@ says its offset from UTC in the global attribute ``utc_offset_hours``.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from concerto.domain import (
 )
 from concerto.domain import LAND as GROUND
 from concerto.errors import InputError
+from concerto.whole import whole_file
 
 CONVENTIONS = "CF-1.11"
 DAY = pd.Timedelta(days=1)
@@ -32,6 +33,7 @@ MONTH = pd.DateOffset(months=1)
 """A calendar month: steps of it start on the first of each."""
 Step = pd.Timedelta | pd.DateOffset
 _EPOCH = "1970-01-01"
+_PACKED = {"zlib": True, "complevel": 4, "fletcher32": True}
 _COORDINATES = ("location", "lat", "lon", "time", "time_bnds")
 
 
@@ -170,8 +172,8 @@ def write_cube(
     """Check a dataset against a schema and write it, whole or not at all.
 
     Floating-point variables are stored as compressed float32, coordinates as float64, times as
-    integers. The same dataset and texts give the same bytes; hence ``history`` should say what was
-    done to what, not when.
+    integers; all numbers with checksums, by which a reader finds spoilt ones. The same dataset and
+    texts give the same bytes; hence ``history`` should say what was done to what, not when.
 
     Parameters
     ----------
@@ -204,13 +206,36 @@ def write_cube(
 
 def save(ds: xr.Dataset, path: Path) -> None:
     """Write a dataset whole or not at all, packed as :func:`write_cube` says."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with whole_file(path) as part:
+        ds.to_netcdf(part, engine="netcdf4", format="NETCDF4", encoding=_encoding(ds))
+
+
+@contextmanager
+def reading(path: Path | str, what: str = "a whole NetCDF file") -> Iterator[None]:
+    """Say of a file of the run's own that cannot be read which it is, and what to do.
+
+    Raises
+    ------
+    InputError
+        If what is done inside finds the file unreadable.
+    """
     try:
-        ds.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=_encoding(ds))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        expected = f"{what}; delete the file, and the next run makes it again"
+        raise InputError(path, "file", f"unreadable ({error})", expected) from error
+
+
+def load(path: Path | str) -> xr.Dataset:
+    """Read all of a NetCDF file of the run into memory.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    with reading(path):
+        return xr.load_dataset(path, engine="netcdf4")
 
 
 def read_cube(path: Path | str, schema: Schema, locations: np.ndarray | None = None) -> xr.Dataset:
@@ -224,11 +249,8 @@ def read_cube(path: Path | str, schema: Schema, locations: np.ndarray | None = N
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "file", "nothing", f"{schema.name} (NetCDF)")
-    try:
-        with xr.open_dataset(path, engine="netcdf4") as whole:
-            ds = (whole if locations is None else whole.isel(location=locations)).load()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(path, "file", f"unreadable ({error})", "a NetCDF file") from error
+    with reading(path), xr.open_dataset(path, engine="netcdf4") as whole:
+        ds = (whole if locations is None else whole.isel(location=locations)).load()
     check_cube(ds, schema, path)
     return ds
 
@@ -409,13 +431,14 @@ def _encoding(ds: xr.Dataset) -> dict[str, dict]:
                 "units": f"{unit} since {_EPOCH}",
                 "dtype": "int32",
                 "_FillValue": None,
+                "fletcher32": True,
             }
         elif np.issubdtype(variable.dtype, np.floating):
             encoding[name] = (
-                {"_FillValue": None}
+                {"_FillValue": None, "fletcher32": True}
                 if name in ds.coords
-                else {"dtype": "float32", "zlib": True, "complevel": 4, "shuffle": True}
+                else {"dtype": "float32", **_PACKED, "shuffle": True}
             )
         elif np.issubdtype(variable.dtype, np.integer):
-            encoding[name] = {"zlib": True, "complevel": 4, "_FillValue": None}
+            encoding[name] = {**_PACKED, "_FillValue": None}
     return encoding

@@ -1,35 +1,109 @@
-"""Files and folders that are there whole or not at all."""
+"""Files and folders that are there whole or not at all.
+
+They are written under a hidden name, and renamed. It is that of the process, since one whose
+Snakemake was killed may still be at work when the next run begins. What a killed process has left
+is removed by the next one that writes the same.
+"""
 
 from __future__ import annotations
 
+import errno
+import glob
 import os
+import platform
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from concerto.errors import ConcertoError
+
+_OF_STORAGE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+)  # fmt: skip
+_PROBE = bytes(2**20)  # what a disk with room surely takes
+
 
 @contextmanager
 def whole_directory(directory: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of ``directory`` if nothing is raised."""
-    temporary = directory.with_name(f".{directory.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
+    """Yield an empty folder that takes the place of ``directory`` if nothing is raised.
+
+    Raises
+    ------
+    ConcertoError
+        If the disk is full or takes nothing.
+    """
+    with _beside(directory) as temporary:
+        temporary.mkdir()
         yield temporary
         shutil.rmtree(directory, ignore_errors=True)
         os.replace(temporary, directory)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield where to write a file that takes the place of ``path`` if nothing is raised."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    """Yield where to write a file that takes the place of ``path`` if nothing is raised.
+
+    Raises
+    ------
+    ConcertoError
+        If the disk is full or takes nothing.
+    """
+    with _beside(path) as temporary:
+        yield temporary
+        os.replace(temporary, path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield a name of this process beside a path, of which nothing is left afterwards."""
+    node = platform.node()
+    temporary = path.with_name(f".{path.name}.{node}.{os.getpid()}.part")
     try:
-        yield part
-        os.replace(part, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.{node}.*.part"):
+            if not _alive(int(left.suffixes[-2][1:])):
+                _remove(left)
+        yield temporary
+    except (OSError, RuntimeError) as error:
+        cause = _storage_fault(path.parent, error)
+        if cause:
+            raise ConcertoError(f"{path}: could not be written: {cause}") from error
+        raise
     finally:
-        part.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _storage_fault(folder: Path, error: Exception) -> str:
+    """Return what is wrong with the disk that an error comes from, or nothing.
+
+    The libraries of NetCDF do not tell; the disk itself does, while the part is still there.
+    """
+    if isinstance(error, OSError) and error.errno in _OF_STORAGE:
+        return os.strerror(error.errno)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(_PROBE)
+    except OSError as fault:
+        if fault.errno in _OF_STORAGE:
+            return os.strerror(fault.errno)
+    return ""
+
+
+def _alive(process: int) -> bool:
+    """Return whether another process of this machine goes on."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return process != os.getpid()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

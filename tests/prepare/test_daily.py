@@ -68,11 +68,11 @@ def test_absent_needed_driver_is_named(record):
 
 def test_gaps_of_a_needed_driver_are_left_to_what_stands_in(record):
     record["tas"][100] = np.nan
-    out = daily_drivers(record, NONE, MaskCount(), elsewhere={"tas", "tasmin", "tasmax"})
+    out = daily_drivers(record, NONE, MaskCount(), may_lack={"tas", "tasmin", "tasmax"})
     for name in ("tas", "tasmin", "tasmax"):
         assert np.flatnonzero(np.isnan(out[name])).tolist() == [2]
     with pytest.raises(InputError, match="TA_F: found no value at 2014-06-03 02:00"):
-        daily_drivers(record, NONE, MaskCount(), elsewhere={"tas", "tasmin"})
+        daily_drivers(record, NONE, MaskCount(), may_lack={"tas", "tasmin"})
 
 
 def test_without_temperature_latent_heat_gives_no_evapotranspiration(record):

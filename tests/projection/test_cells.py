@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from concerto.errors import ConcertoError
 from concerto.evaluation.regions import joined, region_table
 from concerto.projection.cells import (
     Months,
@@ -114,6 +115,13 @@ def test_the_table_has_the_variance_of_what_members_share():
     assert float(row["mean"]) == pytest.approx(2.0 * 366e9 * flux.mean() * 1e-12, rel=1e-6)
     assert (float(row["area_km2"]), int(row["cells"])) == (2000.0, 2)
     np.testing.assert_array_equal(table["units"], "TgC yr-1")
+
+
+def test_a_map_without_values_is_refused():
+    empty = RegionSums(["gpp"], 5, Months.of(YEAR)).dataset()
+    tiles = [empty.assign_coords(location=[f"{tile}{k}" for k in range(3)]) for tile in "ab"]
+    with pytest.raises(ConcertoError, match="found 6 cells, none with values; logs of its tiles"):
+        joined(tiles)
 
 
 def test_land_of_a_cell():

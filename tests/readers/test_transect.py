@@ -63,16 +63,21 @@ def test_zero_fapar_is_no_value(path):
     assert np.isnan(north).any(axis=1).tolist() == [day == 3 for day in range(len(north))]
 
 
+def test_a_cell_with_gaps_is_kept(made, tmp_path):
+    spoilt = made.copy(deep=True)
+    spoilt["temp"][30, 1] = np.nan
+    spoilt["ppfd"][:, 4] = np.nan
+    path = write_transect(spoilt, tmp_path)
+    assert read_grid(path, SPEC).sizes["location"] == len(LATITUDES) - 1
+    assert np.flatnonzero(np.isnan(read(path, at(1), SPEC)["tas"])).tolist() == [30]
+    assert np.isnan(read(path, at(4), SPEC)["rsds"]).all()
+
+
 @pytest.mark.parametrize("place", [at(SEA), {"latitude": 1.0, "longitude": LONGITUDE}])
 def test_a_cell_that_is_not_there_is_named(path, place):
     message = f"no cell with weather at {place['latitude']:g} N, 24.25 E; expected one of 4 cells"
     with pytest.raises(InputError, match=message):
         read(path, place, SPEC)
-
-
-def gap(ds):
-    ds["temp"][30, 1] = np.nan
-    return ds
 
 
 def scaled(name, factor):
@@ -88,7 +93,6 @@ def scaled(name, factor):
         (lambda ds: ds.isel(lat=[0, 0, 2, 3, 4]), "lat: found values out of order"),
         (lambda ds: ds.drop_isel(time=50), "time: found missing time 2000-01-03 02:00"),
         (lambda ds: ds.isel(time=slice(5, None)), "a record from 2000-01-01 05:00"),
-        (gap, r"temp: found no value at 0\.25 N on 2000-01-02 06:00"),
         (lambda ds: ds.assign(temp=ds["temp"] * np.nan), "no cell with weather; expected at least"),
         (scaled("temp", 20.0), r"temp: found .* degC; expected -90 to 60"),
         (scaled("patm", 0.01), r"patm: found .* Pa; expected 40000 to 110000"),

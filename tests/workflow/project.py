@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import geopandas
 import yaml
@@ -18,7 +18,7 @@ from archives import sdist, wheel
 from concerto.config import load_yaml
 from concerto.plugins import LIBRARY
 from package_index import Index
-from shapely.geometry import box
+from shapely.geometry import Polygon, box
 
 ROOT = LIBRARY.parents[1]
 DATA = ROOT / "tests/data"
@@ -54,7 +54,7 @@ class Project:
     """
 
     root: Path
-    index: Index
+    index: Index = field(repr=False)
     python: str | Path = sys.executable
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -65,21 +65,29 @@ class Project:
 
     def snakemake(self, *arguments: str, cores: int = 2) -> Outcome:
         """Run Snakemake in the project, as from a shell, and return how it ended."""
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as shown:
+            with self.running(*arguments, cores=cores, shown=shown) as run:
+                code = run.wait()
+            shown.seek(0)
+            return Outcome(code, shown.read())
+
+    def running(
+        self, *arguments: str, cores: int = 2, shown: IO[str] | int = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
+        """Start Snakemake in the project, as from a shell."""
         environment = dict(os.environ)
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         environment |= {"CONCERTO_PACKAGE_INDEX": self.index.simple, "NO_PROXY": "127.0.0.1"}
         environment |= self.variables
-        done = subprocess.run(
+        return subprocess.Popen(
             [self.python, "-m", "snakemake", "--cores", str(cores), *arguments],
             cwd=self.root,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=shown,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
         )
-        return Outcome(done.returncode, done.stdout)
 
     def read(self, file: str) -> dict[str, Any]:
         """Return what a YAML file of the project holds."""
@@ -167,9 +175,11 @@ def _make_small(config: dict[str, Any]) -> None:
     }  # fmt: skip
 
 
-def borders() -> dict[str, bytes]:
-    """Return two square countries as the files of a layer of polygons, by name."""
-    squares = {"Belgium": box(3, 49, 6.5, 51), "Switzerland": box(6, 45, 10.5, 48)}
+SQUARES = {"Belgium": box(3, 49, 6.5, 51), "Switzerland": box(6, 45, 10.5, 48)}
+
+
+def borders(squares: Mapping[str, Polygon] = SQUARES) -> dict[str, bytes]:
+    """Return countries, square ones, as the files of a layer of polygons, by name."""
     layer = geopandas.GeoDataFrame(
         {"name": list(squares), "geometry": list(squares.values())}, crs="EPSG:4326"
     )

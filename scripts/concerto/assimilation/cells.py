@@ -22,7 +22,14 @@ from concerto.assimilation.location import (
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing
 from concerto.assimilation.random_field import RandomField
-from concerto.cubes import DRIVERS_OF_CELLS, LAND_AREA, OBSERVATIONS_EITHER, read_cube, span
+from concerto.cubes import (
+    DRIVERS_OF_CELLS,
+    LAND_AREA,
+    OBSERVATIONS_EITHER,
+    read_cube,
+    reading,
+    span,
+)
 from concerto.errors import ConcertoError, InputError
 from concerto.maps import STATUS, MapGrid
 from concerto.models import Model, load_model
@@ -153,7 +160,7 @@ def open_cells(
 
 def cells_of_tile(grid: MapGrid, tile: str, size: int, cube: Path) -> np.ndarray:
     """Return the numbers of the locations of a cube that lie in a tile of a grid."""
-    with xr.open_dataset(cube, engine="netcdf4") as ds:
+    with reading(cube), xr.open_dataset(cube, engine="netcdf4") as ds:
         return grid.cells_in(tile, size, ds["lat"].to_numpy(), ds["lon"].to_numpy())
 
 
@@ -275,7 +282,7 @@ def assimilate_cells(
                 generator(seed, "posterior", label, name),
                 start=start[:, prior.columns(own)],
             )
-        except ConcertoError as error:
+        except (ConcertoError, ArithmeticError, np.linalg.LinAlgError) as error:
             yield Solved(FAILED, str(error), nothing)
             continue
         parameters = nothing.copy()

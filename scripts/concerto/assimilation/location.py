@@ -19,7 +19,7 @@ from concerto.assimilation.mode import descend
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Forcing, Problem, Stream
 from concerto.assimilation.stream_error import StreamError, fit_stream_error, inflation
-from concerto.cubes import DRIVERS_EITHER, OBSERVATIONS_EITHER, calendar, read_cube, span
+from concerto.cubes import DRIVERS_EITHER, OBSERVATIONS_EITHER, calendar, read_cube, reading, span
 from concerto.domain import DISTURBANCES
 from concerto.errors import ConcertoError, InputError
 from concerto.models import Model, load_model
@@ -63,8 +63,16 @@ class ErrorStatement:
 
     @classmethod
     def read(cls, file: Path) -> ErrorStatement:
-        """Return the statement that ``file`` holds."""
-        return cls.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        """Return the statement that ``file`` holds.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read.
+        """
+        with reading(file, "a whole JSON file"):
+            described = json.loads(file.read_text(encoding="utf-8"))
+        return cls.from_dict(described)
 
     def prior(self, model: Prior) -> Prior:
         """Return the prior of all that is unknown: the ``model``'s parameters, then inflations."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from concerto.errors import ConcertoError
 from concerto.projection.cells import FLUXES, KINDS, QUANTILES, SUMMED, annual
 
 _PER_TERAGRAM = 1e-12
@@ -18,10 +19,16 @@ def joined(tiles: Sequence[xr.Dataset]) -> xr.Dataset:
     """Return the sums of whole regions from those of the tiles' parts of them.
 
     Whole grams, which add up to the same in any order. ``area_m2`` and ``cells`` add up too.
+
+    Raises
+    ------
+    ConcertoError
+        If no cell has values: more is wrong then than a cell.
     """
     filled = [tile for tile in tiles if tile.sizes["region"]]
     if not filled:
-        return tiles[0]
+        count = sum(tile.sizes["location"] for tile in tiles)
+        raise ConcertoError(f"found {count} cells, none with values; logs of its tiles say why")
     numbered = xr.concat(
         [tile.drop_dims(["location", "year"], errors="ignore") for tile in filled],
         "region", coords="different", compat="equals",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+
+from concerto.whole import whole_file
 
 DPI = 130
 WIDTH = 9.6  # inches: 1250 pixels
@@ -157,10 +158,7 @@ def sidecar(path: Path) -> Path:
 
 def save(drawing: Drawing, path: Path) -> None:
     """Write a figure as PNG, and its words as JSON beside it; each whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture = path.with_name(f".{path.name}.{os.getpid()}.part")
-    words = sidecar(path).with_name(f".{sidecar(path).name}.{os.getpid()}.part")
-    try:
+    with whole_file(path) as picture, whole_file(sidecar(path)) as words:
         with mpl.rc_context(SETTINGS):
             # Without the library's version in it, the file depends on the picture alone.
             drawing.figure.savefig(picture, dpi=DPI, format="png", metadata={"Software": None})
@@ -170,8 +168,3 @@ def save(drawing: Drawing, path: Path) -> None:
             "alternative": drawing.alternative,
         }
         words.write_text(json.dumps(text, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(picture, path)
-        os.replace(words, sidecar(path))
-    finally:
-        picture.unlink(missing_ok=True)
-        words.unlink(missing_ok=True)

@@ -31,14 +31,14 @@ def daily_drivers(
     record: xr.Dataset,
     disturbance: Mapping[str, float],
     count: MaskCount,
-    elsewhere: Collection[str] = (),
+    may_lack: Collection[str] = (),
 ) -> xr.Dataset:
     """Return daily drivers of a record.
 
     Means over the day; ``tasmin`` and ``tasmax`` are the lowest and highest value of the day's
     steps, or the record's own where its step is a day. Temperature, radiation and CO2 must be
-    complete, since a model steps through every day, unless they come from elsewhere too; other
-    days with a step missing are NaN and counted.
+    complete, since a model steps through every day, unless they may lack days; other days with a
+    step missing are NaN and counted.
 
     Parameters
     ----------
@@ -48,8 +48,9 @@ def daily_drivers(
         Fraction of the area disturbed in a day, d-1, constant, for each of ``DISTURBANCES``.
     count
         Where masked values are counted.
-    elsewhere
-        Drivers that :func:`concerto.prepare.filling.record_first` completes.
+    may_lack
+        Required drivers that need not be complete: :func:`concerto.prepare.filling.record_first`
+        completes them, or they are those of a cell of a map, which does without the cell.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def daily_drivers(
         if name in DISTURBANCES:
             values, attrs = np.full(len(days), float(disturbance[name])), {}
         else:
-            needed = name in REQUIRED_DRIVERS and name not in elsewhere
+            needed = name in REQUIRED_DRIVERS and name not in may_lack
             values, attrs = _driver(record, name, steps, count, needed)
         out[name] = ("time", values, QUANTITIES[name].attributes() | attrs)
     return out

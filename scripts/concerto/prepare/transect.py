@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from concerto.cubes import DAY, with_bounds
-from concerto.domain import DISTURBANCES, LAND, Location
+from concerto.domain import DISTURBANCES, LAND, REQUIRED_DRIVERS, Location
 from concerto.prepare.checks import check_clock
 from concerto.prepare.daily import daily_drivers, daily_observations
 from concerto.prepare.streams import MaskCount
@@ -31,7 +31,7 @@ def daily_cells(
     """Return drivers, observations, heights and what was masked, of all cells with weather.
 
     Days are those of the file's own clock. Nothing is disturbed. Of what the file has not, such
-    as rain, the drivers have no value.
+    as rain, the drivers have no value, nor on days on which a cell has a gap.
 
     Parameters
     ----------
@@ -69,7 +69,10 @@ def daily_cells(
     for k in range(grid.sizes["location"]):
         cell = record(grid.isel(location=k), path, spec)
         parts.append(
-            (daily_drivers(cell, UNDISTURBED, count), daily_observations(cell, quality, count))
+            (
+                daily_drivers(cell, UNDISTURBED, count, may_lack=REQUIRED_DRIVERS),
+                daily_observations(cell, quality, count),
+            )
         )
         pressures.append(cell["ps"].mean(skipna=False).item())
     log.info("%d cells; %d have no weather", len(parts), grid.attrs["left_out"])

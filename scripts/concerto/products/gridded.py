@@ -22,7 +22,7 @@ import zarr
 from zarr.codecs import BloscCodec
 from zarr.errors import ZarrUserWarning
 
-from concerto.cubes import CONVENTIONS
+from concerto.cubes import CONVENTIONS, reading
 from concerto.domain import IGBP
 from concerto.errors import InputError
 from concerto.maps import MapGrid
@@ -160,7 +160,7 @@ def read_plan(tiles: Sequence[Path], grid: MapGrid) -> Plan:
     first: xr.Dataset | None = None
     common: dict[str, object] = {}
     for path in sorted(tiles):
-        with xr.open_dataset(path, engine="netcdf4") as tile:
+        with reading(path), xr.open_dataset(path, engine="netcdf4") as tile:
             if not tile.sizes["location"]:
                 continue
             if first is None:
@@ -339,15 +339,16 @@ def _block(
                 length = [part.stop - part.start for part in times]
                 values = np.full([*length, *shape], layer.fill, dtype=layer.dtype)
                 for tile, cells, row, column in tiles:
-                    values[..., row, column] = _read(tile[layer.name], layer, times)[cells].T
+                    values[..., row, column] = _read(tile, layer, times)[cells].T
                 yield layer, (*times, rows, columns), values
     finally:
         for tile, *_ in tiles:
             tile.close()
 
 
-def _read(variable: xr.DataArray, layer: Layer, times: Sequence[slice]) -> np.ndarray:
-    values = variable[(slice(None), *times)].to_numpy()
+def _read(tile: xr.Dataset, layer: Layer, times: Sequence[slice]) -> np.ndarray:
+    with reading(tile.encoding["source"]):
+        values = tile[layer.name][(slice(None), *times)].to_numpy()
     if layer.flags is None:
         return values
     numbers = [layer.flags.get(region, NO_FLAG) for region in values.astype(str)]
@@ -389,11 +390,14 @@ def _check_areas(tiles: Sequence[tuple], areas: np.ndarray) -> None:
     for tile, cells, row, column in tiles:
         if "cell_area" not in tile:
             continue
-        found, expected = tile["cell_area"].to_numpy()[cells], areas[row, column]
+        place = tile.encoding["source"]
+        with reading(place):
+            found = tile["cell_area"].to_numpy()[cells]
+        expected = areas[row, column]
         wrong = ~np.isclose(found, expected, rtol=_SAME_AREA, atol=0)
         if wrong.any():
             k = int(np.argmax(wrong))
-            name, place = str(tile["location"].to_numpy()[cells[k]]), tile.encoding["source"]
+            name = str(tile["location"].to_numpy()[cells[k]])
             raise InputError(place, f"cell_area of {name}", found[k], f"{expected[k]:.6g} m2")
 
 

@@ -7,6 +7,7 @@ is known where a flux is not observed, are not in it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,10 +15,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from concerto.assimilation.cells import Cells
+from concerto.assimilation.cells import FAILED, Cells
 from concerto.cubes import DAY, ends
 from concerto.domain import STREAMS
 from concerto.models import Model
+
+log = logging.getLogger(__name__)
 
 FLUXES = ("gpp", "reco", "nee")
 STATES = ("lai", "fapar")
@@ -239,7 +242,7 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Da
     -------
     statistics
         Each variable of :data:`VARIABLES` by its statistics, (location, time), NaN where there are
-        no members; ``status``, and what the land is like.
+        no members, or the model has no finite result for one; ``status``; what the land is like.
     sums
         As :meth:`RegionSums.dataset` has them; the annual standard deviations of each cell.
     """
@@ -252,12 +255,18 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Da
         (name, kind): np.full(shape, np.nan, np.float32) for name in names for kind in STATISTICS
     }
     spread = {name: np.full((len(cells), len(months.whole_years)), np.nan) for name in sums.names}
+    status = posterior["status"].copy()
     parameters = posterior["parameters"].sel(parameter=cells.model.parameter_names).to_numpy()
     for k in range(len(cells)):
         own = parameters[:, k].astype(float)
         if not np.isfinite(own).all():
             continue
         shown = project_cell(cells, k, own, months)
+        wrong = [name for name, values in shown.items() if not np.isfinite(values).all()]
+        if wrong:
+            status[k] = FAILED
+            log.warning("%s: no finite result for %s", cells.names[k], ", ".join(wrong))
+            continue
         for name, values in shown.items():
             for kind, values_of_kind in statistics(values).items():
                 found[name, kind][k] = values_of_kind
@@ -274,7 +283,7 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Da
     place = {name: cells.drivers[name] for name in ("location", "lat", "lon")}
     kinds = {kind: cells.land[kind] for kind in KINDS[1:] if kind in cells.land}
     table = table.assign_coords(**place, **kinds, year=list(months.whole_years))
-    return _described(found, months, cells, posterior["status"]), table
+    return _described(found, months, cells, status), table
 
 
 def annual(name: str, monthly: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 The source's own file declares the columns as for the reader ``table``: variables along time,
 latitude and longitude. Radiation comes as a flux of photons. Cells without weather are sea or
-lakes. An fAPAR of exactly 0 is what is filled in where nothing was retrieved: bare ground, and the
-northern winter; it counts as missing.
+lakes; one with gaps in it is kept. An fAPAR of exactly 0 is what is filled in where nothing was
+retrieved: bare ground, and the northern winter; it counts as missing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LIMITS = {
 }
 """What values can be in their canonical units; others mean that a unit is not what is declared."""
 _DIMENSIONS = {"time", "lat", "lon"}
-_WEATHER = ("tas", "rsds", "vpd", "co2")
+_WEATHER = ("tas", "rsds", "vpd")
 
 
 def read(path: Path, site: Mapping, spec: Mapping) -> xr.Dataset:
@@ -76,8 +76,8 @@ def read_grid(path: Path, spec: Mapping) -> xr.Dataset:
     ------
     InputError
         If the file is absent or unreadable, a column is absent or not along time, latitude and
-        longitude, coordinates are not in ascending order, the time axis has a fault, or a cell has
-        weather at some times and none at others.
+        longitude, coordinates are not in ascending order, the time axis has a fault, or no cell has
+        weather at all times.
     """
     if not Path(path).is_file():
         raise InputError(path, "file", "nothing", "a NetCDF file of grid cells")
@@ -103,13 +103,8 @@ def read_grid(path: Path, spec: Mapping) -> xr.Dataset:
 
 def _with_weather(cells: xr.Dataset, columns: list[str], path: Path) -> xr.Dataset:
     missing = np.stack([np.isnan(cells[column].to_numpy()) for column in columns])
-    without = missing.all(axis=2).any(axis=0)
-    gaps = missing & ~without[:, None]
-    if gaps.any():
-        column, cell, time = np.argwhere(gaps)[0]
-        where = f"at {cells['lat'][cell].item():g} N on {cells.indexes['time'][time]}"
-        raise InputError(path, columns[column], f"no value {where}", "a value at every hour")
-    if without.all():
+    without = missing.all(axis=(0, 2))
+    if missing.any(axis=(0, 2)).all():
         raise InputError(path, "location", "no cell with weather", "at least one")
     return cells.isel(location=~without).assign_attrs(left_out=int(without.sum()))
 

@@ -1,0 +1,370 @@
+"""A map in little through the faults of machines and data: what comes out is the same bytes.
+
+One project serves all tests. Undisturbed, it makes the map once; each test then undoes some of it,
+spoils something, and has the same command finish the work.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from concerto.plots.cells import read_map
+from concerto.plots.status import shares
+from concerto.products.map_page import verdict
+from project import CUTS, Outcome, Project, borders, copy_workflow
+from shapely.geometry import box
+from synthetic_transect import make_cells, without_weather
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("map faults")]
+
+NAME = "small"
+PRODUCTS = Path("results/map/products", NAME)
+POSTERIORS = Path("results/map/posterior", NAME)
+WANTED = [str(PRODUCTS / product) for product in ("catalog", "regions.csv")]
+GRID = {"west": 24.0, "south": 45.0, "east": 24.5, "north": 49.0, "resolution_deg": 0.5}
+TILE_SIZE = 2
+TILES = ["r0c0", "r1c0", "r2c0", "r3c0"]
+# From the south: two good cells; the sea; a good one, and one with a gap in its weather; one where
+# nothing was observed, and one that is dark all year, where the model has no finite result.
+SEA, GAP, UNSEEN, DARK = (2, 3), 5, 6, 7
+STATUS = {"45.25N 24.25E": 1, "45.75N 24.25E": 1, "47.25N 24.25E": 1, "47.75N 24.25E": 3,
+          "48.25N 24.25E": 2, "48.75N 24.25E": 4}  # fmt: skip
+KILLS = 20
+BOSSES = 6
+"""How many of the kills are of Snakemake itself."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A project that has made its map, and the content of each file that it made."""
+
+    project: Project
+    files: dict[str, bytes] = field(repr=False)
+
+    def undo(self, *paths: Path) -> None:
+        """Remove files and folders of the results, by default all that tiles were made into."""
+        for path in paths or (POSTERIORS, PRODUCTS):
+            target = self.project.root / path
+            shutil.rmtree(target) if target.is_dir() else target.unlink()
+
+    def finish(self) -> None:
+        """Finish the work, and check that it ends as if nothing had happened."""
+        outcome = self.project.snakemake(*WANTED)
+        assert outcome.code == 0, outcome.shown
+        self.check()
+
+    def check(self) -> None:
+        """Check that the files are those of the undisturbed run, bit by bit."""
+        found = contents(self.project)
+        assert found.keys() == self.files.keys()
+        assert [name for name in found if found[name] != self.files[name]] == []
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, index) -> Made:
+    project = copy_workflow(tmp_path_factory.mktemp("faults") / "map", index)
+    record = project.root / "transect.nc"
+    write_record(record)
+    countries = {"South": box(20, 40, 30, 45.5), "North": box(20, 45.5, 30, 60)}
+    project.publish("natural_earth_110m", borders(countries))
+    project.publish(
+        "land_classes", {name: CUTS[name].read_bytes() for name in ("igbp.nc", "koppen.nc")}
+    )
+    project.publish("transect_2000", {"transect_2000.nc": record.read_bytes()})
+    project.change("config/config.yaml", make_small)
+    outcome = project.snakemake(*WANTED)
+    assert outcome.code == 0, outcome.shown
+    return Made(project, contents(project))
+
+
+def write_record(path: Path) -> None:
+    """Write a year of hourly weather on the grid's cells, with their faults."""
+    ds = make_cells(np.arange(GRID["south"] + 0.25, GRID["north"], 0.5), 366)
+    for row in SEA:
+        without_weather(ds, row)
+    ds["temp"][2400:2424, GAP] = np.nan
+    ds["fapar"][:, UNSEEN] = 0.0
+    ds["ppfd"][:, DARK] = 0.0
+    ds.to_netcdf(path, encoding={name: {"dtype": "float32"} for name in ds.data_vars})
+
+
+def make_small(config: dict) -> None:
+    """Leave nothing but a small map with a budget that cannot converge."""
+    entry = config["maps"]["transect"] | {
+        "name": "Small", "grid": GRID, "tile_size": TILE_SIZE, "errors_from_cells": 1,
+        "budget": {"members": 260, "steps": 1, "most_iterations": 1, "rounds": 1},
+    }  # fmt: skip
+    for key in ("sites", "areas", "forecast", "canopy", "cost", "twin"):
+        config.pop(key, None)
+    config |= {"run": "map", "maps": {NAME: entry}}
+
+
+def contents(project: Project) -> dict[str, bytes]:
+    """Return what is in each file of the products, and in the posteriors of tiles."""
+    return {
+        str(file.relative_to(project.root)): file.read_bytes()
+        for folder in (POSTERIORS, PRODUCTS)
+        for file in sorted((project.root / folder).rglob("*"))
+        if file.is_file() and file.name != ".snakemake_timestamp"
+    }
+
+
+def failures(outcome: Outcome) -> dict[str, str]:
+    """Return what is said of each job that failed."""
+    lines = [line for line in outcome.shown.splitlines() if line.startswith("Failed: ")]
+    return dict(line.removeprefix("Failed: ").split(": ", 1) for line in lines)
+
+
+# -- Faults of the data
+
+
+def test_cells_that_fail_are_masked_with_the_reason(made):
+    for tile in TILES:
+        cells = xr.load_dataset(made.project.root / PRODUCTS / f"tiles/{tile}.nc")
+        for cell in cells["location"].to_numpy():
+            values = cells.sel(location=cell)
+            assert int(values["status"]) == STATUS[cell]
+            for name in cells.data_vars:
+                if cells[name].dims == ("location", "time"):
+                    assert np.isfinite(values[name]).all() == (STATUS[cell] < 2), name
+    posterior = xr.load_dataset(made.project.root / POSTERIORS / "r3c0.nc")
+    assert posterior["reason"].to_numpy().tolist() == [
+        "no stream has a value",
+        "esmda: 260 of 260 runs of the model gave no finite result for pool_growth",
+    ]
+
+
+def test_a_tile_of_the_sea_alone_has_no_cell(made):
+    tile = xr.load_dataset(made.project.root / PRODUCTS / "tiles/r1c0.nc")
+    assert tile.sizes["location"] == 0
+    status = read_map(made.project.root / PRODUCTS / "map.nc", [])["status"].to_numpy().ravel()
+    assert [str(status[row]) for row in SEA] == ["not_land", "not_land"]
+
+
+def test_cells_that_fail_are_counted(made):
+    table = pd.read_csv(made.project.root / PRODUCTS / "regions.csv")
+    assert set(table.cells[table.kind == "all"]) == {3}
+    logs = made.project.results / "logs"
+    assert "small, r3c0: 1 no observation, 1 assimilation failed\n" in (
+        (logs / f"assimilate_tile.{NAME}.r3c0.log").read_text()
+    )
+    assert "3 of 6 cells have values\n" in (logs / f"sum_regions.{NAME}.log").read_text()
+    words = " ".join(verdict(shares(read_map(made.project.root / PRODUCTS / "map.nc", []))))
+    words = words.replace("\N{NO-BREAK SPACE}", " ")
+    assert words.startswith("Of 6 cells of land, 0 (0 %) converged. 3 (50 %) did not converge")
+    assert "drivers missing 1" in words
+    assert "assimilation failed 1" in words
+
+
+def test_a_map_without_any_value_fails(made):
+    """Such as one whose budget does for no cell."""
+    project = made.project
+    before = (project.root / "config/config.yaml").read_bytes()
+    project.change(
+        "config/config.yaml",
+        lambda config: config["maps"][NAME]["budget"].update(members=100),
+    )
+    try:
+        outcome = project.snakemake(str(PRODUCTS / "regions.csv"))
+    finally:
+        (project.root / "config/config.yaml").write_bytes(before)
+    assert outcome.code == 1, outcome.shown
+    said = "found 6 cells, none with values; logs of its tiles say why"
+    assert failures(outcome) == {f"sum_regions.{NAME}": said}
+    made.finish()
+
+
+# -- Tiling
+
+
+def test_the_result_is_the_same_whatever_the_tiling(made):
+    project = made.project
+    before = (project.root / "config/config.yaml").read_bytes()
+    project.change("config/config.yaml", lambda config: config["maps"][NAME].update(tile_size=5))
+    made.undo()
+    try:
+        outcome = project.snakemake(*WANTED)
+        assert outcome.code == 0, outcome.shown
+        found = contents(project)
+        for product in ("regions.nc", "regions.csv"):
+            assert found[str(PRODUCTS / product)] == made.files[str(PRODUCTS / product)]
+        map_file = project.root / PRODUCTS / "map.nc"
+        with xr.open_dataset(map_file) as whole, written(made, "map.nc") as reference:
+            assert len(list((project.root / PRODUCTS / "tiles").iterdir())) == 2
+            xr.testing.assert_equal(whole, reference)
+    finally:
+        (project.root / "config/config.yaml").write_bytes(before)
+        made.undo()
+    made.finish()
+
+
+@contextmanager
+def written(made: Made, product: str) -> Iterator[xr.Dataset]:
+    """Read a product of the undisturbed run."""
+    with netCDF4.Dataset(product, memory=made.files[str(PRODUCTS / product)]) as file:
+        yield xr.open_dataset(xr.backends.NetCDF4DataStore(file))
+
+
+# -- Faults of files
+
+
+def flip(file: Path) -> None:
+    """Change a bit in the middle of a file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    file.write_bytes(content)
+
+
+def test_spoilt_files_are_named_and_made_anew(made):
+    truncated = made.project.root / POSTERIORS / "r0c0.nc"
+    flipped = made.project.root / POSTERIORS / "r2c0.nc"
+    truncated.write_bytes(truncated.read_bytes()[:-5000])
+    flip(flipped)
+    outcome = made.project.snakemake(*WANTED)
+    assert outcome.code == 1, outcome.shown
+    said = failures(outcome)
+    for job, file in (("project_tile.small.r0c0", truncated), ("project_tile.small.r2c0", flipped)):
+        name = str(file.relative_to(made.project.root))
+        assert said[job].startswith(f"{name}: file: found unreadable (")
+        assert said[job].endswith("; delete the file, and the next run makes it again")
+    truncated.unlink()
+    flipped.unlink()
+    made.finish()
+
+
+def test_spoilt_sums_are_named(made):
+    summed = made.project.root / PRODUCTS / "sums/r0c0.nc"
+    flip(summed)
+    outcome = made.project.snakemake(*WANTED)
+    name = str(summed.relative_to(made.project.root))
+    assert failures(outcome)["sum_regions.small"].startswith(f"{name}: file: found unreadable (")
+    summed.unlink()
+    made.finish()
+
+
+# -- Faults of disks
+
+
+@contextmanager
+def mounted(folder: Path, *how: str) -> Iterator[None]:
+    """Mount something on a folder, which only a superuser may, and not everywhere."""
+    done = subprocess.run(["mount", *how, str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"mount: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk(made):
+    made.undo()
+    folder = made.project.root / POSTERIORS
+    folder.mkdir()
+    with mounted(folder, "-t", "tmpfs", "-o", "size=32k", "tmpfs"):
+        outcome = made.project.snakemake(*WANTED)
+        assert outcome.code == 1, outcome.shown
+        full = f"{POSTERIORS}/r0c0.nc: could not be written: No space left on device"
+        assert failures(outcome)[f"assimilate_tile.{NAME}.r0c0"] == full
+        assert "r0c0.nc" not in str(sorted(folder.iterdir()))
+        subprocess.run(["mount", "-o", "remount,size=8m", str(folder)], check=True)
+        made.finish()
+    made.undo(PRODUCTS)
+    made.finish()
+
+
+def test_a_disk_that_takes_nothing(made):
+    folder = made.project.root / PRODUCTS
+    made.undo(*(PRODUCTS / f"tiles/{tile}.nc" for tile in TILES[:2]))
+    with mounted(folder, "--bind", str(folder)):
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+        outcome = made.project.snakemake(*WANTED)
+        assert outcome.code == 1, outcome.shown
+        assert "Read-only file system" in outcome.shown
+        assert "Traceback" not in outcome.shown
+    made.finish()
+
+
+# -- Kills
+
+
+def test_twenty_kills(made):
+    """Of jobs and of Snakemake, whose jobs go on or are killed with it."""
+    rng = np.random.default_rng(6)
+    root, left = made.project.root, KILLS
+    bosses = set(rng.choice(KILLS, BOSSES, replace=False))
+    made.undo()
+    while left:
+        # Some more attempts, so that a run outlives the kills of its jobs.
+        with made.project.running("--retries", "9", *WANTED) as run:
+            while run.poll() is None and left:
+                time.sleep(rng.uniform(0.0, 4.0))
+                jobs = processes(root)
+                if not jobs or run.poll() is not None:
+                    continue
+                left -= 1
+                if left in bosses:
+                    run.kill()
+                    run.wait()
+                    if left % 2:
+                        for job in jobs:
+                            kill(job)
+                else:
+                    kill(int(rng.choice(jobs)))
+            run.wait()
+        if run.returncode == 0:
+            made.check()
+            made.undo()
+        else:
+            made.project.snakemake("--unlock")
+    made.finish()
+
+
+def test_a_killed_run_says_how_to_go_on(made):
+    made.undo()
+    with made.project.running(*WANTED) as run:
+        while not (jobs := processes(made.project.root)):
+            assert run.poll() is None
+            time.sleep(0.05)
+        run.kill()
+        run.wait()
+    for job in jobs:
+        kill(job)
+    refused = made.project.snakemake(*WANTED)
+    assert refused.code == 1
+    assert "--unlock" in refused.shown
+    assert made.project.snakemake("--unlock").code == 0
+    made.finish()
+
+
+def processes(root: Path) -> list[int]:
+    """Return the processes that run a rule's script of a project."""
+    scripts = str(root / ".snakemake/scripts")
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            program, *arguments = (process / "cmdline").read_text().rstrip("\0").split("\0")
+        except OSError:
+            continue  # it has ended
+        if "python" in program and arguments and arguments[-1].startswith(scripts):
+            found.append(int(process.name))
+    return sorted(found)
+
+
+def kill(process: int) -> None:
+    """Kill a process, if it has not ended."""
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
