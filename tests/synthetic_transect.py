@@ -18,20 +18,22 @@ DAYS = 24
 SPEC = read_source("transect_2000")["tables"]["transect_2000.nc"]
 
 
-def make_transect(hours_late: float = 0.0) -> xr.Dataset:
-    """Hourly weather of five cells: one is sea, one a desert without fAPAR."""
+def make_transect(
+    hours_late: float = 0.0, latitudes: tuple[float, ...] = LATITUDES, days: int = DAYS
+) -> xr.Dataset:
+    """Hourly weather of cells: the third is a desert without fAPAR, the fourth is sea."""
     rng = np.random.default_rng(5)
-    time = pd.date_range("2000-01-01", periods=24 * DAYS, freq="h")
-    shape = (len(time), len(LATITUDES), 1)
+    time = pd.date_range("2000-01-01", periods=24 * days, freq="h")
+    shape = (len(time), len(latitudes), 1)
     middle = time + pd.Timedelta(hours=0.5 - hours_late)
     sun = np.stack(
         [
             np.maximum(0.0, cosine_of_zenith(middle, Location("c", lat, LONGITUDE, 0, "BSV", 0)))
-            for lat in LATITUDES
+            for lat in latitudes
         ],
         axis=1,
     )
-    daily = rng.uniform(0.1, 0.8, (DAYS, len(LATITUDES), 1))
+    daily = rng.uniform(0.1, 0.8, (days, len(latitudes), 1))
     daily[:, DESERT], daily[3, 4] = 0.0, 0.0
     columns = {
         "temp": 15.0 + 8.0 * sun[:, :, None] + rng.normal(0.0, 1.0, shape),
@@ -45,7 +47,7 @@ def make_transect(hours_late: float = 0.0) -> xr.Dataset:
         columns[name][:, SEA] = np.nan
     return xr.Dataset(
         {name: (("time", "lat", "lon"), values) for name, values in columns.items()},
-        coords={"time": time, "lat": list(LATITUDES), "lon": [LONGITUDE]},
+        coords={"time": time, "lat": list(latitudes), "lon": [LONGITUDE]},
     )
 
 

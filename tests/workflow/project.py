@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from archives import sdist, wheel
 from concerto.config import load_yaml
 from concerto.plugins import LIBRARY
 from package_index import Index
-from shapely.geometry import box
+from shapely.geometry import Polygon, box
 
 ROOT = LIBRARY.parents[1]
 DATA = ROOT / "tests/data"
@@ -159,9 +159,11 @@ def _make_small(config: dict[str, Any]) -> None:
     }  # fmt: skip
 
 
-def borders() -> dict[str, bytes]:
-    """Return two square countries as the files of a layer of polygons, by name."""
-    squares = {"Belgium": box(3, 49, 6.5, 51), "Switzerland": box(6, 45, 10.5, 48)}
+COUNTRIES = {"Belgium": box(3, 49, 6.5, 51), "Switzerland": box(6, 45, 10.5, 48)}
+
+
+def borders(squares: Mapping[str, Polygon] = COUNTRIES) -> dict[str, bytes]:
+    """Return square countries as the files of a layer of polygons, by name."""
     layer = geopandas.GeoDataFrame(
         {"name": list(squares), "geometry": list(squares.values())}, crs="EPSG:4326"
     )

@@ -37,6 +37,7 @@ LEFT_OUT = {
     "acquire_fields", "aggregate_fields", "compose_area", "plot_gaps",
     "plot_map", "plot_status", "plot_hovmoller", "plot_fapar", "plot_regions", "write_map_page",
     "write_map", "write_layers", "write_catalog",
+    "draw_truth_maps", "place_sums", "judge_sums", "plot_sums", "write_twin_map",
 }  # fmt: skip
 
 
