@@ -102,6 +102,7 @@ include: "rules/evaluate.smk"
 include: "rules/publish.smk"
 include: "rules/canopy.smk"
 include: "rules/twin.smk"
+include: "rules/twin_map.smk"
 include: "rules/benchmark.smk"
 
 
@@ -134,10 +135,15 @@ onsuccess:
         "cost": f"Cost: {RUN}/speed",
         "canopy": f"Canopy: {RUN}/figures",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
+        "twin_map": f"Twin experiment of a map: {RUN}/report/twin_map.html",
     }
     shown = [f"{RUN}/plan/{PLANS[name]}.txt" for name in PLANS if name in sys.argv]
     asked = [made for target, made in others.items() if target in sys.argv] + shown
-    twin = [f"{RUN}/twin/verdicts.txt"] if "twin" in sys.argv else []
+    twin = [
+        f"{RUN}/{target}/verdicts.txt"
+        for target in ("twin", "twin_map")
+        if target in sys.argv
+    ]
     print(texts([*shown, *twin] if asked else VERDICTS), end="")
     made = [f"Report: {REPORT}"] * bool(SITES)
     made += [f"Map: {RUN}/report/{name}.html" for name in MAPS]

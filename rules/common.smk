@@ -115,11 +115,15 @@ def map_model(wildcards):
     return model_files({**config, "sites": {wildcards.map: map_config(wildcards)}})
 
 
-def map_classes(wildcards):
+def classes_in(entry):
     """Return the file of a map's priors by class, or none: a list."""
-    entry = map_config(wildcards)
     names = [entry["prior_classes"]] if "prior_classes" in entry else []
     return [f"config/priors/{name}.yaml" for name in names]
+
+
+def map_classes(wildcards):
+    """Return the file of priors by class of the map of a job, or none: a list."""
+    return classes_in(map_config(wildcards))
 
 
 def grid_of(name):

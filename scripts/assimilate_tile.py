@@ -6,7 +6,6 @@ from pathlib import Path
 
 from concerto.assimilation.cells import assimilate_cells, cells_of_tile, describe, open_cells
 from concerto.assimilation.location import ErrorStatement
-from concerto.assimilation.prior import Prior
 from concerto.ensembles import cells_dataset, write_ensemble
 from concerto.maps import MapGrid
 from concerto.plugins import load
@@ -61,13 +60,7 @@ def assimilate_tile(
         if one.status:
             log.warning("%s: %s", cell, one.reason)
     log.info("%s, %s: %s", name, tile, describe([one.status for one in solved]))
-    dataset = cells_dataset(
-        errors.prior(Prior(cells.model.parameters, cells.origin)).parameters,
-        [one.parameters for one in solved],
-        [one.status for one in solved],
-        [one.reason for one in solved],
-        {coordinate: cells.drivers[coordinate] for coordinate in ("location", "lat", "lon")},
-    )
+    dataset = cells_dataset(cells, errors.prior(cells.common_prior).parameters, solved)
     dataset.attrs = {"method": entry["method"], "tile": tile, "seed": seed}
     write_ensemble(
         dataset,

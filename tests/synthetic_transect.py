@@ -19,9 +19,11 @@ DAYS = 24
 SPEC = read_source("transect_2000")["tables"]["transect_2000.nc"]
 
 
-def make_transect(hours_late: float = 0.0) -> xr.Dataset:
-    """Hourly weather of five cells: one is sea, one a desert without fAPAR."""
-    ds = make_cells(LATITUDES, DAYS, hours_late)
+def make_transect(
+    hours_late: float = 0.0, latitudes: Sequence[float] = LATITUDES, days: int = DAYS
+) -> xr.Dataset:
+    """Hourly weather of cells: the third is a desert without fAPAR, the fourth is sea."""
+    ds = make_cells(latitudes, days, hours_late)
     ds["fapar"][:, DESERT] = 0.0
     ds["fapar"][3 * 24 : 4 * 24, 4] = 0.0
     return without_weather(ds, SEA)

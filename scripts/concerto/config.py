@@ -28,7 +28,7 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "evaluation": (),
     "products": (),
     "figures": ("sites",),
-    "report": ("index", "twin"),
+    "report": ("index", "twin", "twin_map"),
 }
 # Cubes of grid cells, by their folder, with the source that they are made of.
 GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
@@ -458,6 +458,9 @@ def _faults_of_maps(config: Mapping[str, Any], root: Path) -> list[str]:
         faults += _faults_of_class_priors(config, where, entry, root)
         if name in config["sites"]:
             faults.append(f"{where}: a site has the same name; expected another")
+    twin = config.get("twin_map", {}).get("map")
+    if twin and twin not in config["maps"]:
+        faults.append(f"twin_map.map: unknown map {twin!r}; {suggestion(twin, config['maps'])}")
     return faults
 
 

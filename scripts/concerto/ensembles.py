@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from concerto.assimilation.cells import Cells, Solved
 from concerto.assimilation.contributions import Contribution
 from concerto.assimilation.distributions import Distribution
 from concerto.assimilation.posterior import Posterior
@@ -94,19 +95,16 @@ def posterior_dataset(prior: Prior, posterior: Posterior, observations: xr.Datas
 
 
 def cells_dataset(
-    described: Sequence[Parameter],
-    parameters: Sequence[np.ndarray],
-    statuses: Sequence[int],
-    reasons: Sequence[str],
-    place: Mapping[str, xr.DataArray],
+    cells: Cells, described: Sequence[Parameter], solved: Sequence[Solved]
 ) -> xr.Dataset:
-    """Return the parameters of cells, (member, parameter) each, and what became of each cell.
+    """Return the parameters of cells, which may be none, and what became of each cell.
 
-    ``place`` has ``location``, ``lat`` and ``lon`` of the cells, which may be none.
+    ``described`` are the parameters that ``solved``, one of each cell, have members of.
     """
-    members = len(parameters[0]) if len(parameters) else 0
+    members = len(solved[0].parameters) if solved else 0
     stacked = np.reshape(
-        np.stack(parameters, axis=1) if members else [], (members, len(statuses), len(described))
+        np.stack([one.parameters for one in solved], axis=1) if members else [],
+        (members, len(solved), len(described)),
     )
     return xr.Dataset(
         {
@@ -115,15 +113,19 @@ def cells_dataset(
                 stacked,
                 {"long_name": "parameters, each in the unit that parameter_units gives"},
             ),
-            "status": ("location", np.array(statuses, np.int8), status_attributes()),
+            "status": (
+                "location",
+                np.array([one.status for one in solved], np.int8),
+                status_attributes(),
+            ),
             "reason": (
                 "location",
-                np.array(reasons, dtype=object),
+                np.array([one.reason for one in solved], dtype=object),
                 {"long_name": "verdict of the method, or why the cell has none"},
             ),
         },
         coords={
-            **place,
+            **_place(cells.drivers),
             "member": np.arange(members),
             "parameter": [p.name for p in described],
             "parameter_units": ("parameter", [p.unit for p in described]),
@@ -283,5 +285,5 @@ def _with_end(time: pd.Index) -> pd.Index:
     return time.append(ends(time)[-1:])
 
 
-def _place(observations: xr.Dataset) -> dict:
-    return {name: observations[name] for name in ("location", "lat", "lon")}
+def _place(cube: xr.Dataset) -> dict:
+    return {name: cube[name] for name in ("location", "lat", "lon")}

@@ -38,6 +38,7 @@ LEFT_OUT = {
     "plot_map", "plot_status", "plot_hovmoller", "plot_fapar", "plot_regions", "write_map_page",
     "write_map", "write_layers", "write_catalog",
     "state_map_errors", "assimilate_tile", "project_tile", "sum_regions",
+    "draw_truth_maps", "place_sums", "judge_sums", "plot_sums", "write_twin_map",
 }  # fmt: skip
 
 

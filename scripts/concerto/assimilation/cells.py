@@ -20,7 +20,7 @@ from concerto.assimilation.location import (
     observed_streams,
 )
 from concerto.assimilation.prior import Prior
-from concerto.assimilation.problem import Forcing
+from concerto.assimilation.problem import Forcing, Problem
 from concerto.assimilation.random_field import RandomField
 from concerto.cubes import (
     DRIVERS_OF_CELLS,
@@ -63,6 +63,11 @@ class Cells:
     def names(self) -> list[str]:
         """Names of the cells."""
         return [str(name) for name in self.drivers["location"].to_numpy()]
+
+    @property
+    def common_prior(self) -> Prior:
+        """The prior of the model's parameters where no class of land has its own."""
+        return Prior(self.model.parameters, self.origin)
 
     def observed(self, k: int) -> list[str]:
         """Return the streams of which a cell has a value."""
@@ -109,6 +114,11 @@ class Cells:
             ),
             observations=observations,
         )
+
+    def problem(self, k: int, statement: ErrorStatement, constraints: Sequence[str]) -> Problem:
+        """Return the problem that a cell poses, under what is stated of all streams."""
+        said = of_streams(statement, self.observed(k))
+        return location_problem(self.location(k), said, constraints)
 
 
 def open_cells(
@@ -172,15 +182,40 @@ def sample(cells: Cells, count: int) -> list[int]:
     ConcertoError
         If there is none.
     """
-    whole = [
-        k
-        for k in range(len(cells))
-        if len(cells.observed(k)) == len(cells.entry["streams"]) and cells.driven(k)
-    ]
+    whole = _whole(cells)
     if not whole:
         raise ConcertoError(f"{cells.origin}: found no cell with all drivers and streams")
     places = (np.arange(min(count, len(whole))) + 0.5) * len(whole) / min(count, len(whole))
     return [whole[int(place)] for place in places]
+
+
+def of_countries(cells: Cells, names: Sequence[str]) -> np.ndarray:
+    """Return the numbers of the cells of some countries, those with all drivers and streams.
+
+    Raises
+    ------
+    ConcertoError
+        If a country has none.
+    """
+    countries = cells.land["country"].to_numpy().astype(str)
+    found = {name: [k for k in _whole(cells) if countries[k] == name] for name in names}
+    if not all(found.values()):
+        empty = ", ".join(name for name, own in found.items() if not own)
+        known = ", ".join(dict.fromkeys(countries[_whole(cells)]))
+        raise ConcertoError(
+            f"{cells.origin}: found no cell of {empty} with all drivers and streams; "
+            f"expected some of {known}"
+        )
+    return np.sort(np.concatenate([*found.values()]))
+
+
+def _whole(cells: Cells) -> list[int]:
+    """Return the numbers of the cells with all drivers and streams."""
+    return [
+        k
+        for k in range(len(cells))
+        if len(cells.observed(k)) == len(cells.entry["streams"]) and cells.driven(k)
+    ]
 
 
 def pooled(statements: Sequence[ErrorStatement]) -> ErrorStatement:
@@ -255,7 +290,7 @@ def assimilate_cells(
     Solved
         Of each cell in their order. One that fails does not stop the others.
     """
-    prior = statement.prior(Prior(cells.model.parameters, cells.origin))
+    prior = statement.prior(cells.common_prior)
     shared, budget = cells.entry["prior_field"], cells.entry["budget"]
     members = int(budget["members"])
     maps = RandomField(
@@ -264,16 +299,14 @@ def assimilate_cells(
     names = [parameter.name for parameter in prior.parameters]
     for k, name in enumerate(cells.names):
         nothing = np.full((members, len(names)), np.nan)
-        streams = cells.observed(k)
         if not cells.driven(k):
             yield Solved(DRIVERS_MISSING, "a driver has a gap", nothing)
             continue
-        if not streams:
+        if not cells.observed(k):
             yield Solved(NO_OBSERVATION, "no stream has a value", nothing)
             continue
         try:
-            location, said = cells.location(k), of_streams(statement, streams)
-            problem = location_problem(location, said, constraints)
+            problem = cells.problem(k, statement, constraints)
             own = [names.index(parameter.name) for parameter in problem.prior.parameters]
             start = maps.at(float(cells.drivers["lat"][k]), float(cells.drivers["lon"][k]), name)
             posterior = method.assimilate(

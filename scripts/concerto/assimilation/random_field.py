@@ -69,14 +69,34 @@ class RandomField:
         name
             The cell's name, from which its own part follows.
         """
-        phi, lam = math.radians(latitude), math.radians(longitude)
-        place = np.array(
-            [math.cos(phi) * math.cos(lam), math.cos(phi) * math.sin(lam), math.sin(phi)]
-        )
         smooth = np.empty(self._phases.shape[:2])
-        _sum_waves(self._waves, self._phases, place, smooth)
+        _sum_waves(self._waves, self._phases, _direction(latitude, longitude), smooth)
         own = generator(self._seed, "local", self._label, name).standard_normal(smooth.shape)
         return math.sqrt(1.0 - self._local) * smooth + math.sqrt(self._local) * own
+
+
+def correlation(
+    latitude: np.ndarray, longitude: np.ndarray, length_km: float, local_fraction: float
+) -> np.ndarray:
+    """Return the correlation (cell, cell) that :class:`RandomField` has between cells.
+
+    Parameters
+    ----------
+    latitude, longitude
+        Of the cells (cell,), degrees north and east.
+    length_km, local_fraction
+        As for the field.
+    """
+    places = _EARTH_KM * np.array([_direction(*at) for at in zip(latitude, longitude, strict=True)])
+    distance = np.linalg.norm(places[:, None] - places, axis=2)
+    shared = (1.0 - local_fraction) * np.exp(-distance / length_km)
+    return shared + local_fraction * np.eye(len(places))
+
+
+def _direction(latitude: float, longitude: float) -> np.ndarray:
+    """Return the unit vector (3,) from the centre of the Earth to a place."""
+    phi, lam = math.radians(latitude), math.radians(longitude)
+    return np.array([math.cos(phi) * math.cos(lam), math.cos(phi) * math.sin(lam), math.sin(phi)])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

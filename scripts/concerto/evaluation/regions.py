@@ -69,17 +69,15 @@ def region_table(sums: xr.Dataset, tiles: Sequence[xr.Dataset]) -> pd.DataFrame:
         Of the tiles, with the annual standard deviations of their cells.
     """
     cells = _cells(tiles)
-    times = pd.DatetimeIndex(sums["time"].to_numpy())
     rows = []
     for k in range(sums.sizes["region"]):
         kind, region = (str(sums[label][k].item()) for label in _LABELS)
         inside = np.ones(len(cells), bool) if kind == "all" else cells[kind] == region
         for name in (name for name in SUMMED if name in sums):
             for year in cells.attrs["years"]:
-                months = sums[name].to_numpy()[:, k, times.year == year]
-                totals = _PER_TERAGRAM * annual(name, months.astype(float))
+                found = totals(sums, name, year)[:, k]
                 alone = _PER_TERAGRAM * np.sqrt(np.sum(cells.loc[inside, f"{name}_{year}"] ** 2))
-                quantiles = np.quantile(totals, list(QUANTILES.values()))
+                quantiles = np.quantile(found, list(QUANTILES.values()))
                 rows.append(
                     {
                         "kind": kind,
@@ -89,13 +87,19 @@ def region_table(sums: xr.Dataset, tiles: Sequence[xr.Dataset]) -> pd.DataFrame:
                         "units": "TgC yr-1" if name in FLUXES else "TgC",
                         "area_km2": float(sums["area_m2"][k]) * 1e-6,
                         "cells": int(sums["cells"][k]),
-                        "mean": totals.mean(),
-                        "sd": totals.std(ddof=1),
+                        "mean": found.mean(),
+                        "sd": found.std(ddof=1),
                         **dict(zip(QUANTILES, quantiles, strict=True)),
                         "sd_independent": alone,
                     }
                 )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def totals(sums: xr.Dataset, name: str, year: int) -> np.ndarray:
+    """Return the members' totals (member, region) of a year, as :func:`region_table` has them."""
+    months = sums[name].to_numpy()[..., pd.DatetimeIndex(sums["time"].to_numpy()).year == year]
+    return _PER_TERAGRAM * annual(name, months.astype(float))
 
 
 COLUMNS = (

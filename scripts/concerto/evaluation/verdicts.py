@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import pandas as pd
 import xarray as xr
 
+from concerto.evaluation.sum_coverage import NOMINAL, several
+
 MARK = "!!!"
 
 
@@ -41,6 +43,29 @@ def of_calibration(methods: pd.DataFrame) -> str:
                 f"calibrated: {'yes' if calibrated else 'no'}; ranks of truths are uniform for "
                 f"{row.passed} of {row.quantities} quantities",
                 calibrated and row.converged == 1.0,
+            )
+        )
+    return "".join(lines)
+
+
+def of_sums(coverage: pd.DataFrame) -> str:
+    """Return a line for each arrangement of members: how many truths intervals of sums hold.
+
+    ``coverage`` is of :func:`concerto.evaluation.sum_coverage.sum_coverage`; of its regions those
+    of several cells count.
+    """
+    lines = []
+    for arrangement, rows in several(coverage).groupby("arrangement", sort=False):
+        held = ", ".join(
+            f"{100.0 * rows[f'held_{nominal}'].mean():.0f} % in {nominal} % intervals"
+            for nominal in NOMINAL
+        )
+        passed = int(rows.passed.sum())
+        lines.append(
+            _line(
+                f"sums over regions, {arrangement} members: of {rows.truths.max()} truths {held}; "
+                f"ranks are uniform for {passed} of {len(rows)} sums",
+                passed == len(rows),
             )
         )
     return "".join(lines)

@@ -11,9 +11,11 @@ import yaml
 from concerto.evaluation.calibration import LEVEL
 from concerto.evaluation.information import FREE
 from concerto.evaluation.quantities import label
+from concerto.evaluation.sum_coverage import LEVEL as SUMS_LEVEL
 from concerto.products.report import Picture, plain, templates
 
 TEMPLATE = "twin.html.j2"
+MAP_TEMPLATE = "twin_map.html.j2"
 
 
 def render_twin(
@@ -48,6 +50,43 @@ def render_twin(
             quantities=_grouped(calibration, "method"),
             reduction=_grouped(reduction.assign(words=reduction.subset.map(_words)), "quantity"),
             figures=figures,
+            config_text=yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True),
+        )
+    )
+
+
+def render_twin_map(
+    config: Mapping[str, Any],
+    coverage: pd.DataFrame,
+    summary: pd.DataFrame,
+    verdicts: str,
+    figure: Picture,
+) -> str:
+    """Return the HTML of the page on the twin experiment of a map.
+
+    Parameters
+    ----------
+    config
+        The run's configuration.
+    coverage, summary
+        Of :mod:`concerto.evaluation.sum_coverage`.
+    verdicts
+        The lines of :func:`concerto.evaluation.verdicts.of_sums`.
+    figure
+        Of :func:`concerto.plots.sums.draw`.
+    """
+    return (
+        templates()
+        .get_template(MAP_TEMPLATE)
+        .render(
+            title="Twin experiment of a map: do sums over regions hold the truth?",
+            config=config,
+            map=config["maps"][config["twin_map"]["map"]],
+            level=SUMS_LEVEL,
+            coverage=coverage.to_dict("records"),
+            summary=summary.to_dict("records"),
+            verdicts=verdicts,
+            figure=figure,
             config_text=yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True),
         )
     )
