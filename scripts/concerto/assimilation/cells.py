@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,7 @@ import xarray as xr
 import yaml
 
 from concerto.assimilation.location import (
+    Clock,
     ErrorStatement,
     Location,
     forcing,
@@ -88,11 +90,20 @@ class Cells:
     def forcing(self, k: int) -> Forcing:
         """Return what drives a cell."""
         height = float(self.land["elevation"][k])
-        return forcing(self.drivers.isel(location=[k]), self.model, self.origin, height)
+        own = self._driving.isel(location=slice(k, k + 1))
+        return forcing(own, self.model, self.origin, height, self._clock)
+
+    @cached_property
+    def _clock(self) -> Clock:
+        return Clock.of(self.drivers.indexes["time"])
+
+    @cached_property
+    def _driving(self) -> xr.Dataset:
+        return self.drivers[[name for name in self.model.drivers if name in self.drivers]]
 
     def location(self, k: int) -> Location:
         """Return all that is known of a cell, of those streams that it has."""
-        observations = self.observations.isel(location=[k])
+        observations = self.observations.isel(location=slice(k, k + 1))
         return Location(
             model=self.model,
             prior=self.prior(k),
