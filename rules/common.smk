@@ -101,7 +101,7 @@ def is_observed(area):
 
 def map_config(wildcards):
     """Return the configuration of the map of a job."""
-    return config["maps"][wildcards.map]
+    return MAPPED[wildcards.map]
 
 
 def map_cubes(wildcards):
@@ -124,7 +124,7 @@ def map_classes(wildcards):
 
 def grid_of(name):
     """Return the grid of a map, a MapGrid."""
-    return map_grid(config["maps"][name], config["areas"])
+    return map_grid(MAPPED[name], config["areas"])
 
 
 def map_bounds(wildcards):
@@ -142,7 +142,7 @@ def tile_memory(wildcards, attempt):
 
 def tiles_of(name):
     """Return the names of the tiles of a map."""
-    return grid_of(name).tiles(config["maps"][name]["tile_size"])
+    return grid_of(name).tiles(MAPPED[name]["tile_size"])
 
 
 def classes_of(area):

@@ -28,7 +28,7 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "evaluation": (),
     "products": (),
     "figures": ("sites",),
-    "report": ("index", "twin"),
+    "report": ("index", "scale", "twin"),
 }
 # Cubes of grid cells, by their folder, with the source that they are made of.
 GRIDS: Mapping[str, str] = {"transect": "transect_2000"}

@@ -168,23 +168,32 @@ def cells_of_tile(grid: MapGrid, tile: str, size: int, cube: Path) -> np.ndarray
         return grid.cells_in(tile, size, ds["lat"].to_numpy(), ds["lon"].to_numpy())
 
 
-def sample(cells: Cells, count: int) -> list[int]:
-    """Return the numbers of up to ``count`` cells with all streams, evenly among these.
+def sample(model: Model, cubes: Mapping[str, Path], entry: Mapping) -> np.ndarray:
+    """Return the numbers of cells with all drivers and streams, evenly among these.
+
+    As many as ``errors_from_cells`` of the map's ``entry``, or all that there are. One variable is
+    in memory at a time, for maps may be large.
 
     Raises
     ------
     ConcertoError
         If there is none.
     """
-    whole = [
-        k
-        for k in range(len(cells))
-        if len(cells.observed(k)) == len(cells.entry["streams"]) and cells.driven(k)
-    ]
-    if not whole:
-        raise ConcertoError(f"{cells.origin}: found no cell with all drivers and streams")
-    places = (np.arange(min(count, len(whole))) + 0.5) * len(whole) / min(count, len(whole))
-    return [whole[int(place)] for place in places]
+    wanted = {"drivers": (list(model.drivers), np.all), "observations": (entry["streams"], np.any)}
+    able = []
+    for what, (names, enough) in wanted.items():
+        with xr.open_dataset(cubes[what], engine="netcdf4") as cube:
+            able += [
+                enough(np.isfinite(cube[name].to_numpy()), axis=1)
+                if name in cube
+                else np.zeros(cube.sizes["location"], bool)
+                for name in names
+            ]
+    whole = np.flatnonzero(np.all(able, axis=0))
+    if not len(whole):
+        raise ConcertoError(f"{cubes['drivers']}: found no cell with all drivers and streams")
+    count = min(entry["errors_from_cells"], len(whole))
+    return whole[((np.arange(count) + 0.5) * len(whole) / count).astype(int)]
 
 
 def pooled(statements: Sequence[ErrorStatement]) -> ErrorStatement:

@@ -128,9 +128,7 @@ class Clock:
         step, day_of_year, days_in_year = calendar(time)
         years = range(1, int(round(len(time) * step) // 365) + 1)
         starts = time.searchsorted([time[0] + pd.DateOffset(years=year) for year in years])
-        return cls(
-            step, day_of_year, days_in_year, tuple(int(k) for k in starts if k < len(time))
-        )
+        return cls(step, day_of_year, days_in_year, tuple(int(k) for k in starts if k < len(time)))
 
 
 def forcing(

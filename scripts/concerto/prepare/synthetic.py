@@ -22,9 +22,6 @@ from concerto.prepare.grids import zone_area
 from concerto.seeds import generator
 
 SOURCE = "synthetic: made up for measuring, of no place on Earth"
-CENTRE = (47.5, 10.0)
-"""Degrees north and east of the middle of every grid."""
-
 _WAVES = 24
 _LENGTH_DEG = 8.0  # over which anomalies change
 _LASTING = 0.3  # correlation of an anomaly with that of the month before
@@ -37,15 +34,6 @@ _BIOMASS_ERROR = (0.15, 0.2)
 _CLASSES = ("ENF", "DBF", "MF", "GRA", "CRO")
 _CLIMATES = ("Cfb", "Dfb", "Csa")
 _COUNTRY_DEG = 5.0  # width of a made-up country
-
-
-def square_grid(cells: int, resolution_deg: float) -> MapGrid:
-    """Return the grid, as square as it can be, of a number of cells around :data:`CENTRE`."""
-    rows = next(n for n in range(math.isqrt(cells), 0, -1) if cells % n == 0)
-    half_height, half_width = (0.5 * n * resolution_deg for n in (rows, cells // rows))
-    north, east = CENTRE
-    edges = east - half_width, north - half_height, east + half_width, north + half_height
-    return MapGrid(*(round(edge, 9) for edge in edges), resolution_deg)
 
 
 def synthetic_cells(
@@ -68,12 +56,16 @@ def synthetic_cells(
         As the schemas of monthly cubes and of the land of an area want them. Observed are ``lai``
         in every month but those of frost, and ``biomass`` in June of each year.
     """
-    lat, lon = (part.ravel() for part in np.meshgrid(grid.latitudes(), grid.longitudes(), indexing="ij"))
+    lat, lon = (
+        part.ravel() for part in np.meshgrid(grid.latitudes(), grid.longitudes(), indexing="ij")
+    )
     names = np.array([f"synthetic {y:.2f}N {x:.2f}E" for y, x in zip(lat, lon, strict=True)])
     place = location_coordinates(names.astype(object), lat, lon)
     weather = _weather(lat, lon, times, seed)
     drivers = _cube(
-        {name: (values, DRIVERS[name].attributes()) for name, values in weather.items()}, place, times
+        {name: (values, DRIVERS[name].attributes()) for name, values in weather.items()},
+        place,
+        times,
     )
     observations = _cube(_observed(weather, lat, lon, names, times, seed), place, times)
     return drivers, observations, _land(grid, lat, lon, seed).assign_coords(place)
@@ -120,9 +112,10 @@ def _observed(
     lai = most * (0.6 * evergreen + (1.0 - 0.6 * evergreen) * green)
     growth = 1.0 + 0.01 * (times.year.to_numpy() - times.year[0])
     biomass = (1.0 + 9.0 * lush * (0.4 + 0.6 * evergreen)) * growth
+    june = np.broadcast_to(times.month.to_numpy() == 6, lai.shape)
     seen = {
         "lai": (lai, _LAI_ERROR, weather["tas"] > -2.0),
-        "biomass": (biomass, _BIOMASS_ERROR, np.broadcast_to(times.month.to_numpy() == 6, lai.shape)),
+        "biomass": (biomass, _BIOMASS_ERROR, june),
     }
     found = {}
     for k, (name, (truth, (share, least), when)) in enumerate(seen.items()):
@@ -162,9 +155,7 @@ def _land(grid: MapGrid, lat: np.ndarray, lon: np.ndarray, seed: int) -> xr.Data
     )
 
 
-def _anomalies(
-    lat: np.ndarray, lon: np.ndarray, times: int, seed: int, name: str
-) -> np.ndarray:
+def _anomalies(lat: np.ndarray, lon: np.ndarray, times: int, seed: int, name: str) -> np.ndarray:
     """Return standard normal anomalies (cell, time), smooth in space and lasting in time.
 
     Sums of plane waves whose weights are autoregressive series of the first order.
