@@ -51,6 +51,7 @@ def test_rule_has_all_directives_in_order(name):
         "benchmark",
         "canopy",
         "cost",
+        "scale",
         "twin",
     ):  # they only name what others make
         assert [part for part in parts if part in wanted] == wanted
