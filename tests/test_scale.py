@@ -11,7 +11,7 @@ from concerto.plots import style
 from concerto.plots.scale import draw
 from concerto.products.report import read_picture
 from concerto.products.scale_page import render_scale
-from concerto.scale import map_of, measured_tiles, scale_maps, synthetic_grids
+from concerto.scale import measured_tiles, scale_maps, synthetic_grids
 from concerto.scripting import cost_of, script_log
 from hypothesis import given
 from hypothesis import strategies as st
