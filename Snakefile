@@ -37,12 +37,20 @@ from concerto.places import (
     shape_of,
     wanted,
 )
+from concerto.scale import (
+    CORES,
+    cubes_of,
+    map_of,
+    measured_tiles,
+    scale_maps,
+    synthetic_grids,
+)
 from concerto.scripting import failures, texts
 from concerto.sources._access import require_logins
 from concerto.sources._catalogue import foreseen
 
 # One's own configuration with places takes that of the default one, whose sites it would get.
-if not {"sites", "areas", "maps"} & config.keys():
+if not {"sites", "areas", "maps", "scale"} & config.keys():
 
     configfile: "config/config.yaml"
 
@@ -59,6 +67,7 @@ RUN = f"results/{config['run']}"
 SITES = list(config.setdefault("sites", {}))
 AREAS = list(config.setdefault("areas", {}))
 MAPS = list(config.setdefault("maps", {}))
+MAPPED = {**config["maps"], **scale_maps(config.get("scale", {}))}
 PLACES = places(config)
 REQUESTED = requests(config)
 MODEL = model_files(config)
@@ -81,7 +90,7 @@ include: "rules/common.smk"
 wildcard_constraints:
     site=one_of(SITES),
     area=one_of(AREAS),
-    map=one_of(MAPS),
+    map=one_of(MAPPED),
     tile="r[0-9]+c[0-9]+",
     place=one_of(PLACES),
     period="all|[0-9]{4}(-[0-9]{2})?",
@@ -103,6 +112,7 @@ include: "rules/publish.smk"
 include: "rules/canopy.smk"
 include: "rules/twin.smk"
 include: "rules/twin_map.smk"
+include: "rules/scale.smk"
 include: "rules/benchmark.smk"
 
 
@@ -134,6 +144,7 @@ onsuccess:
         "benchmark": f"Speed: {RUN}/speed",
         "cost": f"Cost: {RUN}/speed",
         "canopy": f"Canopy: {RUN}/figures",
+        "scale": f"Scale: {RUN}/report/scale.html",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
         "twin_map": f"Twin experiment of a map: {RUN}/report/twin_map.html",
     }

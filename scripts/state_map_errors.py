@@ -7,6 +7,7 @@ from pathlib import Path
 
 from concerto.assimilation.cells import open_cells, pooled, sample
 from concerto.assimilation.location import state_errors
+from concerto.models import load_model
 from concerto.products.files import write_text
 from concerto.scripting import script_log
 from concerto.seeds import generator
@@ -44,14 +45,13 @@ def state_map_errors(
     settings
         Law of the errors, and whether their size is to be inferred.
     """
-    cells = open_cells(model, cubes, entry, classes=classes)
-    chosen = sample(cells, entry["errors_from_cells"])
+    chosen = sample(load_model(model), cubes, entry)
+    cells = open_cells(model, cubes, entry, chosen, classes=classes)
     statements = []
-    for number, k in enumerate(chosen, start=1):
-        cell = cells.names[k]
+    for k, cell in enumerate(cells.names):
         rng = generator(seed, "errors", name, cell)
         statements.append(state_errors(cells.location(k), constraints, budget, rng, settings))
-        log.info("%s, %d of %d: %s", cell, number, len(chosen), statements[-1].stream_errors)
+        log.info("%s, %d of %d: %s", cell, k + 1, len(cells), statements[-1].stream_errors)
     statement = pooled(statements)
     for stream, error in statement.stream_errors.items():
         log.info("%s, %s: %s", name, stream, error)

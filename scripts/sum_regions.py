@@ -22,8 +22,12 @@ def sum_regions(tiles: Sequence[Path], sums: Path, table: Path) -> None:
     sums, table
         NetCDF with each member's sums by month, in grams of carbon; CSV of years, in teragrams.
     """
-    parts = [load(file) for file in tiles]
-    whole = joined(parts)
+    # one tile at a time: their members take the memory
+    whole, parts = None, []
+    for file in tiles:
+        tile = load(file)
+        whole = joined([tile] if whole is None else [whole, tile])
+        parts.append(tile.drop_dims("member"))
     described = region_table(whole, parts)
     found = int(whole["cells"][whole["kind"] == "all"].sum())
     log.info("%d of %d cells have values", found, sum(part.sizes["location"] for part in parts))

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 
 from concerto.errors import ConcertoError, InputError
 from concerto.plugins import PACKAGES, available, declaring, suggestion
+from concerto.scale import scale_maps, synthetic_grids
 
 ROOT = Path(__file__).resolve().parents[2]
 # Folders of a run whose files and folders are called by a site's name, but for those named here.
@@ -28,7 +29,7 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "evaluation": (),
     "products": (),
     "figures": ("sites",),
-    "report": ("index", "twin", "twin_map"),
+    "report": ("index", "scale", "twin", "twin_map"),
 }
 # Cubes of grid cells, by their folder, with the source that they are made of.
 GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
@@ -89,6 +90,8 @@ def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
             continue
         name = parts[3].partition(".")[0]
         places = [place for kind in ("sites", "areas", "maps") for place in config.get(kind, {})]
+        scale = config.get("scale", {})
+        places += [*scale_maps(scale), *synthetic_grids(scale)]
         if name not in (*places, *SITE_STAGES[parts[2]]):
             offer = suggestion(name, places)
             raise ConcertoError(f"{target}: unknown site {name!r}; {offer}")

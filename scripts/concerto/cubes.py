@@ -34,6 +34,7 @@ MONTH = pd.DateOffset(months=1)
 Step = pd.Timedelta | pd.DateOffset
 _EPOCH = "1970-01-01"
 _PACKED = {"zlib": True, "complevel": 4, "fletcher32": True}
+_TOGETHER = 256  # locations packed together: who reads a tile must not unpack the whole map
 _COORDINATES = ("location", "lat", "lon", "time", "time_bnds")
 
 
@@ -441,4 +442,8 @@ def _encoding(ds: xr.Dataset) -> dict[str, dict]:
             )
         elif np.issubdtype(variable.dtype, np.integer):
             encoding[name] = {**_PACKED, "_FillValue": None}
+        if variable.sizes.get("location", 0) > _TOGETHER and encoding.get(name, {}).get("zlib"):
+            encoding[name]["chunksizes"] = tuple(
+                _TOGETHER if dim == "location" else size for dim, size in variable.sizes.items()
+            )
     return encoding

@@ -6,6 +6,7 @@ alone, so that each is a job of its own; what cells a tile has is known from the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,6 +93,14 @@ class MapGrid:
             found = f"a location at {latitude[k]:g} N {longitude[k]:g} E"
             raise InputError("configuration", "grid of a map", found, f"locations in {self}")
         return north.astype(int), east.astype(int)
+
+
+def square_grid(cells: int, resolution_deg: float, north: float, east: float) -> MapGrid:
+    """Return the grid, as square as it can be, of a number of cells around a place, degrees."""
+    rows = next(n for n in range(math.isqrt(cells), 0, -1) if cells % n == 0)
+    half_height, half_width = (0.5 * n * resolution_deg for n in (rows, cells // rows))
+    edges = east - half_width, north - half_height, east + half_width, north + half_height
+    return MapGrid(*(round(edge, 9) for edge in edges), resolution_deg)
 
 
 STATUS = (

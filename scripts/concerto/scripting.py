@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import platform
+import re
+import resource
 import sys
+import time
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from concerto.errors import ConcertoError
+from concerto.errors import ConcertoError, InputError
 
 FAILURE_MARK = "FAILED: "
+_COST = re.compile(r"INFO took ([\d.]+) s of processors, start included, and (\d+) MB at most\n")
 
 
 @contextmanager
@@ -21,7 +26,8 @@ def script_log(path: str | Path) -> Iterator[None]:
 
     A :class:`ConcertoError` ends the script with exit code 1 and one line, without a traceback,
     as the log's last line; :func:`failures` reads it back. Any other exception keeps its
-    traceback, in the log as well as on the screen.
+    traceback, in the log as well as on the screen. A script that ends well says what it took, which
+    :func:`cost_of` reads back.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
@@ -34,6 +40,7 @@ def script_log(path: str | Path) -> Iterator[None]:
     root.info("Python %s in %s", platform.python_version(), sys.prefix)
     try:
         yield
+        _say_cost()
     except ConcertoError as error:
         _last_line(handler, str(error))
         sys.exit(1)
@@ -54,6 +61,35 @@ def failures(logs: str | Path) -> list[tuple[str, str]]:
         if lines and lines[-1].startswith(FAILURE_MARK):
             found.append((log.stem, lines[-1].removeprefix(FAILURE_MARK)))
     return found
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a script took since it started: seconds of processors, and megabytes at most."""
+
+    cpu_seconds: float
+    peak_mb: float
+
+
+def cost_of(log: str | Path) -> Cost:
+    """Return what the script of a log took.
+
+    Raises
+    ------
+    InputError
+        If the log does not say it, because the script failed or still runs.
+    """
+    said = _COST.search(Path(log).read_text(encoding="utf-8"))
+    if said is None:
+        raise InputError(log, "last line", "no cost", "that of a script that ended well")
+    return Cost(float(said[1]), float(said[2]))
+
+
+def _say_cost() -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0  # Linux counts in KiB
+    logging.getLogger().info(
+        "took %.2f s of processors, start included, and %.0f MB at most", time.process_time(), peak
+    )
 
 
 def texts(files: Iterable[str | Path]) -> str:

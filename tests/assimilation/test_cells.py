@@ -181,9 +181,10 @@ class TestErrors:
         np.testing.assert_array_equal(found.correlation, STATEMENT.correlation)
         assert of_streams(STATEMENT, ["gpp"]).correlation.tolist() == [[1.0]]
 
-    def test_a_sample_is_of_cells_that_have_all(self, cells):
-        assert sample(cells, 5) == [0, 1]
-        assert sample(cells, 1) == [1]
+    @pytest.mark.parametrize(("count", "expected"), [(5, [0, 1]), (1, [1])])
+    def test_a_sample_is_of_cells_that_have_all(self, cells, cubes, count, expected):
+        entry = ENTRY | {"errors_from_cells": count}
+        assert sample(cells.model, cubes, entry).tolist() == expected
 
     def test_what_became_of_cells_in_words(self):
         assert describe([0, 0, 4, 2]) == "2 converged, 1 no observation, 1 assimilation failed"

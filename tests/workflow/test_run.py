@@ -37,6 +37,7 @@ LEFT_OUT = {
     "acquire_fields", "aggregate_fields", "compose_area", "plot_gaps",
     "plot_map", "plot_status", "plot_hovmoller", "plot_fapar", "plot_regions", "write_map_page",
     "write_map", "write_layers", "write_catalog",
+    "make_synthetic", "measure_cores", "count_land", "tabulate_scale", "plot_scale", "write_scale",
     "state_map_errors", "assimilate_tile", "project_tile", "sum_regions",
     "draw_truth_maps", "place_sums", "judge_sums", "plot_sums", "write_twin_map",
 }  # fmt: skip

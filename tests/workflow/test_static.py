@@ -51,6 +51,7 @@ def test_rule_has_all_directives_in_order(name):
         "benchmark",
         "canopy",
         "cost",
+        "scale",
         "twin",
         "twin_map",
     ):  # they only name what others make

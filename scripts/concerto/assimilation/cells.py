@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,7 @@ import xarray as xr
 import yaml
 
 from concerto.assimilation.location import (
+    Clock,
     ErrorStatement,
     Location,
     forcing,
@@ -100,11 +102,20 @@ class Cells:
     def forcing(self, k: int) -> Forcing:
         """Return what drives a cell."""
         height = float(self.land["elevation"][k])
-        return forcing(self.drivers.isel(location=[k]), self.model, self.origin, height)
+        own = self._driving.isel(location=slice(k, k + 1))
+        return forcing(own, self.model, self.origin, height, self._clock)
+
+    @cached_property
+    def _clock(self) -> Clock:
+        return Clock.of(self.drivers.indexes["time"])
+
+    @cached_property
+    def _driving(self) -> xr.Dataset:
+        return self.drivers[[name for name in self.model.drivers if name in self.drivers]]
 
     def location(self, k: int) -> Location:
         """Return all that is known of a cell, of those streams that it has."""
-        observations = self.observations.isel(location=[k])
+        observations = self.observations.isel(location=slice(k, k + 1))
         return Location(
             model=self.model,
             prior=self.prior(k),
@@ -174,19 +185,32 @@ def cells_of_tile(grid: MapGrid, tile: str, size: int, cube: Path) -> np.ndarray
         return grid.cells_in(tile, size, ds["lat"].to_numpy(), ds["lon"].to_numpy())
 
 
-def sample(cells: Cells, count: int) -> list[int]:
-    """Return the numbers of up to ``count`` cells with all streams, evenly among these.
+def sample(model: Model, cubes: Mapping[str, Path], entry: Mapping) -> np.ndarray:
+    """Return the numbers of cells with all drivers and streams, evenly among these.
+
+    As many as ``errors_from_cells`` of the map's ``entry``, or all that there are. One variable is
+    in memory at a time, for maps may be large.
 
     Raises
     ------
     ConcertoError
         If there is none.
     """
-    whole = _whole(cells)
-    if not whole:
-        raise ConcertoError(f"{cells.origin}: found no cell with all drivers and streams")
-    places = (np.arange(min(count, len(whole))) + 0.5) * len(whole) / min(count, len(whole))
-    return [whole[int(place)] for place in places]
+    wanted = {"drivers": (list(model.drivers), np.all), "observations": (entry["streams"], np.any)}
+    able = []
+    for what, (names, enough) in wanted.items():
+        with xr.open_dataset(cubes[what], engine="netcdf4") as cube:
+            able += [
+                enough(np.isfinite(cube[name].to_numpy()), axis=1)
+                if name in cube
+                else np.zeros(cube.sizes["location"], bool)
+                for name in names
+            ]
+    whole = np.flatnonzero(np.all(able, axis=0))
+    if not len(whole):
+        raise ConcertoError(f"{cubes['drivers']}: found no cell with all drivers and streams")
+    count = min(entry["errors_from_cells"], len(whole))
+    return whole[((np.arange(count) + 0.5) * len(whole) / count).astype(int)]
 
 
 def of_countries(cells: Cells, names: Sequence[str]) -> np.ndarray:

@@ -121,8 +121,30 @@ def open_location(
     )
 
 
-def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> Forcing:
+@dataclass(frozen=True)
+class Clock:
+    """What follows from the times of a record alone, as :class:`Forcing` and models have it."""
+
+    step: float
+    day_of_year: np.ndarray
+    days_in_year: np.ndarray
+    anniversaries: tuple[int, ...]
+
+    @classmethod
+    def of(cls, time: pd.DatetimeIndex) -> Clock:
+        """Return the clock of a time axis."""
+        step, day_of_year, days_in_year = calendar(time)
+        years = range(1, int(round(len(time) * step) // 365) + 1)
+        starts = time.searchsorted([time[0] + pd.DateOffset(years=year) for year in years])
+        return cls(step, day_of_year, days_in_year, tuple(int(k) for k in starts if k < len(time)))
+
+
+def forcing(
+    drivers: xr.Dataset, model: Model, file: str, elevation: float, clock: Clock | None = None
+) -> Forcing:
     """Return what drives ``model`` at the only location of ``drivers``, ``elevation`` m high.
+
+    Who asks for many locations gives the ``clock`` that they share.
 
     Raises
     ------
@@ -131,8 +153,7 @@ def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> F
         convert to the model's; or a disturbance takes more than the whole area in a step.
     """
     drivers = _only_location(drivers, file)
-    time = drivers.indexes["time"]
-    step, day_of_year, days_in_year = calendar(time)
+    clock = clock or Clock.of(drivers.indexes["time"])
     columns = {}
     for name, unit in model.drivers.items():
         if name not in drivers:
@@ -148,23 +169,22 @@ def forcing(drivers: xr.Dataset, model: Model, file: str, elevation: float) -> F
             values, drivers[name].attrs["units"], unit, file=file, field=name
         )
     for name in columns.keys() & set(DISTURBANCES):
-        area = columns[name] * step
+        area = columns[name] * clock.step
         if area.min() < 0.0 or area.max() > 1.0:
             worst = float(area.min() if area.min() < 0.0 else area.max())
             raise InputError(
-                file, name, f"{worst:g} of the area in a step of {step:g} days",
+                file, name, f"{worst:g} of the area in a step of {clock.step:g} days",
                 "between none and all of it",
             )  # fmt: skip
     weather = model.prepare_weather(
-        columns, day_of_year, days_in_year, step, float(drivers["lat"].item()), elevation
-    )
-    years = range(1, int(round(len(time) * step) // 365) + 1)
-    anniversaries = [time.searchsorted(time[0] + pd.DateOffset(years=year)) for year in years]
+        columns, clock.day_of_year, clock.days_in_year, clock.step,
+        float(drivers["lat"].item()), elevation,
+    )  # fmt: skip
     return Forcing(
         weather=weather,
-        season=day_of_year / days_in_year,
-        step=step,
-        anniversaries=tuple(int(k) for k in anniversaries if k < len(time)),
+        season=clock.day_of_year / clock.days_in_year,
+        step=clock.step,
+        anniversaries=clock.anniversaries,
         mean_temperature=float(np.mean(columns["tasmin"] + columns["tasmax"]) / 2.0),
     )
 

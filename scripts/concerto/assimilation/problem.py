@@ -290,9 +290,7 @@ class Problem:
         per_factor = 1.0 / at(factors)
         turned = self._by_stream(directions[:, :, own:].reshape(z.size, -1), 0.0)
         to_factors = changes.placement.lay_out(turned) * per_factor
-        # what the model shows is taken away from the observations, then divided by the inflation
-        time, k = self._whitener.time, self._whitener.stream
-        shift = -(changes.record[:, time, k] * per_factor[:, k] + at(misfit) * to_factors[:, k])
+        shift = self._whitener.change(changes.record, at(misfit), per_factor, to_factors)
         terms = self._whitener.residual(white), self._constraints.residuals(runs), prices
         k = self._inflated
         slopes = (

@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
+from concerto.models.kernels.elementary import FASTMATH, cosine_of_turns
 from concerto.seeds import generator
 
 _WAVES = 64
@@ -54,8 +55,9 @@ class RandomField:
         shape = (members, size, _WAVES)
         direction = rng.standard_normal((*shape, 3))
         spread = np.abs(rng.standard_normal((*shape, 1)))
-        self._waves = direction / spread * (_EARTH_KM / length_km)
-        self._phases = 2.0 * math.pi * rng.random(shape)
+        waves = direction / spread * (_EARTH_KM / length_km) / (2.0 * math.pi)
+        self._waves = np.ascontiguousarray(np.moveaxis(waves, 3, 2))
+        self._turns = rng.random(shape)
         self._local = local_fraction
         self._seed, self._label = seed, label
 
@@ -69,8 +71,8 @@ class RandomField:
         name
             The cell's name, from which its own part follows.
         """
-        smooth = np.empty(self._phases.shape[:2])
-        _sum_waves(self._waves, self._phases, _direction(latitude, longitude), smooth)
+        smooth = np.empty(self._turns.shape[:2])
+        _sum_waves(self._waves, self._turns, _direction(latitude, longitude), smooth)
         own = generator(self._seed, "local", self._label, name).standard_normal(smooth.shape)
         return math.sqrt(1.0 - self._local) * smooth + math.sqrt(self._local) * own
 
@@ -99,15 +101,16 @@ def _direction(latitude: float, longitude: float) -> np.ndarray:
     return np.array([math.cos(phi) * math.cos(lam), math.cos(phi) * math.sin(lam), math.sin(phi)])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _sum_waves(waves, phases, place, values):
-    members, size, count = phases.shape
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
+def _sum_waves(waves, turns, place, values):
+    members, size, count = turns.shape
     amplitude = math.sqrt(2.0 / count)
+    heights = np.empty(count)
+    x, y, z = place
     for k in range(members):
         for i in range(size):
-            total = 0.0
+            wave, turn = waves[k, i].ravel(), turns[k, i]
             for j in range(count):
-                wave = waves[k, i, j]
-                angle = wave[0] * place[0] + wave[1] * place[1] + wave[2] * place[2]
-                total += math.cos(angle + phases[k, i, j])
-            values[k, i] = amplitude * total
+                angle = wave[j] * x + wave[count + j] * y + wave[2 * count + j] * z + turn[j]
+                heights[j] = cosine_of_turns(angle)
+            values[k, i] = amplitude * heights.sum()

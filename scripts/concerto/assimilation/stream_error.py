@@ -226,6 +226,29 @@ class Whitener:
         _misfit(values, record, factors, self.time, self.stream, misfit)
         return misfit
 
+    def change(
+        self,
+        record: np.ndarray,
+        misfit: np.ndarray,
+        per_factor: np.ndarray,
+        factors: np.ndarray,
+    ) -> np.ndarray:
+        """Return how misfits change along directions, whose changes the tiles hold.
+
+        Parameters
+        ----------
+        record
+            (tile, time, stream, LANES) changes of what the model shows.
+        misfit, per_factor
+            (tile, observation, LANES) what :meth:`misfit` returned, and (tile, stream, LANES) one
+            over the inflations.
+        factors
+            (tile, stream, LANES) changes of inflations over the inflations.
+        """
+        change = np.empty(misfit.shape)
+        _change(record, misfit, per_factor, factors, self.time, self.stream, change)
+        return change
+
     def pull_back_misfit(
         self, weights: np.ndarray, misfit: np.ndarray, factors: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -516,6 +539,18 @@ def _misfit(values, record, factors, time, stream, misfit):
             for lane in range(LANES):
                 shown = record[tile, t, k, lane]
                 misfit[tile, n, lane] = (values[n] - shown) / factors[tile, k, lane]
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
+def _change(record, misfit, per_factor, factors, time, stream, change):
+    # what the model shows is taken away from the observations, then divided by the inflation
+    for tile in range(len(change)):
+        for n in range(time.size):
+            t, k = time[n], stream[n]
+            for lane in range(LANES):
+                shown = record[tile, t, k, lane] * per_factor[tile, k, lane]
+                grown = misfit[tile, n, lane] * factors[tile, k, lane]
+                change[tile, n, lane] = -(shown + grown)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")

@@ -10,17 +10,20 @@ from typing import Any
 import geopandas
 import numpy as np
 import pyogrio
+import shapely
 import xarray as xr
 from shapely.geometry import Point
 
 from concerto.domain import IGBP, Location
 from concerto.errors import InputError
+from concerto.maps import MapGrid
 from concerto.prepare.grids import Cells, box_cells, footprint_cells, polygon_cells
 
 log = logging.getLogger(__name__)
 
 _METRES_PER_DEGREE = 111_195.0
 _FARTHEST_M = 50_000.0
+_COUNTED_DEG = 0.25
 
 
 def country_of(location: Location, borders: Path) -> str:
@@ -79,6 +82,19 @@ def read_borders(borders: Path) -> geopandas.GeoDataFrame:
     if "name" not in countries.columns:
         raise InputError(borders, "name", "no such attribute", "the countries' names")
     return countries
+
+
+def share_of_land(grid: MapGrid, countries: geopandas.GeoDataFrame) -> float:
+    """Return the share of a grid's cells that have their middle in a country.
+
+    Of cells smaller than a quarter of a degree only some are looked at, evenly among all.
+    """
+    every = max(1, int(_COUNTED_DEG / grid.resolution_deg))
+    lat, lon = (centres[every // 2 :: every] for centres in (grid.latitudes(), grid.longitudes()))
+    lon, lat = np.meshgrid((lon + 180.0) % 360.0 - 180.0, lat)
+    land = countries.union_all()
+    shapely.prepare(land)
+    return float(shapely.contains_xy(land, lon, lat).mean())
 
 
 def cells_of(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ class Months:
         """Return the last values (member, month) of series (member, step)."""
         return series[:, np.append(self.first[1:], series.shape[1]) - 1]
 
-    @property
+    @cached_property
     def whole_years(self) -> dict[int, slice]:
         """The calendar years that the axis has whole, with their months."""
         years = self.starts.year.to_numpy()
@@ -135,12 +136,13 @@ def attributes(name: str) -> dict[str, str]:
 
 def statistics(members: np.ndarray) -> dict[str, np.ndarray]:
     """Return mean, standard deviation and quantiles (month,) of members (member, month)."""
-    found = np.quantile(members, list(QUANTILES.values()), axis=0)
-    return {
-        "mean": members.mean(axis=0),
-        "sd": members.std(axis=0, ddof=1),
-        **dict(zip(QUANTILES, found, strict=True)),
-    }
+    ranked = np.sort(members.T, axis=1)  # months in rows: several times as fast as np.quantile
+    found = {}
+    for name, share in QUANTILES.items():
+        whole, part = divmod(share * (len(members) - 1), 1.0)
+        low, high = ranked[:, int(whole)], ranked[:, min(int(whole) + 1, len(members) - 1)]
+        found[name] = low + part * (high - low)
+    return {"mean": members.mean(axis=0), "sd": members.std(axis=0, ddof=1), **found}
 
 
 class RegionSums:
@@ -274,9 +276,8 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Da
         masses = sums.masses(shown, area)
         sums.add(regions_of(cells.land, k), masses, area)
         for name, mass in masses.items():
-            spread[name][k] = [
-                annual(name, mass[:, year]).std(ddof=1) for year in months.whole_years.values()
-            ]
+            every = [annual(name, mass[:, year]) for year in months.whole_years.values()]
+            spread[name][k] = np.std(every, axis=1, ddof=1) if every else []
     table = sums.dataset().assign(
         {f"{name}_annual_sd": (("location", "year"), values) for name, values in spread.items()}
     )

@@ -7,7 +7,8 @@ Recovery 5; Chen & Oliver 2012, Mathematical Geosciences 44, 1). With linear res
 errors the members are exact, independent draws of the posterior. Elsewhere each is still at a best
 fit, which those of an ensemble smoother are not, whose one update is made for all of them.
 
-Members start from where an ensemble smoother brings them, and descend by Levenberg and Marquardt's
+Members start from where an ensemble smoother brings them (localised, where they are few, for which
+four an unknown are enough), and descend by Levenberg and Marquardt's
 method with the exact derivative, all at once. Then each looks at where all the others have ended:
 what its own cost would be there takes no run of the model. One that would be better off elsewhere
 has ended in a poor valley, and descends once more from there, until none would.
@@ -102,7 +103,13 @@ def assimilate(
     """
     members, most = int(budget["members"]), int(budget["most_iterations"])
     origin = problem.prior.draw(members, rng) if start is None else start
-    smoother = {"members": members, "steps": budget["steps"], "most_steps": 4 * budget["steps"]}
+    smoother = {
+        "members": members,
+        "steps": budget["steps"],
+        "most_steps": 4 * budget["steps"],
+        # it only brings members near to where they descend from
+        "localisation": members < esmda.LEAST_MEMBERS * problem.prior.size,
+    }
     z = esmda.smooth(problem, smoother, rng, start=origin).z
     residuals = problem.residuals(problem.prior.parameters_of(z))
     task = Task(problem, origin, rng.standard_normal(residuals.shape))

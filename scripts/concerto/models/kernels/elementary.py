@@ -23,6 +23,8 @@ _LN2_LOW = 1.90821492927058770002e-10
 _ROUNDER = 6755399441055744.0  # 1.5 * 2**52: adding it leaves the nearest integer in the low bits
 _EXPONENT_ONE = 1023 << 52
 _MANTISSA = (1 << 52) - 1
+_TURN = 2.0 * math.pi
+_COSINE = tuple((-1.0) ** n / math.factorial(2 * n) for n in range(15, -1, -1))
 _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 _EXP_MAX = 709.08  # the largest whole power of two is 2**1023
 _EXP_MIN = -708.39  # below, results are subnormal and flushed to zero
@@ -46,6 +48,20 @@ def _float_of(typing_context, bits):
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), codegen
+
+
+@njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")
+def cosine_of_turns(x: float) -> float:
+    """Return the cosine of ``x`` turns, within 4e-16; exact in the number of whole turns.
+
+    Taylor's series in the squared angle, on half a turn: the first term left out is below 1e-17.
+    """
+    angle = (x - ((x + _ROUNDER) - _ROUNDER)) * _TURN
+    square = angle * angle
+    total = _COSINE[0]
+    for k in range(1, len(_COSINE)):
+        total = total * square + _COSINE[k]
+    return total
 
 
 @njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")
