@@ -26,8 +26,10 @@ def sum_regions(tiles: Sequence[Path], sums: Path, table: Path) -> None:
     whole, parts = None, []
     for file in tiles:
         tile = load(file)
-        whole = joined([tile] if whole is None else [whole, tile])
+        if tile.sizes["region"]:
+            whole = joined([tile] if whole is None else [whole, tile])
         parts.append(tile.drop_dims("member"))
+    whole = joined(parts) if whole is None else whole
     described = region_table(whole, parts)
     found = int(whole["cells"][whole["kind"] == "all"].sum())
     log.info("%d of %d cells have values", found, sum(part.sizes["location"] for part in parts))

@@ -27,7 +27,7 @@ def joined(tiles: Sequence[xr.Dataset]) -> xr.Dataset:
     """
     filled = [tile for tile in tiles if tile.sizes["region"]]
     if not filled:
-        count = sum(tile.sizes["location"] for tile in tiles)
+        count = sum(tile.sizes.get("location", 0) for tile in tiles)
         raise ConcertoError(f"found {count} cells, none with values; logs of its tiles say why")
     numbered = xr.concat(
         [tile.drop_dims(["location", "year"], errors="ignore") for tile in filled],
