@@ -29,7 +29,8 @@ def sum_regions(tiles: Sequence[Path], sums: Path, table: Path) -> None:
         if tile.sizes["region"]:
             whole = joined([tile] if whole is None else [whole, tile])
         parts.append(tile.drop_dims("member"))
-    whole = joined(parts) if whole is None else whole
+    if whole is None:
+        whole = joined(parts)  # which says that no cell has values
     described = region_table(whole, parts)
     found = int(whole["cells"][whole["kind"] == "all"].sum())
     log.info("%d of %d cells have values", found, sum(part.sizes["location"] for part in parts))
