@@ -35,3 +35,19 @@ def twin_files(experiment):
         "observations": f"{RUN}/cubes/{site}/observations.nc",
         "statement": f"{RUN}/posterior/{site}/errors.json",
     }
+
+
+# The experiment with a map; without one, no rule is asked for.
+TWIN_MAP = config.get("twin_map", {"map": "", "jobs": 1})
+
+
+def twin_map_files(wildcards):
+    """Return what the problems of the cells are made of."""
+    entry = config["maps"][TWIN_MAP["map"]]
+    folder = f"{RUN}/cubes/{entry['cubes']}"
+    return {
+        **{what: f"{folder}/{what}.nc" for what in ("drivers", "observations", "land")},
+        "model": model_files({**config, "sites": {"cells": entry}}),
+        "classes": classes_in(entry),
+        "statement": f"{RUN}/posterior/{TWIN_MAP['map']}/errors.json",
+    }

@@ -1,38 +1,8 @@
 # How work, memory and files grow with maps, on synthetic cells:
 #   snakemake scale --configfile config/runs/scale.yaml
 
-SCALE = config.get("scale", {})
-SYNTHETIC = synthetic_grids(SCALE)
-SCALED = [
-    {
-        "name": map_of(task, cells),
-        "task": task,
-        "cells": cells,
-        "tiles": len(tiles_of(map_of(task, cells))),
-        "measured": measured_tiles(SCALE, task, cells),
-    }
-    for task in SCALE.get("tasks", {})
-    for cells in SCALE["cells"]
-]
-ON_CORES = map_of(CORES, SCALE["cores"]["cells"]) if SCALE else "none"
 
-
-def work_of(item):
-    """Return the files that the work on a map makes; sums over regions where it is all done."""
-    files = expand(
-        f"{RUN}/products/{item['name']}/tiles/{{tile}}.nc", tile=item["measured"]
-    )
-    whole = len(item["measured"]) == item["tiles"]
-    return [*files, f"{RUN}/products/{item['name']}/regions.csv"] if whole else files
-
-
-# Kernels are compiled with the smallest maps, so that none is when the larger ones are measured.
-COMPILED = [
-    file
-    for item in SCALED
-    if item["cells"] == SCALE["cells"][0]
-    for file in work_of(item)
-]
+include: "sizes.smk"
 
 
 rule scale:
@@ -103,7 +73,6 @@ rule measure_cores:
         snakefile=str(Path(workflow.basedir, "Snakefile")),
         # Of what a configuration leaves out, the workflow has made empty places.
         config={key: value for key, value in config.items() if value != {}},
-        run=RUN,
         map=ON_CORES,
     message:
         "Measure a map on one core and on two"
@@ -156,7 +125,6 @@ rule tabulate_scale:
         runtime=10,
     params:
         library=library("tabulate_scale"),
-        run=RUN,
         maps=SCALED,
     message:
         "Tabulate what maps of synthetic cells took"

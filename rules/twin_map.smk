@@ -1,20 +1,6 @@
 # Twin experiments of a map: do sums over regions hold the truth, and would they if cells were alone?
 #   snakemake twin_map
 
-TWIN_MAP = config.get("twin_map", {"map": "", "jobs": 1})
-
-
-def twin_map_files(wildcards):
-    """Return what the problems of the cells are made of."""
-    entry = config["maps"][TWIN_MAP["map"]]
-    folder = f"{RUN}/cubes/{entry['cubes']}"
-    return {
-        **{what: f"{folder}/{what}.nc" for what in ("drivers", "observations", "land")},
-        "model": model_files({**config, "sites": {"cells": entry}}),
-        "classes": classes_in(entry),
-        "statement": f"{RUN}/posterior/{TWIN_MAP['map']}/errors.json",
-    }
-
 
 rule twin_map:
     input:

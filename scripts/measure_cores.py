@@ -76,7 +76,7 @@ if "snakemake" in globals():
         measure_cores(
             Path(snakemake.params.snakefile),  # noqa: F821
             snakemake.params.config,  # noqa: F821
-            Path(snakemake.params.run),  # noqa: F821
+            Path(snakemake.output.cores).parents[1],  # noqa: F821
             snakemake.params.map,  # noqa: F821
             Path(snakemake.input.statement),  # noqa: F821
             Path(snakemake.output.cores),  # noqa: F821

@@ -68,7 +68,7 @@ def _tile(run: Path, name: str, tile: str) -> Tile:
 if "snakemake" in globals():
     with script_log(snakemake.log[0]):  # noqa: F821
         tabulate_scale(
-            Path(snakemake.params.run),  # noqa: F821
+            Path(snakemake.output.scale).parents[1],  # noqa: F821
             snakemake.params.maps,  # noqa: F821
             Path(snakemake.input.places),  # noqa: F821
             ScaleFiles(**{key: Path(file) for key, file in snakemake.output.items()}),  # noqa: F821
