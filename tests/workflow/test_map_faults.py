@@ -107,7 +107,7 @@ def make_small(config: dict) -> None:
         "name": "Small", "grid": GRID, "tile_size": TILE_SIZE, "errors_from_cells": 1,
         "budget": {"members": 260, "steps": 1, "most_iterations": 1, "rounds": 1},
     }  # fmt: skip
-    for key in ("sites", "areas", "forecast", "canopy", "cost", "twin"):
+    for key in ("sites", "areas", "forecast", "canopy", "cost", "twin", "twin_map"):
         config.pop(key, None)
     config |= {"run": "map", "maps": {NAME: entry}}
 

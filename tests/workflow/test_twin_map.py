@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from project import borders, small_project
+from concerto.config import load_yaml
+from project import ROOT, borders, small_project
 from shapely.geometry import box
 from synthetic_transect import make_transect, write_transect
 
@@ -18,9 +19,10 @@ TRUTHS = 3
 
 
 def to_small(config):
+    config["maps"] = load_yaml(ROOT / "config/config.yaml")["maps"]
     config["maps"]["transect"] |= {
         "errors_from_cells": 2,
-        "budget": {"members": 60, "steps": 2, "most_iterations": 2, "rounds": 2},
+        "budget": {"members": 120, "steps": 2, "most_iterations": 2, "rounds": 2},
     }
     config["twin_map"] = {
         "map": "transect", "countries": list(COUNTRIES), "truths": TRUTHS, "sweeps": 60, "jobs": 2,
