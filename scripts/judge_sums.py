@@ -28,7 +28,7 @@ def judge_sums(parts: Sequence[Path], coverage: Path, summary: Path, verdict: Pa
     """
     # Namibia's code is NA
     table = pd.concat([pd.read_csv(part, keep_default_na=False) for part in parts])
-    found = sum_coverage(table.sort_values("truth"))
+    found = sum_coverage(table.sort_values("truth", kind="stable"))
     said = verdicts.of_sums(found)
     log.info("%s", said)
     write_table(found, coverage)

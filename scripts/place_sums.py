@@ -57,7 +57,8 @@ def place_sums(
     errors = ErrorStatement.read(statement)
     known = xr.load_dataset(truths)
     method = load("assimilation.methods", entry["method"])
-    logging.getLogger(method.__name__).setLevel(logging.WARNING)
+    # methods' own progress, of one cell, says little here
+    logging.getLogger("concerto.assimilation.methods").setLevel(logging.WARNING)
     placed = []
     for number in range(job, known.sizes["member"], settings["jobs"]):
         label = f"truth {number}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from concerto.evaluation.quantities import label
 from concerto.evaluation.sum_coverage import ARRANGEMENTS, LEVEL, NOMINAL, binomial_range
@@ -41,12 +42,15 @@ def draw(coverage: pd.DataFrame) -> style.Drawing:
                     markerfacecolor=face, label=f"{arrangement} members, {nominal} %",
                 )  # fmt: skip
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("Cells in the region")
+        axes.set_ylabel("Share of truths held")
+        axes.label_outer()
         axes.set_ylim(-0.03, 1.03)
         axes.set_title(label(variable).replace("_", " "))
     for axes in panels[len(variables) :]:
         axes.remove()
-    figure.supxlabel("Cells in the region", fontsize=8.5)
-    figure.supylabel("Share of truths in the interval", fontsize=8.5)
     title = "Twin experiment of a map: do sums over regions hold the truth?"
     style.head(figure, title)
     style.shared_legend(figure, panels[0])
