@@ -78,17 +78,17 @@ def _beside(path: Path) -> Iterator[Path]:
 def _storage_fault(folder: Path, error: Exception) -> str:
     """Return what is wrong with the disk that an error comes from, or nothing.
 
-    The libraries of NetCDF do not tell; the disk itself does, while the part is still there.
+    The disk itself is asked first, while the part is still there: the libraries of NetCDF say of a
+    full one that permission was denied, or nothing.
     """
-    if isinstance(error, OSError) and error.errno in _OF_STORAGE:
-        return os.strerror(error.errno)
+    faults = [error]
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(_PROBE)
     except OSError as fault:
-        if fault.errno in _OF_STORAGE:
-            return os.strerror(fault.errno)
-    return ""
+        faults.insert(0, fault)
+    numbers = [fault.errno for fault in faults if isinstance(fault, OSError)]
+    return next((os.strerror(number) for number in numbers if number in _OF_STORAGE), "")
 
 
 def _alive(process: int) -> bool:

@@ -24,6 +24,7 @@ from concerto.assimilation.methods import rml
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.stream_error import StreamError
 from concerto.errors import ConcertoError, InputError
+from concerto.projection.cells import project_tile
 from synthetic_dalec import ROOT, files_of
 
 NAMES = ["a", "b", "dry", "unseen", "c"]
@@ -130,12 +131,13 @@ class TestAssimilateCells:
         alone = open_cells(files_of("dalec2"), cubes, ENTRY, np.array([4]))
         np.testing.assert_array_equal(solve(alone)[0].parameters, solve(cells)[4].parameters)
 
-    def test_one_that_fails_does_not_stop_the_others(self, cells):
+    @pytest.mark.parametrize("fault", [ConcertoError, np.linalg.LinAlgError, FloatingPointError])
+    def test_one_that_fails_does_not_stop_the_others(self, cells, fault):
         class Method:
             @staticmethod
             def assimilate(problem, budget, rng, start):
                 if problem.streams[0].values[0] == first:
-                    raise ConcertoError("it is of no use")
+                    raise fault("it is of no use")
                 return rml.assimilate(problem, budget, rng, start)
 
         first = float(cells.observations["lai"][1, 0])
@@ -146,6 +148,31 @@ class TestAssimilateCells:
 
     def test_no_cell_is_no_work(self, cubes):
         assert solve(open_cells(files_of("dalec2"), cubes, ENTRY, np.array([], int))) == []
+
+
+def test_a_cell_without_a_finite_result_has_failed(cells, caplog):
+    """Its members would be no number in the sums of regions."""
+    solved = solve(cells)
+    parameters = np.stack([one.parameters for one in solved], axis=1)
+    names = [p.name for p in STATEMENT.prior(Prior(cells.model.parameters)).parameters]
+    # All members of the second cell but one are sound.
+    for name in ("initial_labile", "initial_wood"):
+        parameters[5, 1, names.index(name)] = np.finfo(float).max
+    posterior = xr.Dataset(
+        {
+            "parameters": (("member", "location", "parameter"), parameters),
+            "status": ("location", np.array([one.status for one in solved], np.int8)),
+        },
+        {"parameter": names},
+    )
+    statistics, sums = project_tile(cells, posterior)
+    assert statistics["status"].to_numpy()[[1, 2, 3]].tolist() == [
+        FAILED, DRIVERS_MISSING, NO_OBSERVATION,
+    ]  # fmt: skip
+    assert np.isnan(statistics["gpp_mean"].to_numpy()[1]).all()
+    assert int(sums["cells"][0]) == 2
+    assert f"{NAMES[1]}: no finite result for " in caplog.text
+    assert "live_biomass" in caplog.text
 
 
 class TestPriorsByClass:
