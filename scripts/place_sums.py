@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import xarray as xr
-from concerto.assimilation.cells import assimilate_cells, describe, of_countries, open_cells
+from concerto.assimilation.cells import FAILED, assimilate_cells, describe, of_countries, open_cells
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.twin_maps import observe_cells
 from concerto.ensembles import cells_dataset
@@ -66,6 +66,9 @@ def place_sums(
         observed = observe_cells(cells, errors, constraints, truth, seed, label)
         solved = list(assimilate_cells(observed, errors, constraints, method, seed, label))
         posterior = cells_dataset(observed, errors.prior(cells.common_prior).parameters, solved)
+        for cell, one in zip(cells.names, solved, strict=True):
+            if one.status == FAILED:
+                log.warning("%s, %s: %s", label, cell, one.reason)
         log.info("%s: %s", label, describe([one.status for one in solved]))
         placed.append(place(cells, known, number, posterior, generator(seed, "places", label)))
     write_text(pd.concat(placed).to_csv(index=False), output)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
+from concerto.errors import ConcertoError
 from concerto.evaluation.calibration import verdict
 
 ARRANGEMENTS = ("coherent", "independent")
@@ -33,7 +34,14 @@ def sum_coverage(placed: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
         ``held_90`` that intervals hold; ``sd_over_error``, the stated standard deviation over the
         error of the mean, both as root mean squares; and the columns of
         :func:`concerto.evaluation.calibration.verdict`.
+
+    Raises
+    ------
+    ConcertoError
+        If there is no sum: no cell of any truth has members.
     """
+    if placed.empty:
+        raise ConcertoError("sums of truths: found none; expected cells with members")
     parts = []
     for arrangement in ARRANGEMENTS:
         own = placed[placed.arrangement == arrangement]
