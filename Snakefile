@@ -48,6 +48,7 @@ from concerto.scale import (
 from concerto.scripting import failures, texts
 from concerto.sources._access import require_logins
 from concerto.sources._catalogue import foreseen
+from concerto.whole import require_writable
 
 # One's own configuration with places takes that of the default one, whose sites it would get.
 if not {"sites", "areas", "maps", "scale"} & config.keys():
@@ -128,12 +129,12 @@ rule all:
 
 
 onstart:
-    jobs = [
-        job for job in workflow.dag.needrun_jobs() if "acquire" in job.rule.name
-    ]
+    jobs = list(workflow.dag.needrun_jobs())
+    acquired = [job for job in jobs if "acquire" in job.rule.name]
     try:
+        require_writable(file for job in jobs for file in job.output)
         require_logins(
-            {job.wildcards.source for job in jobs}, os.environ, Path.home()
+            {job.wildcards.source for job in acquired}, os.environ, Path.home()
         )
     except ConcertoError as error:
         raise WorkflowError(str(error)) from None

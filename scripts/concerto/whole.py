@@ -13,16 +13,31 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from concerto.errors import ConcertoError
+from concerto.errors import ConcertoError, InputError
 
 _OF_STORAGE = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
 )  # fmt: skip
 _PROBE = bytes(2**20)  # what a disk with room surely takes
+
+
+def require_writable(files: Iterable[Path | str]) -> None:
+    """Check that folders take the files that are to be written to them.
+
+    Raises
+    ------
+    InputError
+        Names the first that does not: of another owner, say, or on a disk that is read-only.
+    """
+    folders = {next(folder for folder in Path(file).parents if folder.exists()) for file in files}
+    for folder in sorted(folders):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            expected = "one to write to; is it another user's, or its disk read-only?"
+            raise InputError(folder, "folder", "one that takes no files", expected)
 
 
 @contextmanager

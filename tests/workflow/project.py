@@ -178,6 +178,21 @@ def _make_small(config: dict[str, Any]) -> None:
 SQUARES = {"Belgium": box(3, 49, 6.5, 51), "Switzerland": box(6, 45, 10.5, 48)}
 
 
+def scripts_of(project: Project, rule: str = "") -> list[int]:
+    """Return the processes that run scripts of a project's rules, or of one of them."""
+    scripts = str(project.root / ".snakemake/scripts")
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            program, *arguments = (process / "cmdline").read_text().rstrip("\0").split("\0")
+        except OSError:
+            continue  # it has ended
+        last = arguments[-1] if arguments else ""
+        if "python" in program and last.startswith(scripts) and last.endswith(f"{rule}.py"):
+            found.append(int(process.name))
+    return sorted(found)
+
+
 def borders(squares: Mapping[str, Polygon] = SQUARES) -> dict[str, bytes]:
     """Return countries, square ones, as the files of a layer of polygons, by name."""
     layer = geopandas.GeoDataFrame(

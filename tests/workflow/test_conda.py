@@ -31,7 +31,12 @@ from packaging.version import Version
 from project import Outcome, Project, small_project
 from rule_texts import ROOT, SCRIPTED, path_in
 
-pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.xdist_group("conda")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.services,
+    pytest.mark.network,
+    pytest.mark.xdist_group("conda"),
+]
 
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 (PYTHON,) = {pins(file)["python"] for file in ENVIRONMENTS}

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 import yaml
-from project import ROOT, Outcome, Project, small_project
+from project import ROOT, Outcome, Project, scripts_of, small_project
 from slurm_cluster import Cluster, Job, obstacle, start_cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
@@ -86,25 +85,10 @@ def contents(project: Project) -> dict[str, bytes]:
 
 def kill_one(project: Project, running: Future[Outcome]) -> None:
     """Kill the first assimilation that runs, without warning, as a node does that has no memory."""
-    while not (found := scripts_of(project)):
+    while not (found := scripts_of(project, RULE)):
         assert not running.done(), running.result().shown
         time.sleep(0.1)
     os.kill(found[0], signal.SIGKILL)
-
-
-def scripts_of(project: Project) -> list[int]:
-    """Return the processes that run the rule's script."""
-    scripts = str(project.root / ".snakemake/scripts")
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            program, *arguments = (process / "cmdline").read_text().rstrip("\0").split("\0")
-        except OSError:
-            continue  # it has ended
-        last = arguments[-1] if arguments else ""
-        if "python" in program and last.startswith(scripts) and last.endswith(f".{RULE}.py"):
-            found.append(int(process.name))
-    return found
 
 
 def test_tiles_share_jobs_and_the_killed_one_is_given_again_with_twice_the_memory(story):
