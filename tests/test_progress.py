@@ -34,7 +34,9 @@ def work(log, stderr) -> None:
 
 
 def logged(file) -> list[str]:
-    return [line.partition(" INFO ")[2] for line in file.read_text().splitlines()]
+    """What a log says between its first line, of the Python, and its last, of the cost."""
+    lines = [line.partition(" INFO ")[2] for line in file.read_text().splitlines()]
+    return lines[1:-1]
 
 
 def test_a_terminal_shows_a_bar_and_the_log_plain_lines(tmp_path):
