@@ -64,7 +64,8 @@ def test_means_are_weighted_by_overlap_in_any_order(edges, random):
     found = composites(edges, values)
     made = steps(found, kind="amount", least_covered=0.0)
     lengths = MONTHS.days_in_month.to_numpy()[:, None]
-    np.testing.assert_allclose((made.values * lengths).sum(), values.sum())  # nothing is lost
+    # nothing is lost; the smallest numbers of all, which hypothesis draws, round to nothing
+    np.testing.assert_allclose((made.values * lengths).sum(), values.sum(), atol=1e-300)
     order = random.sample(range(len(values)), len(values))
     shuffled = Composites(*(getattr(found, name)[order] for name in found.__dataclass_fields__))
     again = steps(shuffled, kind="amount", least_covered=0.0)
