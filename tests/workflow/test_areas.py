@@ -26,6 +26,8 @@ from portal_servers import Earthdata, Store
 from project import Project, small_project
 from stac_archive import SINUSOIDAL, Archive, Raster, modis_tile
 
+pytestmark = pytest.mark.xdist_group("areas")
+
 MONTHS = pd.date_range("2008-01-01", "2008-03-01", freq="MS")
 LENGTHS = MONTHS.days_in_month.to_numpy()
 TOKEN, KEY = "t0ken-of-jane", "k3y-of-jane"

@@ -34,6 +34,8 @@ from project import CUTS, ROOT, Project, borders, copy_workflow
 from rasterio import Affine
 from stac_archive import SINUSOIDAL, Archive, Raster, modis_tile
 
+pytestmark = pytest.mark.xdist_group("europe")
+
 CONFIGURATION = "config/runs/europe.yaml"
 BOX = {"west": 9.0, "south": 47.0, "east": 9.5, "north": 47.5}
 WEST, EAST = np.array([9.0, 9.25, 9.0, 9.25]), np.array([9.25, 9.5, 9.25, 9.5])

@@ -30,6 +30,8 @@ from portal_servers import Portal
 from project import DATA, Project, small_project
 from stac_archive import SINUSOIDAL, Archive, Raster, modis_tile
 
+pytestmark = pytest.mark.xdist_group("tower")
+
 MEMBER = "ICOSETC_BE-Vie_FLUXNET_HH_L2.csv"
 STARTS = pd.date_range("2014-05-01", "2014-06-18", freq="8D")
 TILE = slice(2280, 2360), slice(880, 960)  # of h18v03, around Vielsalm

@@ -11,7 +11,7 @@ from project import ROOT, borders, small_project
 from shapely.geometry import box
 from synthetic_transect import make_transect, write_transect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twin map")]
 
 LATITUDES = (-10.75, -10.25, 15.75, 36.25, 60.25, 60.75)
 COUNTRIES = {"South": box(20, -15, 30, -5), "North": box(20, 55, 30, 65)}
