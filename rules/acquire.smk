@@ -19,6 +19,8 @@ rule acquire_source:
     benchmark:
         f"{RUN}/benchmarks/acquire_source.{{source}}.tsv"
     retries: 2
+    # Long jobs wait for it.
+    priority: 20
     conda:
         "../envs/acquire.yaml"
     threads: 1

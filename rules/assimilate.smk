@@ -12,6 +12,8 @@ rule state_errors:
         f"{RUN}/logs/state_errors.{{site}}.log",
     benchmark:
         f"{RUN}/benchmarks/state_errors.{{site}}.tsv"
+    # Long jobs wait for it.
+    priority: 20
     conda:
         "../envs/model.yaml"
     threads: 1
@@ -75,7 +77,7 @@ rule state_map_errors:
     benchmark:
         f"{RUN}/benchmarks/state_map_errors.{{map}}.tsv"
     # Tiles wait for it.
-    priority: 10
+    priority: 15
     conda:
         "../envs/model.yaml"
     threads: 1

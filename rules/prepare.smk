@@ -21,6 +21,8 @@ rule read_tower:
         f"{RUN}/benchmarks/read_tower.{{site}}.tsv"
     wildcard_constraints:
         site=sites_of("daily"),
+    # Long jobs wait for it.
+    priority: 20
     conda:
         "../envs/prepare.yaml"
     threads: 1
@@ -87,6 +89,8 @@ rule aggregate_daily:
         f"{RUN}/benchmarks/aggregate_daily.{{site}}.tsv"
     wildcard_constraints:
         site=sites_of("daily"),
+    # Long jobs wait for it.
+    priority: 20
     conda:
         "../envs/prepare.yaml"
     threads: 1
