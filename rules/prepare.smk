@@ -161,6 +161,7 @@ rule read_network:
         land=f"{RUN}/cubes/{{network}}/land.nc",
         masking=f"{RUN}/cubes/{{network}}/masking.csv",
         faults=f"{RUN}/cubes/{{network}}/faults.csv",
+        plausibility=f"{RUN}/cubes/{{network}}/plausibility.csv",
     log:
         f"{RUN}/logs/read_network.{{network}}.log",
     benchmark:

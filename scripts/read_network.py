@@ -1,5 +1,6 @@
 """Read the monthly records of all towers of a network into cubes with a location for each."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,12 @@ from concerto.config import load_yaml
 from concerto.cubes import DRIVERS_OF_CELLS, LAND_AREA, OBSERVATIONS_MONTHLY, write_cube
 from concerto.prepare.land import read_borders
 from concerto.prepare.network import read_towers, towers_land, with_heights
+from concerto.prepare.plausibility import check_network, flag_streams
 from concerto.products.files import write_table
 from concerto.readers._places import read_places
 from concerto.scripting import script_log
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,8 @@ class NetworkFiles:
     """Where the cubes and tables of a network are written.
 
     ``masking`` has the columns ``variable, level, reason, masked, total``, of all towers together;
-    ``faults`` has ``site, file, field, found, expected`` of each tower whose file cannot be used.
+    ``faults`` has ``site, file, field, found, expected`` of each tower whose file cannot be used;
+    ``plausibility`` has ``site, stream, check, found, expected, severity`` of each doubt.
     """
 
     drivers: Path
@@ -27,6 +32,7 @@ class NetworkFiles:
     land: Path
     masking: Path
     faults: Path
+    plausibility: Path
 
 
 def read_network(
@@ -63,9 +69,12 @@ def read_network(
         read_borders(borders),
         network["footprint_m"],
     )
+    doubts = check_network(towers.drivers, towers.observations, land)
+    log.info("%d doubts, of %d towers", len(doubts), doubts["site"].nunique())
+    observations = flag_streams(towers.observations, doubts)
     for cube, path, schema, what in (
         (towers.drivers, files.drivers, DRIVERS_OF_CELLS, "Monthly drivers"),
-        (towers.observations, files.observations, OBSERVATIONS_MONTHLY, "Monthly observations"),
+        (observations, files.observations, OBSERVATIONS_MONTHLY, "Monthly observations"),
         (land, files.land, LAND_AREA, "Land"),
     ):
         write_cube(
@@ -79,6 +88,7 @@ def read_network(
         )
     write_table(towers.masking, files.masking)
     write_table(towers.faults, files.faults)
+    write_table(doubts, files.plausibility)
 
 
 def _grid(network: Mapping, folder: Path, source: Path) -> tuple[Path, str]:
