@@ -51,7 +51,7 @@ from concerto.sources._catalogue import foreseen
 from concerto.whole import require_writable
 
 # One's own configuration with places takes that of the default one, whose sites it would get.
-if not {"sites", "areas", "maps", "scale"} & config.keys():
+if not {"sites", "areas", "maps", "networks", "scale"} & config.keys():
 
     configfile: "config/config.yaml"
 
@@ -68,6 +68,7 @@ RUN = f"results/{config['run']}"
 SITES = list(config.setdefault("sites", {}))
 AREAS = list(config.setdefault("areas", {}))
 MAPS = list(config.setdefault("maps", {}))
+NETWORKS = list(config.setdefault("networks", {}))
 MAPPED = {**config["maps"], **scale_maps(config.get("scale", {}))}
 PLACES = places(config)
 REQUESTED = requests(config)
@@ -92,6 +93,7 @@ wildcard_constraints:
     site=one_of(SITES),
     area=one_of(AREAS),
     map=one_of(MAPPED),
+    network=one_of(NETWORKS),
     tile="r[0-9]+c[0-9]+",
     place=one_of(PLACES),
     period="all|[0-9]{4}(-[0-9]{2})?",
@@ -126,6 +128,7 @@ rule all:
         expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
         expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
         expand(f"{RUN}/report/{{map}}.html", map=MAPS),
+        expand(f"{RUN}/cubes/{{network}}/drivers.nc", network=NETWORKS),
 
 
 onstart:
@@ -159,7 +162,7 @@ onsuccess:
     print(texts([*shown, *twin] if asked else VERDICTS), end="")
     made = [f"Report: {REPORT}"] * bool(SITES)
     made += [f"Map: {RUN}/report/{name}.html" for name in MAPS]
-    made += [f"Cubes of {area}: {RUN}/cubes/{area}" for area in AREAS]
+    made += [f"Cubes of {name}: {RUN}/cubes/{name}" for name in AREAS + NETWORKS]
     print("Done.", ", ".join(asked or made))
 
 

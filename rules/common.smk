@@ -16,6 +16,20 @@ def site_config(wildcards):
     return config["sites"][wildcards.site]
 
 
+def network_config(wildcards):
+    """Return the configuration of the network of a job."""
+    return config["networks"][wildcards.network]
+
+
+def heights_of(wildcards):
+    """Return the folder of a network's grid of heights and its source's file, or nothing."""
+    heights = network_config(wildcards).get("heights")
+    if heights is None:
+        return []
+    name = heights["source"]
+    return [ancient(f"{RUN}/raw/{name}"), f"config/sources/{name}.yaml"]
+
+
 def one_of(names):
     """Return the pattern of a wildcard that is one of some names, which may be none."""
     return "|".join(names) or "(?!)"

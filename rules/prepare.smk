@@ -147,6 +147,45 @@ rule read_monthly:
         "../scripts/read_monthly.py"
 
 
+rule read_network:
+    input:
+        raw=ancient(
+            lambda wildcards: (
+                f"{RUN}/raw/{network_config(wildcards)['records']['source']}"
+            )
+        ),
+        source=lambda wildcards: (
+            f"config/sources/{network_config(wildcards)['records']['source']}.yaml"
+        ),
+        heights=heights_of,
+        borders=ancient(f"{RUN}/raw/{config['borders']['source']}"),
+    output:
+        drivers=f"{RUN}/cubes/{{network}}/drivers.nc",
+        observations=f"{RUN}/cubes/{{network}}/observations.nc",
+        land=f"{RUN}/cubes/{{network}}/land.nc",
+        masking=f"{RUN}/cubes/{{network}}/masking.csv",
+        faults=f"{RUN}/cubes/{{network}}/faults.csv",
+        plausibility=f"{RUN}/cubes/{{network}}/plausibility.csv",
+    log:
+        f"{RUN}/logs/read_network.{{network}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/read_network.{{network}}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=15,
+    params:
+        library=library("read_network"),
+        network=network_config,
+        borders=config["borders"]["file"],
+    message:
+        "Read the records of all towers of {wildcards.network}"
+    script:
+        "../scripts/read_network.py"
+
+
 rule derive_site:
     input:
         unpack(origin_cubes),

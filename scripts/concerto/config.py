@@ -31,6 +31,8 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "figures": ("sites",),
     "report": ("index", "scale", "twin", "twin_map"),
 }
+# What a run works on, by the key of its configuration.
+PLACES = ("sites", "areas", "maps", "networks")
 # Cubes of grid cells, by their folder, with the source that they are made of.
 GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
 # What of a source decides the bytes of the files that it brings, beside the bands of the variables
@@ -56,7 +58,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
         Naming every fault: where it is, what was found and what was expected.
     """
     _refuse("configuration", _faults(config, _schema(), root))
-    whole = {"sites": {}, "areas": {}, "maps": {}, **config}
+    whole = {**{kind: {} for kind in PLACES}, **config}
     _refuse("configuration", _faults_of_cubes(whole["sites"]))
     faults = [
         *_faults_of_cases(whole),
@@ -65,6 +67,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
         *_faults_of_fields(whole, root),
         *_faults_of_priors(whole),
         *_faults_of_maps(whole, root),
+        *_faults_of_networks(whole),
     ]
     _refuse("configuration", faults)
 
@@ -89,7 +92,7 @@ def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
         if len(parts) < 4 or parts[:2] != ("results", config["run"]) or parts[2] not in SITE_STAGES:
             continue
         name = parts[3].partition(".")[0]
-        places = [place for kind in ("sites", "areas", "maps") for place in config.get(kind, {})]
+        places = [place for kind in PLACES for place in config.get(kind, {})]
         scale = config.get("scale", {})
         places += [*scale_maps(scale), *synthetic_grids(scale)]
         if name not in (*places, *SITE_STAGES[parts[2]]):
@@ -306,23 +309,12 @@ def _read(kind: str, folder: Path, name: str, root: Path) -> dict[str, Any]:
 
 def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
     """Return the faults of the model and sources named, and of the members wanted of them."""
-    wanted = {"borders": config["borders"]}
-    for site, settings in config["sites"].items():
-        for number, record in enumerate(settings.get("records", [])):
-            wanted[f"sites.{site}.records[{number}]"] = record
+    wanted = _wanted(config)
     faults, sources = [], {}
     try:
         model_files(config, root)
     except ConcertoError as error:
         faults.append(str(error))
-    for area, settings in config["areas"].items():
-        wanted[f"areas.{area}.co2"] = settings["co2"]
-        if "polygons" in settings:
-            wanted[f"areas.{area}.polygons"] = settings["polygons"]
-        classes = settings.get("classes", {})
-        for kind in (kind for kind in classes if kind != "source"):
-            request = {"source": classes["source"], "file": classes[kind]}
-            wanted[f"areas.{area}.classes.{kind}"] = request
     for name in sorted({request["source"] for request in wanted.values()}):
         try:
             sources[name] = read_source(name, root)
@@ -338,6 +330,29 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
             offer = suggestion(request["file"], members)
             faults.append(f"{where}.file: unknown member {request['file']!r}; {offer}")
     return faults
+
+
+def _wanted(config: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    """Return the ``source`` and ``file`` of each member of records that is wanted, by its key."""
+    wanted = {"borders": config["borders"]}
+    for site, settings in config["sites"].items():
+        for number, record in enumerate(settings.get("records", [])):
+            wanted[f"sites.{site}.records[{number}]"] = record
+    for area, settings in config["areas"].items():
+        wanted[f"areas.{area}.co2"] = settings["co2"]
+        if "polygons" in settings:
+            wanted[f"areas.{area}.polygons"] = settings["polygons"]
+        classes = settings.get("classes", {})
+        for kind in (kind for kind in classes if kind != "source"):
+            request = {"source": classes["source"], "file": classes[kind]}
+            wanted[f"areas.{area}.classes.{kind}"] = request
+    for network, settings in config["networks"].items():
+        records = settings["records"]
+        request = {"source": records["source"], "file": records["table"]}
+        wanted[f"networks.{network}.records"] = request
+        if "heights" in settings:
+            wanted[f"networks.{network}.heights"] = settings["heights"]
+    return wanted
 
 
 def _faults_of_fields(config: Mapping[str, Any], root: Path) -> list[str]:
@@ -465,6 +480,16 @@ def _faults_of_maps(config: Mapping[str, Any], root: Path) -> list[str]:
     if twin and twin not in config["maps"]:
         faults.append(f"twin_map.map: unknown map {twin!r}; {suggestion(twin, config['maps'])}")
     return faults
+
+
+def _faults_of_networks(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of networks: their files may not be called as those of other places."""
+    others = [*(name for kind in ("sites", "areas", "maps") for name in config[kind]), *GRIDS]
+    return [
+        f"networks.{name}: another place has the same name; expected one of its own"
+        for name in config["networks"]
+        if name in others
+    ]
 
 
 def _faults_of_cubes(sites: Mapping[str, Any]) -> list[str]:

@@ -35,6 +35,8 @@ Step = pd.Timedelta | pd.DateOffset
 _EPOCH = "1970-01-01"
 _PACKED = {"zlib": True, "complevel": 4, "fletcher32": True}
 _TOGETHER = 256  # locations packed together: who reads a tile must not unpack the whole map
+FLAGS = ("no", "unlikely", "impossible")
+"""How much the stream of a tower is doubted, by the number of its flag."""
 _COORDINATES = ("location", "lat", "lon", "time", "time_bnds")
 
 
@@ -80,6 +82,11 @@ class Schema:
     steps: tuple[Step, ...] = ()
 
 
+def flag_of(stream: str) -> str:
+    """Return the name of the flag (location,) of a stream, one of :data:`FLAGS`."""
+    return f"{stream}_implausible"
+
+
 def _halfhourly() -> Schema:
     drivers = DRIVERS | SUBDAILY_DRIVERS
     fields = {name: Field(quantity.units, required=False) for name, quantity in drivers.items()}
@@ -111,6 +118,7 @@ def _observations() -> Schema:
         for part in ("random", "systematic", "uncertainty"):
             fields[f"{name}_{part}"] = Field(quantity.units, required=name)
         fields[f"{name}_measured_fraction"] = Field("1", required=name)
+        fields[flag_of(name)] = Field(None, ("location",), required=False)
     return Schema("observations", fields, (DAY, MONTH))
 
 

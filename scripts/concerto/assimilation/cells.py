@@ -26,8 +26,10 @@ from concerto.assimilation.problem import Forcing, Problem
 from concerto.assimilation.random_field import RandomField
 from concerto.cubes import (
     DRIVERS_OF_CELLS,
+    FLAGS,
     LAND_AREA,
     OBSERVATIONS_EITHER,
+    flag_of,
     read_cube,
     reading,
     span,
@@ -72,12 +74,13 @@ class Cells:
         return Prior(self.model.parameters, self.origin)
 
     def observed(self, k: int) -> list[str]:
-        """Return the streams of which a cell has a value."""
+        """Return the streams of which a cell has a value that is not set aside."""
         return [
             name
             for name in self.entry["streams"]
             if name in self.observations
             and np.isfinite(self.observations[name][k].to_numpy()).any()
+            and not set_aside(self.observations, name, self.entry)[k]
         ]
 
     def driven(self, k: int) -> bool:
@@ -179,6 +182,18 @@ def open_cells(
     return Cells(load_model(model_files), drivers, observations, land, entry, origin, described)
 
 
+def set_aside(observations: xr.Dataset, stream: str, entry: Mapping) -> np.ndarray:
+    """Return of which cells (location,) a stream is doubted so much that it is not used.
+
+    ``entry`` says under ``set_aside`` which of :data:`concerto.cubes.FLAGS` are enough for that.
+    """
+    flags = observations.get(flag_of(stream))
+    if flags is None:
+        return np.zeros(observations.sizes["location"], bool)
+    doubts = [FLAGS.index(name) for name in entry.get("set_aside", ())]
+    return np.isin(flags.to_numpy(), doubts)
+
+
 def cells_of_tile(grid: MapGrid, tile: str, size: int, cube: Path) -> np.ndarray:
     """Return the numbers of the locations of a cube that lie in a tile of a grid."""
     with reading(cube), xr.open_dataset(cube, engine="netcdf4") as ds:
@@ -201,7 +216,7 @@ def sample(model: Model, cubes: Mapping[str, Path], entry: Mapping) -> np.ndarra
     for what, (names, enough) in wanted.items():
         with xr.open_dataset(cubes[what], engine="netcdf4") as cube:
             able += [
-                enough(np.isfinite(cube[name].to_numpy()), axis=1)
+                enough(np.isfinite(cube[name].to_numpy()), axis=1) & ~set_aside(cube, name, entry)
                 if name in cube
                 else np.zeros(cube.sizes["location"], bool)
                 for name in names

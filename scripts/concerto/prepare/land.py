@@ -44,7 +44,23 @@ def country_of(location: Location, borders: Path) -> str:
     InputError
         If the file cannot be read or has no ``name``, or no country is near.
     """
-    countries = read_borders(borders)
+    return country_among(location, read_borders(borders), borders)
+
+
+def country_among(
+    location: Location, countries: geopandas.GeoDataFrame, borders: object = "country borders"
+) -> str:
+    """Return the name of the country in which a location lies, as :func:`country_of` does.
+
+    Parameters
+    ----------
+    location
+        The place.
+    countries
+        As :func:`read_borders` returns them.
+    borders
+        Where they come from, for messages.
+    """
     point = Point(location.longitude, location.latitude)
     inside = countries[countries.contains(point)]
     if len(inside):

@@ -33,8 +33,15 @@ def read_record(site: Mapping, record: Mapping, folder: Path, source: Path) -> x
         As the reader; or if the record is of months and the site is not, or the reverse.
     """
     described = yaml.safe_load(source.read_text(encoding="utf-8"))
+    return read_file(site, record, folder, described.get("tables", {}))
+
+
+def read_file(
+    site: Mapping, record: Mapping, folder: Path, tables: Mapping[str, Mapping]
+) -> xr.Dataset:
+    """Read one record with its reader, as :func:`read_record`; ``tables`` are the source's."""
     file = folder / record["file"]
-    table = _table(described.get("tables", {}), record["file"])
+    table = _table(tables, record["file"])
     found = load("readers", record["reader"]).read(file, site, {**table, **record})
     steps = [ds_step == "month" for ds_step in (found.attrs.get("step"), site.get("step"))]
     if steps[0] != steps[1]:

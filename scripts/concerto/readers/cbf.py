@@ -1,14 +1,14 @@
-"""CARDAMOM binary files (.cbf): monthly drivers and observations of one place.
+"""CARDAMOM's input files (.cbf, .cbf.nc): monthly drivers and observations of one place.
 
-Little-endian float64; -9999 is missing. Values 0 to 99 are a header: format, latitude of the middle
-of the cell of the drivers, number of steps, of drivers, of observations, and settings of CARDAMOM;
-100 to 299 are priors of CARDAMOM, which are not read. From 300 on there are for each step its
-drivers, then its observations (Bloom et al. 2020, Biogeosciences 17, 6393; files of CARDAMOM 2.2).
+Their layout is that of :mod:`concerto.readers._cardamom`; what is for CARDAMOM alone, such as
+priors of its parameters, is not used. Steps are a twelfth of a year, here taken as calendar months
+(Bloom et al. 2020, Biogeosciences 17, 6393; files of CARDAMOM 2.2). The net exchange of biomes
+(NBE) of a tower is its NEE. Temperature is the mean of its lowest and highest.
 
-Steps are a twelfth of a year, here taken as calendar months. The net exchange of biomes (NBE) of a
-tower is its NEE. Temperature is the mean of its lowest and highest. Observations have no errors:
-the source's own file states them under ``tables: {FILE: {start: FIRST MONTH, errors: {STREAM:
-{relative: R, minimum: M}}}}``, M in the unit of the cubes, the larger of the two.
+The source's own file says what a file does not, under ``tables: {FILE: {start: FIRST MONTH, errors:
+{STREAM: {relative: R, minimum: M}}}}``: the month from which time counts where it has no units, and
+errors of streams, M in the unit of the cubes, the larger of the two. Errors that it states prevail
+over those that are in the file.
 """
 
 from __future__ import annotations
@@ -24,32 +24,19 @@ import xarray as xr
 from concerto.cubes import MONTH
 from concerto.errors import InputError
 from concerto.readers import _common
+from concerto.readers._cardamom import DRIVERS, STREAMS, Cbf, read_cbf, read_cbf_nc
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1005
-HEADER_VALUES = 300
-BYTES = 8
-DRIVERS = (
-    "days", "temperature, lowest", "temperature, highest", "shortwave radiation", "CO2",
-    "day of year", "burned fraction", "vapour pressure deficit", "precipitation",
-)  # fmt: skip
-OBSERVATIONS = ("GPP", "LAI", "NBE", "ABGB", "ET")
-"""The first that there may be; what follows is not read."""
-MEANINGS = {
-    "tasmin": ("temperature, lowest", "degC"),
-    "tasmax": ("temperature, highest", "degC"),
-    "rsds": ("shortwave radiation", "MJ m-2 d-1"),
-    "co2": ("CO2", "ppm"),
-    "vpd": ("vapour pressure deficit", "hPa"),
-    "pr": ("precipitation", "mm d-1"),
-    "gpp": ("GPP", "gC m-2 d-1"),
-    "lai": ("LAI", "m2 m-2"),
-    "nee": ("NBE", "gC m-2 d-1"),
-    "total_biomass": ("ABGB", "gC m-2"),
-    "et": ("ET", "mm d-1"),
+WEATHER = {
+    "tasmin": "T2M_MIN",
+    "tasmax": "T2M_MAX",
+    "rsds": "SSRD",
+    "co2": "CO2",
+    "vpd": "VPD",
+    "pr": "TOTAL_PREC",
 }
-STREAMS = ("nee", "gpp", "et", "lai", "total_biomass")
+OBSERVED = {"nee": "NBE", "gpp": "GPP", "et": "ET", "lai": "LAI", "total_biomass": "ABGB"}
 _FARTHEST_DEGREES = 0.5
 _STEP_DAYS = 365.25 / 12.0
 _MOST_DAYS_OFF = 2.0
@@ -61,104 +48,73 @@ def read(path: Path, site: Mapping, spec: Mapping) -> xr.Dataset:
     Parameters
     ----------
     path
-        The file.
+        The file, of NetCDF if its name ends so.
     site
         The site's configuration (``latitude``).
     spec
-        ``start``, the first month as a date, and ``errors`` of each stream.
+        ``start``, the first month as a date, and ``errors`` of each stream, where the file does
+        not say them.
 
     Raises
     ------
     InputError
-        If the file is absent, of another size or format than its header says, of another latitude
-        than the site, not of months since ``start``, or a stream has no error stated.
+        As the reader of the format; or if the file is of another latitude than the site, not of
+        months, has no first month, or a stream has no error stated.
     """
-    for key in ("start", "errors"):
-        if key not in spec:
-            raise InputError(path, key, "nothing", "a declaration in the source's `tables`")
-    columns = _columns(path, site)
-    starts = _starts(columns, path, pd.Timestamp(spec["start"]))
-    columns["burned fraction"] /= starts.days_in_month.to_numpy()
+    cbf = read_cbf_nc(path) if path.suffix == ".nc" else read_cbf(path)
+    if not abs(cbf.latitude - site["latitude"]) <= _FARTHEST_DEGREES:
+        raise InputError(
+            path, "latitude", f"{cbf.latitude:g} degrees north",
+            f"the site's {site['latitude']:g}, but for {_FARTHEST_DEGREES:g}",
+        )  # fmt: skip
+    starts = _starts(cbf, path, spec)
     variables = {
-        name: _common.variable(columns[column], name, unit, path, column)
-        for name, (column, unit) in MEANINGS.items()
+        name: _common.variable(cbf.drivers[given], name, DRIVERS[given][1], path, given)
+        for name, given in WEATHER.items()
     }
+    burned = cbf.drivers["BURNED_AREA"] / starts.days_in_month.to_numpy()
     variables["burned_area_fraction"] = _common.variable(
-        columns["burned fraction"], "burned_area_fraction", "d-1", path, "burned fraction"
+        burned, "burned_area_fraction", "d-1", path, "BURNED_AREA"
     )
-    variables["tas"] = _common.variable(
-        (columns["temperature, lowest"] + columns["temperature, highest"]) / 2.0,
-        "tas", "degC", path, "mean of lowest and highest temperature",
-    )  # fmt: skip
-    for name in STREAMS:
-        variables[f"{name}_random"] = _error(variables[name], name, spec["errors"], path)
-    seen = {name: int(np.isfinite(variables[name]).sum()) for name in STREAMS}
+    mean = (cbf.drivers["T2M_MIN"] + cbf.drivers["T2M_MAX"]) / 2.0
+    variables["tas"] = _common.variable(mean, "tas", "degC", path, "mean of T2M_MIN and T2M_MAX")
+    errors = spec.get("errors", {})
+    for name, given in OBSERVED.items():
+        if given in cbf.observations:
+            values = _common.variable(cbf.observations[given], name, STREAMS[given], path, given)
+            variables[name] = values
+            variables[f"{name}_random"] = _error(values, name, errors, cbf, path)
+    for given in (given for given in cbf.observations if given not in OBSERVED.values()):
+        if (found := np.isfinite(cbf.observations[given]).sum()) > 0:
+            log.warning("%s: %d values of %s are not read", path.name, found, given)
+    seen = {name: int(np.isfinite(variables[name]).sum()) for name in OBSERVED if name in variables}
     log.info("%s: %d months, of which have values: %s", path.name, len(starts), seen)
     return xr.Dataset(variables, {"time": starts.as_unit("s").to_numpy()}, attrs={"step": "month"})
 
 
-def _columns(path: Path, site: Mapping) -> dict[str, np.ndarray]:
-    """Return drivers and observations by name, (step,) each, NaN where missing."""
-    values = _values(path)
-    n_steps, n_drivers, n_observations = (
-        _whole(values[k], path, name)
-        for k, name in ((2, "number of steps"), (3, "number of drivers"), (4, "number of streams"))
-    )
-    _expect(path, "format", values[0], FORMAT)
-    _expect(path, "number of drivers", n_drivers, len(DRIVERS))
-    if n_observations < len(OBSERVATIONS):
-        raise InputError(path, "number of streams", n_observations, f"at least {len(OBSERVATIONS)}")
-    wide = n_drivers + n_observations
-    _expect(path, "size in bytes", BYTES * len(values), BYTES * (HEADER_VALUES + n_steps * wide))
-    if abs(values[1] - site["latitude"]) > _FARTHEST_DEGREES:
-        raise InputError(
-            path, "latitude", f"{values[1]:g} degrees north",
-            f"the site's {site['latitude']:g}, but for {_FARTHEST_DEGREES:g}",
-        )  # fmt: skip
-    table = values[HEADER_VALUES:].reshape(n_steps, wide)
-    table = np.where(table == _common.MISSING, np.nan, table)
-    for k in range(len(DRIVERS) + len(OBSERVATIONS), wide):
-        if (found := np.isfinite(table[:, k]).sum()) > 0:
-            log.warning("%s: %d values of stream %d are not read", path.name, found, k - n_drivers)
-    names = (*DRIVERS, *OBSERVATIONS)
-    return {name: table[:, k].copy() for k, name in enumerate(names)}
-
-
-def _values(path: Path) -> np.ndarray:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(path, "file", "nothing", "a CARDAMOM binary file") from None
-    if len(content) < BYTES * HEADER_VALUES or len(content) % BYTES:
-        expected = f"whole numbers of {BYTES} bytes, at least {HEADER_VALUES}"
-        raise InputError(path, "size in bytes", len(content), expected)
-    return np.frombuffer(content, "<f8").astype(float)
-
-
-def _whole(value: float, path: Path, field: str) -> int:
-    if not (value == round(value, 0) and value > 0):
-        raise InputError(path, field, f"{value:g}", "a whole number above 0")
-    return int(value)
-
-
-def _expect(path: Path, field: str, found: float, expected: int) -> None:
-    if found != expected:
-        raise InputError(path, field, f"{found:g}", expected)
-
-
-def _starts(columns: Mapping[str, np.ndarray], path: Path, start: pd.Timestamp) -> pd.DatetimeIndex:
+def _starts(cbf: Cbf, path: Path, spec: Mapping) -> pd.DatetimeIndex:
     """Return the months of the steps, whose stamps are in the middle of twelfths of a year."""
-    days = columns["days"]
-    expected = _STEP_DAYS * (np.arange(len(days)) + 0.5)
+    if cbf.epoch is None and "start" not in spec:
+        raise InputError(path, "start", "nothing", "a declaration in the source's `tables`")
+    start = pd.Timestamp(spec["start"]) if cbf.epoch is None else cbf.epoch
+    days = cbf.drivers["time"]
+    first = max(round(days[0] / _STEP_DAYS - 0.5), 0)
+    expected = _STEP_DAYS * (first + np.arange(len(days)) + 0.5)
     wrong = ~(np.abs(days - expected) < _MOST_DAYS_OFF)
-    if wrong.any():
+    if wrong.any() or start.day != 1:
         k = int(np.argmax(wrong))
         found = f"day {days[k]:g} since {start:%Y-%m-%d} at step {k + 1}"
         raise InputError(path, "days", found, f"day {expected[k]:.1f}, the middle of a month")
-    return pd.date_range(start, periods=len(days), freq=MONTH)
+    return pd.date_range(start + first * MONTH, periods=len(days), freq="MS")
 
 
-def _error(values: xr.DataArray, name: str, errors: Mapping, path: Path) -> xr.DataArray:
-    if name not in errors:
+def _error(values: xr.DataArray, name: str, errors: Mapping, cbf: Cbf, path: Path) -> xr.DataArray:
+    if name in errors:
+        return _common.stated_error(values, name, errors[name])
+    given = OBSERVED[name]
+    own = cbf.sd(given)
+    if own is None:
         raise InputError(path, name, "no error", "one under `errors` in its declaration")
-    return _common.stated_error(values, name, errors[name])
+    return _common.companion(
+        own, name, STREAMS[given], path, given, meaning="standard deviation of the random error"
+    )
