@@ -29,6 +29,15 @@ from concerto.config import (
 from concerto.errors import ConcertoError
 from concerto.imports import digest
 from concerto.maps import map_grid
+from concerto.networks import (
+    ALL,
+    FLUXES,
+    INNER,
+    MOST_TOWERS,
+    UNSEEN,
+    trial_name,
+    trials,
+)
 from concerto.places import (
     places,
     record_sources,
@@ -69,7 +78,11 @@ SITES = list(config.setdefault("sites", {}))
 AREAS = list(config.setdefault("areas", {}))
 MAPS = list(config.setdefault("maps", {}))
 NETWORKS = list(config.setdefault("networks", {}))
-MAPPED = {**config["maps"], **scale_maps(config.get("scale", {}))}
+MAPPED = {
+    **config["maps"],
+    **scale_maps(config.get("scale", {})),
+    **trials(config["networks"]),
+}
 PLACES = places(config)
 REQUESTED = requests(config)
 MODEL = model_files(config)
@@ -94,11 +107,12 @@ wildcard_constraints:
     area=one_of(AREAS),
     map=one_of(MAPPED),
     network=one_of(NETWORKS),
-    tile="r[0-9]+c[0-9]+",
+    tile="r[0-9]+c[0-9]+|b[0-9]+",
     place=one_of(PLACES),
     period="all|[0-9]{4}(-[0-9]{2})?",
     method="|".join({*METHODS, *CALIBRATED}),
     job="[0-9]+",
+    flux="|".join(FLUXES),
     experiment="calibration|information",
     source="[a-z0-9_]+",
 

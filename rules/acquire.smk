@@ -18,9 +18,9 @@ rule acquire_source:
         f"{RUN}/logs/acquire_source.{{source}}.log",
     benchmark:
         f"{RUN}/benchmarks/acquire_source.{{source}}.tsv"
-    retries: 2
     # Long jobs wait for it.
     priority: 20
+    retries: 2
     conda:
         "../envs/acquire.yaml"
     threads: 1

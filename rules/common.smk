@@ -140,14 +140,19 @@ def map_classes(wildcards):
     return classes_in(map_config(wildcards))
 
 
+def is_network(name):
+    """Return whether a map is a network of towers, which has batches for tiles."""
+    return "batches" in MAPPED[name]
+
+
 def grid_of(name):
     """Return the grid of a map, a MapGrid."""
     return map_grid(MAPPED[name], config["areas"])
 
 
 def map_bounds(wildcards):
-    """Return the bounds and the resolution of the map of a job."""
-    return list(astuple(grid_of(wildcards.map)))
+    """Return the bounds and the resolution of the map of a job; of a network nothing."""
+    return [] if is_network(wildcards.map) else list(astuple(grid_of(wildcards.map)))
 
 
 def tile_memory(wildcards, attempt):
@@ -158,12 +163,19 @@ def tile_memory(wildcards, attempt):
     """
     entry = map_config(wildcards)
     members = entry["budget"]["members"]
-    cells = min(entry["tile_size"], grid_of(wildcards.map).columns) * entry["tile_size"]
+    if is_network(wildcards.map):
+        cells = MOST_TOWERS / entry["batches"]
+    else:
+        cells = (
+            min(entry["tile_size"], grid_of(wildcards.map).columns) * entry["tile_size"]
+        )
     return round((600 + cells * (0.1 + 0.0006 * members)) * 2 ** (attempt - 1))
 
 
 def tiles_of(name):
-    """Return the names of the tiles of a map."""
+    """Return the names of the tiles of a map, or of the batches of a network."""
+    if is_network(name):
+        return [f"b{number}" for number in range(MAPPED[name]["batches"])]
     return grid_of(name).tiles(MAPPED[name]["tile_size"])
 
 
@@ -211,3 +223,15 @@ words_of = cache(source_words)
 def asked(name):
     """Return when a rule was asked for by its name, so that it shows its table each time."""
     return time.time() if name in sys.argv else None
+
+
+def projections_of(network, trial):
+    """Return the projections of all batches of towers in a trial."""
+    name = trial_name(network, trial)
+    return expand(f"{RUN}/projection/{name}/{{tile}}.nc", tile=tiles_of(name))
+
+
+def learned_of(trial):
+    """Return the files of all fluxes of a network, whose name is a wildcard, in a trial."""
+    name = trial_name("{network}", trial)
+    return [f"{RUN}/learned/{name}/{flux}.nc" for flux in FLUXES]

@@ -139,3 +139,33 @@ rule sum_regions:
         "Add up the regions of {wildcards.map}"
     script:
         "../scripts/sum_regions.py"
+
+
+rule score_towers:
+    input:
+        observations=f"{RUN}/cubes/{{network}}/observations.nc",
+        land=f"{RUN}/cubes/{{network}}/land.nc",
+        learned=learned_of(ALL),
+        inner=learned_of(INNER),
+        untold=lambda wildcards: projections_of(wildcards.network, UNSEEN),
+    output:
+        scores=f"{RUN}/evaluation/{{network}}/scores.csv",
+        judged=f"{RUN}/evaluation/{{network}}/judged.nc",
+    log:
+        f"{RUN}/logs/score_towers.{{network}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/score_towers.{{network}}.tsv"
+    conda:
+        "../envs/learn.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library("score_towers"),
+        network=lambda wildcards: config["networks"][wildcards.network],
+        seed=config["seed"],
+    message:
+        "Score the predictions of {wildcards.network} on what was withheld"
+    script:
+        "../scripts/score_towers.py"

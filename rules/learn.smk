@@ -24,3 +24,33 @@ rule learn_prior:
         "Learn the prior of {wildcards.site} from another site's posterior"
     script:
         "../scripts/learn_prior.py"
+
+
+rule learn_flux:
+    input:
+        unpack(map_cubes),
+        batches=lambda wildcards: expand(
+            f"{RUN}/projection/{wildcards.map}/{{tile}}.nc",
+            tile=tiles_of(wildcards.map),
+        ),
+        untold=lambda wildcards: projections_of(map_config(wildcards)["cubes"], UNSEEN),
+    output:
+        learned=f"{RUN}/learned/{{map}}/{{flux}}.nc",
+    log:
+        f"{RUN}/logs/learn_flux.{{map}}.{{flux}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/learn_flux.{{map}}.{{flux}}.tsv"
+    conda:
+        "../envs/learn.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        library=library("learn_flux"),
+        trial=map_config,
+        seed=config["seed"],
+    message:
+        "Learn {wildcards.flux} of {wildcards.map} from all towers"
+    script:
+        "../scripts/learn_flux.py"

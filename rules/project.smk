@@ -90,3 +90,31 @@ rule project_tile:
         "Predict tile {wildcards.tile} of {wildcards.map} with its posterior"
     script:
         "../scripts/project_tile.py"
+
+
+rule project_batch:
+    input:
+        unpack(map_cubes),
+        model=map_model,
+        posterior=f"{RUN}/posterior/{{map}}/{{tile}}.nc",
+    output:
+        projection=f"{RUN}/projection/{{map}}/{{tile}}.nc",
+    log:
+        f"{RUN}/logs/project_batch.{{map}}.{{tile}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/project_batch.{{map}}.{{tile}}.tsv"
+    wildcard_constraints:
+        tile="b[0-9]+",
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=tile_memory,
+        runtime=60,
+    params:
+        library=library("project_batch"),
+        map=map_config,
+    message:
+        "Predict towers {wildcards.tile} of {wildcards.map} with their posteriors"
+    script:
+        "../scripts/project_batch.py"

@@ -628,3 +628,33 @@ rule write_map_page:
         "Write the page of {wildcards.map}"
     script:
         "../scripts/write_map_page.py"
+
+
+rule write_predictions:
+    input:
+        observations=expand(
+            f"{RUN}/cubes/{{network}}/observations.nc", network=NETWORKS
+        ),
+        learned=expand(learned_of(ALL), network=NETWORKS),
+        inner=expand(learned_of(INNER), network=NETWORKS),
+        batches=[file for name in NETWORKS for file in projections_of(name, ALL)],
+    output:
+        known=f"{RUN}/predictions.nc",
+        unseen=f"{RUN}/predictions_unseen_sites.nc",
+    log:
+        f"{RUN}/logs/write_predictions.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_predictions.tsv"
+    conda:
+        "../envs/learn.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library("write_predictions"),
+        network=next(iter(config["networks"].values()), {}),
+    message:
+        "Write the predictions of all towers"
+    script:
+        "../scripts/write_predictions.py"

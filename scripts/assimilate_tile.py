@@ -19,7 +19,7 @@ _EVERY = 20
 def assimilate_tile(
     name: str,
     entry: Mapping,
-    grid: MapGrid,
+    grid: MapGrid | None,
     tile: str,
     model: Sequence[Path],
     cubes: Mapping[str, Path],
@@ -35,7 +35,7 @@ def assimilate_tile(
     Parameters
     ----------
     name, entry, grid, tile
-        Name, configuration and grid of the map; name of the tile.
+        Name, configuration and grid of the map (none for towers); name of the tile.
     model, cubes, statement
         Files of the model's parameters, the cubes that the map works on, its stated errors.
     classes
@@ -45,7 +45,7 @@ def assimilate_tile(
     constraints
         Constraints switched on.
     """
-    which = cells_of_tile(grid, tile, entry["tile_size"], cubes["drivers"])
+    which = cells_of_tile(entry, grid, tile, cubes["drivers"])
     cells = open_cells(model, cubes, entry, which, classes)
     errors = ErrorStatement.read(statement)
     method = load("assimilation.methods", entry["method"])
@@ -76,7 +76,7 @@ if "snakemake" in globals():
         assimilate_tile(
             snakemake.wildcards.map,  # noqa: F821
             snakemake.params.map,  # noqa: F821
-            MapGrid(*snakemake.params.grid),  # noqa: F821
+            MapGrid(*snakemake.params.grid) if snakemake.params.grid else None,  # noqa: F821
             snakemake.wildcards.tile,  # noqa: F821
             [Path(file) for file in snakemake.input.model],  # noqa: F821
             {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821

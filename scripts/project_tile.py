@@ -44,7 +44,7 @@ def project_tile(
     files
         Files to write.
     """
-    which = cells_of_tile(grid, tile, entry["tile_size"], cubes["drivers"])
+    which = cells_of_tile(entry, grid, tile, cubes["drivers"])
     cells = open_cells(model, cubes, entry, which)
     learnt = load(posterior)
     statistics, sums = project(cells, learnt)

@@ -15,6 +15,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from concerto.errors import ConcertoError, InputError
+from concerto.networks import trials
 from concerto.plugins import PACKAGES, available, declaring, suggestion
 from concerto.scale import scale_maps, synthetic_grids
 
@@ -95,6 +96,7 @@ def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
         places = [place for kind in PLACES for place in config.get(kind, {})]
         scale = config.get("scale", {})
         places += [*scale_maps(scale), *synthetic_grids(scale)]
+        places += trials(config.get("networks", {}))
         if name not in (*places, *SITE_STAGES[parts[2]]):
             offer = suggestion(name, places)
             raise ConcertoError(f"{target}: unknown site {name!r}; {offer}")

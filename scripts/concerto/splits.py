@@ -9,6 +9,31 @@ from concerto.cubes import DAY, ends
 from concerto.errors import InputError
 
 
+def training_of(stream: str, values: np.ndarray, time: pd.DatetimeIndex, rule: dict) -> np.ndarray:
+    """Return (time,) True where the values (time,) of a stream may be assimilated.
+
+    Parameters
+    ----------
+    stream, values, time
+        Name of the stream, its values, NaN where missing, and their steps.
+    rule
+        As :func:`training_times` has it, or ``{"last_withheld": {stream: share}}``: of all values
+        of a stream, the last so many are withheld, to the nearest whole number.
+
+    Raises
+    ------
+    InputError
+        As :func:`training_times` does.
+    """
+    if "last_withheld" not in rule:
+        return training_times(time, rule)
+    seen = np.flatnonzero(np.isfinite(values))
+    withheld = round(len(seen) * rule["last_withheld"].get(stream, 0.0))
+    chosen = np.ones(len(time), bool)
+    chosen[seen[len(seen) - withheld :]] = False
+    return chosen
+
+
 def training_times(time: pd.DatetimeIndex, rule: dict) -> np.ndarray:
     """Return (time,) True where observations may be assimilated.
 

@@ -194,10 +194,24 @@ def set_aside(observations: xr.Dataset, stream: str, entry: Mapping) -> np.ndarr
     return np.isin(flags.to_numpy(), doubts)
 
 
-def cells_of_tile(grid: MapGrid, tile: str, size: int, cube: Path) -> np.ndarray:
-    """Return the numbers of the locations of a cube that lie in a tile of a grid."""
+def cells_of_tile(entry: Mapping, grid: MapGrid | None, tile: str, cube: Path) -> np.ndarray:
+    """Return the numbers of the locations of a cube that lie in a tile.
+
+    Parameters
+    ----------
+    entry, grid
+        Configuration and grid of a map; of towers, which lie on no grid, ``entry`` says how many
+        ``batches`` they are dealt to in turn.
+    tile
+        Name of the tile, such as ``r0c1`` or, of a batch, ``b0``.
+    cube
+        A file with all locations.
+    """
     with reading(cube), xr.open_dataset(cube, engine="netcdf4") as ds:
-        return grid.cells_in(tile, size, ds["lat"].to_numpy(), ds["lon"].to_numpy())
+        if grid is None:
+            return np.arange(int(tile.removeprefix("b")), ds.sizes["location"], entry["batches"])
+        places = ds["lat"].to_numpy(), ds["lon"].to_numpy()
+        return grid.cells_in(tile, entry["tile_size"], *places)
 
 
 def sample(model: Model, cubes: Mapping[str, Path], entry: Mapping) -> np.ndarray:

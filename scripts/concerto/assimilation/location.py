@@ -23,7 +23,7 @@ from concerto.cubes import DRIVERS_EITHER, OBSERVATIONS_EITHER, calendar, read_c
 from concerto.domain import DISTURBANCES
 from concerto.errors import ConcertoError, InputError
 from concerto.models import Model, load_model
-from concerto.splits import training_times
+from concerto.splits import training_of
 
 _STARTS = 6
 _SHARED_MIN = 30  # times two streams must share before a correlation is worth estimating
@@ -210,7 +210,7 @@ def observed_streams(
         If a stream is empty in training.
     """
     observations = _only_location(observations, file)
-    chosen = training_times(observations.indexes["time"], rule)
+    times = observations.indexes["time"]
     streams = []
     for name in names:
         if name not in observations:
@@ -223,6 +223,7 @@ def observed_streams(
             )
             for field in (name, f"{name}_random")
         )  # fmt: skip
+        chosen = training_of(name, values, times, rule)
         try:
             streams.append(Stream(name, np.where(chosen, values, np.nan), sd))
         except ConcertoError as error:

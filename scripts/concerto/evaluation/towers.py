@@ -1,0 +1,208 @@
+"""Predictions of towers' fluxes against what was withheld, beside a baseline.
+
+Each predictor's intervals are made in the same way: its errors by its stated spread, in the shape
+that these ratios have at the towers of other folds, so that no interval is judged on what made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from concerto.learning.calibration import crossed_shapes, stated_spread
+
+YEAR = 12
+LEAST_VALUES = 6
+"""A tower with fewer withheld values is not scored by itself."""
+METRICS = ("nse", "rmse", "bias", "crps", "coverage50", "coverage90", "width90")
+KNOWN, NEW = "known", "new"
+"""Towers that taught what they measured before, and towers that taught no flux of their own."""
+COLUMNS = ("setting", "flux", "predictor", "group", "name", "towers", "n", *METRICS)
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A prediction: its ``mean`` and stated ``sd`` (location, time)."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A predictor against what it was not told.
+
+    Parameters
+    ----------
+    observed, mean
+        (location, time); ``observed`` is NaN but where it was withheld.
+    members
+        Quantiles of the predictive distribution at even shares (share, location, time).
+    rank
+        Share of the distribution that lies below what was observed (location, time).
+    """
+
+    observed: np.ndarray
+    mean: np.ndarray
+    members: np.ndarray
+    rank: np.ndarray
+
+
+def monthly_climatology(known: np.ndarray) -> np.ndarray:
+    """Return the mean of each calendar month's known values (location, time), repeated by year.
+
+    Months of a tower that have none lie on a line between those around them that have, on a circle
+    of a year; a tower without any value has the mean of all towers.
+    """
+    out = np.empty(known.shape)
+    overall = np.nanmean(known)
+    for own, values in zip(out, known, strict=True):
+        by_month = values.reshape(-1, YEAR)
+        count = np.isfinite(by_month).sum(axis=0)
+        seen = np.flatnonzero(count)
+        if not len(seen):
+            own[:] = overall
+            continue
+        mean = np.nansum(by_month, axis=0)[seen] / count[seen]
+        around = np.concatenate([seen - YEAR, seen, seen + YEAR])
+        season = np.interp(np.arange(YEAR), around, np.tile(mean, 3))
+        own[:] = np.tile(season, len(values) // YEAR)
+    return out
+
+
+def with_spread(mean: np.ndarray, observed: np.ndarray, size: np.ndarray) -> Predictor:
+    """Return a predictor that states no spread with one that its errors lead to."""
+    floor, share = stated_spread(observed - mean, size)
+    return Predictor(mean, np.hypot(floor, share * size))
+
+
+def judge(predictor: Predictor, observed: np.ndarray, folds: np.ndarray, least: float) -> Judged:
+    """Return a predictor with the distributions that it makes, beside what was withheld.
+
+    Parameters
+    ----------
+    predictor
+        Mean and spread.
+    observed
+        What it was not told (location, time), NaN elsewhere.
+    folds
+        Fold of each tower (location,).
+    least
+        What no value of the flux is below; minus infinity where there is no such thing.
+    """
+    ratios = (observed - predictor.mean) / predictor.sd
+    shapes = crossed_shapes(ratios, folds)
+    quantiles = np.stack([shapes[int(fold)].quantiles for fold in folds])
+    members = predictor.mean + predictor.sd * quantiles.T[:, :, None]
+    rank = np.stack([shapes[int(fold)].share(own) for fold, own in zip(folds, ratios, strict=True)])
+    rank[~np.isfinite(ratios)] = np.nan
+    return Judged(observed, predictor.mean, np.maximum(members, least), rank)
+
+
+def score(judged: Judged, some: np.ndarray) -> dict[str, float]:
+    """Return the scores of a predictor at some towers (location,) True, all months together.
+
+    ``nse`` is that of Nash and Sutcliffe (1970), of values of all these towers; ``crps`` that of
+    quantiles at even shares, ``width90`` the mean width of intervals of 90 %.
+    """
+    # Imported here, where it is needed: it loads numba, which every figure would wait for.
+    from scoringrules import crps_ensemble
+
+    where = np.isfinite(judged.observed + judged.mean) & some[:, None]
+    observed, members = judged.observed[where], judged.members[:, where]
+    error = judged.mean[where] - observed
+    rank = judged.rank[where]
+    spread = np.sum((observed - observed.mean()) ** 2)
+    low, high = (np.quantile(members, share, axis=0) for share in (0.05, 0.95))
+    crps = crps_ensemble(observed, members, m_axis=0, estimator="qd", backend="numpy")
+    return {
+        "towers": int(where.any(axis=1).sum()),
+        "n": len(observed),
+        "nse": float(1.0 - np.sum(error**2) / spread) if spread > 0.0 else np.nan,
+        "rmse": float(np.sqrt(np.mean(error**2))),
+        "bias": float(error.mean()),
+        "crps": float(np.mean(crps)),
+        "coverage50": float(np.mean(np.abs(rank - 0.5) <= 0.25)),
+        "coverage90": float(np.mean(np.abs(rank - 0.5) <= 0.45)),
+        "width90": float(np.mean(high - low)),
+    }
+
+
+def withheld(values: np.ndarray, share: float) -> np.ndarray:
+    """Return what of each tower's values (location, time) the inner trial withholds, else NaN."""
+    out = values.astype(float)
+    for own in out:
+        seen = np.flatnonzero(np.isfinite(own))
+        own[seen[: len(seen) - round(len(seen) * share)]] = np.nan
+    return out
+
+
+def predictors_of(
+    flux: np.ndarray, share: float, inner: xr.Dataset, every: xr.Dataset, untold: np.ndarray
+) -> dict[str, tuple[np.ndarray, dict[str, Predictor]]]:
+    """Return what was withheld (location, time) in each setting, and the predictors to judge on it.
+
+    Parameters
+    ----------
+    flux
+        Measured (location, time).
+    share
+        Share of a tower's values that the inner trial withholds.
+    inner, every
+        What was learnt in the inner trial and from all, see
+        :class:`concerto.learning.towers.Learned`.
+    untold
+        The flux as the process model has it that was told none (location, time).
+    """
+    later = withheld(flux, share)
+    taught = np.where(np.isfinite(later), np.nan, flux)
+    size = np.abs(inner["unseen"].to_numpy())
+    mean = {"climatology": monthly_climatology(taught), "process": inner["process"].to_numpy()}
+    known = {name: with_spread(own, later, size) for name, own in mean.items()}
+    known["learned"] = Predictor(inner["unseen"].to_numpy(), inner["unseen_sd"].to_numpy())
+    known["combined"] = Predictor(inner["mean"].to_numpy(), inner["sd"].to_numpy())
+    new = {
+        "process": with_spread(untold, flux, np.abs(every["unseen"].to_numpy())),
+        "learned": Predictor(every["unseen"].to_numpy(), every["unseen_sd"].to_numpy()),
+    }
+    return {KNOWN: (later, known), NEW: (flux, new)}
+
+
+def score_table(
+    judged: Mapping[str, Judged], names: np.ndarray, classes: np.ndarray
+) -> pd.DataFrame:
+    """Return scores of predictors of a flux: over all towers, by class of land, and by tower.
+
+    Columns :data:`COLUMNS` from ``predictor`` on; ``group`` is ``all``, ``class`` or ``tower``. A
+    row ``median`` of the group ``all`` has the medians over towers with at least
+    :data:`LEAST_VALUES` values.
+    """
+    rows = []
+    for predictor, own in judged.items():
+        by_tower = []
+        for group, name, some in _groups(own, names, classes):
+            row = {"predictor": predictor, "group": group, "name": name}
+            rows.append(row | score(own, some))
+            if group == "tower" and rows[-1]["n"] >= LEAST_VALUES:
+                by_tower.append(rows[-1])
+        medians = pd.DataFrame(by_tower, columns=list(METRICS)).median()
+        count = {"towers": len(by_tower), "n": sum(row["n"] for row in by_tower)}
+        row = {"predictor": predictor, "group": "all", "name": "median"}
+        rows.append(row | count | medians.to_dict())
+    return pd.DataFrame(rows)
+
+
+def _groups(
+    judged: Judged, names: np.ndarray, classes: np.ndarray
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield what towers are grouped by, the name of a group, and which belong to it."""
+    seen = np.isfinite(judged.observed + judged.mean).any(axis=1)
+    yield "all", "pooled", seen
+    for name in sorted({*classes[seen]}):
+        yield "class", name, seen & (classes == name)
+    for k in np.flatnonzero(seen):
+        yield "tower", str(names[k]), np.arange(len(names)) == k

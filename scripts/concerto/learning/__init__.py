@@ -1,0 +1,1 @@
+"""What is learnt from many places at once, and carried to where nothing was measured."""

@@ -1,0 +1,73 @@
+"""Fluxes of towers that have none of their own, from those of all others.
+
+The mean of two learners: extremely randomised trees (Geurts, Ernst & Wehenkel 2006, Machine
+Learning 63, 3-42) and boosted ones (Friedman 2001, Annals of Statistics 29, 1189-1232). Towers are
+dealt to folds; each fold is predicted by what the others teach, so that a prediction never rests on
+the tower's own fluxes. A month of a tower with many counts for less than one of a tower with few,
+since they are alike.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+
+log = logging.getLogger(__name__)
+
+_LEAST_MONTHS = 6.0
+"""A tower with fewer months counts for no more by the month."""
+
+
+def deal(towers: int, folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold (location,) of each tower, drawn evenly."""
+    return rng.permutation(np.arange(towers) % folds)
+
+
+def weights(known: np.ndarray) -> np.ndarray:
+    """Return how much months (location, time) count, by the number that a tower has."""
+    months = np.maximum(known.sum(axis=1), _LEAST_MONTHS)
+    return np.broadcast_to(1.0 / np.sqrt(months)[:, None], known.shape)
+
+
+def predict_unseen(
+    features: np.ndarray, flux: np.ndarray, folds: np.ndarray, seed: int
+) -> np.ndarray:
+    """Return the flux (location, time) of each tower as the towers of other folds teach it.
+
+    Parameters
+    ----------
+    features
+        (location, time, feature), NaN where unknown.
+    flux
+        What is taught (location, time), NaN where nothing is known.
+    folds
+        Fold of each tower (location,).
+    seed
+        Of the learners' draws.
+    """
+    known = np.isfinite(flux)
+    weight = weights(known)
+    found = np.empty(flux.shape)
+    for fold in np.unique(folds):
+        own = folds == fold
+        taught = known & ~own[:, None]
+        told = features[own].reshape(-1, features.shape[-1])
+        guesses = [
+            learner.fit(features[taught], flux[taught], sample_weight=weight[taught]).predict(told)
+            for learner in _learners(seed)
+        ]
+        found[own] = np.mean(guesses, axis=0).reshape(-1, flux.shape[1])
+        log.info("fold %d: taught by %d months of other towers", fold, taught.sum())
+    return found
+
+
+def _learners(seed: int) -> list[ExtraTreesRegressor | HistGradientBoostingRegressor]:
+    return [
+        ExtraTreesRegressor(200, min_samples_leaf=4, max_features=0.4, random_state=seed),
+        HistGradientBoostingRegressor(
+            learning_rate=0.05, max_iter=300, max_leaf_nodes=24, min_samples_leaf=40,
+            l2_regularization=5.0, max_features=0.3, random_state=seed,
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,91 @@
+"""Learn a flux at the towers of a network, from their own measurements and from all others'."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from concerto.cubes import load, save
+from concerto.learning.features import tower_features
+from concerto.learning.towers import SIZE_OF, join_batches, kinds_of, years_of
+from concerto.learning.towers import learn_flux as learn
+from concerto.learning.upscaling import deal
+from concerto.scripting import script_log
+from concerto.seeds import generator
+from concerto.splits import training_of
+
+log = logging.getLogger(__name__)
+
+
+def learn_flux(
+    flux: str,
+    entry: Mapping,
+    cubes: Mapping[str, Path],
+    batches: Sequence[Path],
+    untold: Sequence[Path],
+    output: Path,
+    *,
+    seed: int,
+) -> None:
+    """Write what is learnt of a flux (NetCDF).
+
+    Parameters
+    ----------
+    flux
+        Its name.
+    entry
+        Configuration of the trial.
+    cubes
+        Files of ``drivers``, ``observations`` and ``land`` of the network.
+    batches, untold
+        Projections of a process model that was told the trial's fluxes, and of one told none.
+    output
+        Where to write.
+    """
+    drivers, observations, land = (
+        load(cubes[what]) for what in ("drivers", "observations", "land")
+    )
+    names, times = drivers["location"].to_numpy(), drivers.indexes["time"]
+    measured = observations[flux].to_numpy().astype(float)
+    for values in measured:
+        values[~training_of(flux, values, times, entry.get("training", {}))] = np.nan
+    modelled = join_batches([load(batch) for batch in untold], names)
+    process = join_batches([load(batch) for batch in batches], names)[f"{flux}_mean"]
+    settings = entry["learning"]
+    features = tower_features(drivers, observations, land, modelled)
+    learned = learn(
+        measured,
+        process.to_numpy(),
+        features,
+        years_of(times),
+        kinds_of(land["igbp"].to_numpy().astype(str), settings["apart"]),
+        deal(len(names), settings["folds"], generator(seed, "folds", entry["cubes"])),
+        int(generator(seed, "learn", entry["cubes"], flux).integers(2**31)),
+        size=features[SIZE_OF[flux]] if flux in SIZE_OF else None,
+    )
+    units = observations[flux].attrs["units"]
+    places = {name: drivers[name] for name in ("location", "lat", "lon", "time")}
+    save(
+        xr.Dataset(
+            {
+                name: (("location", "time"), values, {"units": units})
+                for name, values in vars(learned).items()
+            },
+            places,
+        ),
+        output,
+    )
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        learn_flux(
+            snakemake.wildcards.flux,  # noqa: F821
+            snakemake.params.trial,  # noqa: F821
+            {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821
+            [Path(file) for file in snakemake.input.batches],  # noqa: F821
+            [Path(file) for file in snakemake.input.untold],  # noqa: F821
+            Path(snakemake.output.learned),  # noqa: F821
+            seed=snakemake.params.seed,  # noqa: F821
+        )
