@@ -49,6 +49,9 @@ rule learn_flux:
     params:
         library=library("learn_flux"),
         trial=map_config,
+        learning=lambda wildcards: config["networks"][map_config(wildcards)["cubes"]][
+            "learning"
+        ],
         seed=config["seed"],
     message:
         "Learn {wildcards.flux} of {wildcards.map} from all towers"

@@ -26,6 +26,7 @@ def learn_flux(
     untold: Sequence[Path],
     output: Path,
     *,
+    settings: Mapping,
     seed: int,
 ) -> None:
     """Write what is learnt of a flux (NetCDF).
@@ -42,6 +43,8 @@ def learn_flux(
         Projections of a process model that was told the trial's fluxes, and of one told none.
     output
         Where to write.
+    settings
+        How towers learn from each other.
     """
     drivers, observations, land = (
         load(cubes[what]) for what in ("drivers", "observations", "land")
@@ -52,7 +55,6 @@ def learn_flux(
         values[~training_of(flux, values, times, entry.get("training", {}))] = np.nan
     modelled = join_batches([load(batch) for batch in untold], names)
     process = join_batches([load(batch) for batch in batches], names)[f"{flux}_mean"]
-    settings = entry["learning"]
     features = tower_features(drivers, observations, land, modelled)
     learned = learn(
         measured,
@@ -87,5 +89,6 @@ if "snakemake" in globals():
             [Path(file) for file in snakemake.input.batches],  # noqa: F821
             [Path(file) for file in snakemake.input.untold],  # noqa: F821
             Path(snakemake.output.learned),  # noqa: F821
+            settings=snakemake.params.learning,  # noqa: F821
             seed=snakemake.params.seed,  # noqa: F821
         )

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from concerto.errors import ConcertoError
-from concerto.splits import training_times
+from concerto.splits import training_of, training_times
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,3 +74,18 @@ def test_months_belong_to_the_block_in_which_they_begin():
 def test_blocks_shorter_than_a_month_are_refused():
     with pytest.raises(ConcertoError, match=r"length_days: found 30; expected at least 31"):
         training_times(MONTHS, {"blocks": {"length_days": 30, "train": 1, "of": 2}})
+
+
+def test_the_last_values_of_a_stream_are_withheld():
+    values = np.full(24, np.nan)
+    values[[2, 3, 9, 20, 21, 22]] = 1.0
+    rule = {"last_withheld": {"gpp": 1 / 3}}
+    withheld = np.flatnonzero(~training_of("gpp", values, MONTHS, rule))
+    assert withheld.tolist() == [21, 22]
+    assert training_of("lai", values, MONTHS, rule).all()
+
+
+def test_other_rules_are_the_same_for_all_streams():
+    rule = {"period": ["2013-03-02", "2014-02-27"]}
+    found = training_of("gpp", np.ones(24), MONTHS, rule)
+    np.testing.assert_array_equal(found, training_times(MONTHS, rule))

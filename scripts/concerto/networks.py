@@ -32,7 +32,8 @@ def trials(networks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any
 
 
 def _entry(network: str, entry: Mapping[str, Any], trial: str) -> dict[str, Any]:
-    own = {**entry, "cubes": network}
+    # how towers learn from each other is no part of what each learns by itself
+    own = {key: value for key, value in entry.items() if key != "learning"} | {"cubes": network}
     if trial == INNER:
         own["training"] = {"last_withheld": dict.fromkeys(FLUXES, entry["last_withheld"])}
     if trial == UNSEEN:

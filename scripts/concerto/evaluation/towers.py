@@ -117,7 +117,7 @@ def score(judged: Judged, some: np.ndarray) -> dict[str, float]:
     error = judged.mean[where] - observed
     rank = judged.rank[where]
     spread = np.sum((observed - observed.mean()) ** 2)
-    low, high = (np.quantile(members, share, axis=0) for share in (0.05, 0.95))
+    low, high = (np.quantile(members, p, axis=0, method="hazen") for p in (0.05, 0.95))
     crps = crps_ensemble(observed, members, m_axis=0, estimator="qd", backend="numpy")
     return {
         "towers": int(where.any(axis=1).sum()),

@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 QUANTILES: Mapping[str, float] = {
     "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95,
 }  # fmt: skip
-_LEVELS = np.linspace(0.005, 0.995, 199)
+_LEVELS = (np.arange(200) + 0.5) / 200
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Shape:
     def of(cls, ratios: np.ndarray) -> Shape:
         """Return the shape of ratios (any shape); those that are not finite say nothing."""
         known = ratios[np.isfinite(ratios)]
-        return cls(np.quantile(known, _LEVELS), float(np.sqrt(np.mean(known**2))))
+        return cls(np.quantile(known, _LEVELS, method="hazen"), float(np.sqrt(np.mean(known**2))))
 
     def at(self, share: float) -> float:
         """Return the quantile of a share."""

@@ -74,11 +74,11 @@ def learn_flux(
     seed
         Of the learners' draws.
     size
-        Size of the flux (location, time) that errors are relative to, that of ``unseen`` if left
-        out.
+        Size of the flux (location, time) that errors are relative to; that of ``unseen`` where it
+        is NaN, or left out.
     """
     unseen = predict_unseen(features.values, measured, folds, seed)
-    size = np.maximum(unseen, 0.0) if size is None else size
+    size = np.abs(unseen) if size is None else np.where(np.isfinite(size), size, np.abs(unseen))
     modelled = np.isfinite(process)
     guess = Guess(
         flux=np.where(modelled, 0.5 * (unseen + process), unseen),
