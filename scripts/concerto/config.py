@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -328,7 +329,7 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
         if "members" not in source:
             found = f"{request['source']!r}, a source of fields"
             faults.append(f"{where}.source: found {found}; expected one of records")
-        elif members is not None and request["file"] not in members:
+        elif members is not None and not any(fnmatch(request["file"], key) for key in members):
             offer = suggestion(request["file"], members)
             faults.append(f"{where}.file: unknown member {request['file']!r}; {offer}")
     return faults
