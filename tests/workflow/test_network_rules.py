@@ -18,6 +18,8 @@ from synthetic_towers import make_tower, write_towers
 
 CUBES = "results/own/cubes/towers"
 
+pytestmark = pytest.mark.xdist_group("network")
+
 
 def configuration(folder: Path) -> dict:
     """Return a run of one network, whose files are in a folder."""
