@@ -11,7 +11,7 @@ from concerto.config import ROOT, read_source
 from concerto.errors import InputError
 from concerto.plugins import load
 from concerto.scripting import script_log
-from concerto.sources._archive import unpack
+from concerto.sources._archive import named, spelled_out, unpack
 from concerto.whole import whole_directory
 
 log = logging.getLogger(__name__)
@@ -52,10 +52,11 @@ def acquire_source(
     archive = directory.parent / ".downloads" / name / asset.filename
     protocol.fetch(asset, archive)
     with whole_directory(directory) as temporary:
-        unpack(archive, source["members"], temporary)
-        provenance.write(temporary, name, source, archive)
+        members = named(archive, source["members"])
+        unpack(archive, members, temporary)
+        provenance.write(temporary, name, {**source, "members": members}, archive)
     shutil.rmtree(archive.parent)
-    log.info("%s: %s", directory, ", ".join(source["members"]))
+    log.info("%s: %s", directory, ", ".join(members))
 
 
 def _is_here(directory: Path, source: Mapping[str, Any]) -> bool:
@@ -65,7 +66,7 @@ def _is_here(directory: Path, source: Mapping[str, Any]) -> bool:
         return False
     members = {local: member["path"] for local, member in record["members"].items()}
     same = source["locator"].get("sha256") in (None, record["sha256"])
-    return same and members == source["members"]
+    return same and members == spelled_out(source["members"], list(members.values()))
 
 
 if "snakemake" in globals():

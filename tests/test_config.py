@@ -247,6 +247,41 @@ def test_maps_of_classes_are_members_of_a_source_of_records():
     assert "expected at least 2 key(s) of source, igbp, koppen" in faults_of(europe)
 
 
+@pytest.fixture
+def towers() -> dict:
+    return checks.load_yaml(CONFIG.parent / "runs/fluxval.yaml")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["footprint"], 1, r"networks\.fluxval\.footprint: unknown key; nearest.*: footprint_m"),
+        (["streams"], DELETE, r"networks\.fluxval\.streams: missing"),
+        (["streams"], ["gdp"], r"streams\[0\]: unknown name 'gdp'; nearest valid: gpp"),
+        (["set_aside"], ["unlikly"], r"set_aside\[0\]: found 'unlikly'; nearest valid: unlikely"),
+        (["records", "source"], "fluxvol", "unknown name 'fluxvol'; nearest valid: fluxval"),
+        (["records", "reader"], "cbff", "unknown name 'cbff'; nearest valid: cbf"),
+        (["records", "table"], "sites.csv", r"\.records\.table: unknown member 'sites\.csv'"),
+        (["records", "source"], "modis_lai", "found 'modis_lai', a source of fields; expected one"),
+        (["heights", "file"], "x.nc", r"networks\.fluxval\.heights\.file: unknown member 'x\.nc'"),
+    ],
+)
+def test_fault_of_a_network_is_named(towers, path, value, message):
+    put(towers, ["networks", "fluxval", *path], value)
+    assert re.search(message, faults_of(towers))
+
+
+def test_network_has_a_name_of_its_own(towers, config):
+    towers["sites"] = config["sites"]
+    towers["networks"] = {"CH-Dav": towers["networks"]["fluxval"]}
+    assert "networks.CH-Dav: another place has the same name" in faults_of(towers)
+
+
+def test_table_of_one_s_own_files_may_be_of_a_pattern(towers):
+    towers["networks"]["fluxval"]["records"] |= {"source": "own_cbf", "table": "sites.csv"}
+    checks.validate_config(towers)
+
+
 def test_all_faults_are_named_at_once(config):
     config["sites"]["BE-Vie"]["latitude"] = 95
     config["sites"]["CH-Dav"]["longitude"] = 195

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -328,14 +329,18 @@ def _faults_of_files(config: Mapping[str, Any], root: Path) -> list[str]:
         if "members" not in source:
             found = f"{request['source']!r}, a source of fields"
             faults.append(f"{where}.source: found {found}; expected one of records")
-        elif members is not None and request["file"] not in members:
+        elif members is not None and not any(fnmatch(request["file"], key) for key in members):
             offer = suggestion(request["file"], members)
-            faults.append(f"{where}.file: unknown member {request['file']!r}; {offer}")
+            key = request.get("key", "file")
+            faults.append(f"{where}.{key}: unknown member {request['file']!r}; {offer}")
     return faults
 
 
 def _wanted(config: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
-    """Return the ``source`` and ``file`` of each member of records that is wanted, by its key."""
+    """Return the ``source`` and ``file`` of each member of records that is wanted, by its place.
+
+    ``key`` is what the configuration calls the file, where it calls it otherwise.
+    """
     wanted = {"borders": config["borders"]}
     for site, settings in config["sites"].items():
         for number, record in enumerate(settings.get("records", [])):
@@ -350,7 +355,7 @@ def _wanted(config: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
             wanted[f"areas.{area}.classes.{kind}"] = request
     for network, settings in config["networks"].items():
         records = settings["records"]
-        request = {"source": records["source"], "file": records["table"]}
+        request = {"source": records["source"], "file": records["table"], "key": "table"}
         wanted[f"networks.{network}.records"] = request
         if "heights" in settings:
             wanted[f"networks.{network}.heights"] = settings["heights"]

@@ -35,7 +35,7 @@ Step = pd.Timedelta | pd.DateOffset
 _EPOCH = "1970-01-01"
 _PACKED = {"zlib": True, "complevel": 4, "fletcher32": True}
 _TOGETHER = 256  # locations packed together: who reads a tile must not unpack the whole map
-FLAGS = ("no", "unlikely", "impossible")
+FLAGS = ("no", "single", "unlikely", "impossible")
 """How much the stream of a tower is doubted, by the number of its flag."""
 _COORDINATES = ("location", "lat", "lon", "time", "time_bnds")
 

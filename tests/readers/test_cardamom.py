@@ -88,6 +88,7 @@ def test_netcdf_is_read_back(tmp_path_factory, steps, streams, seed, means, more
             cbf,
             errors={"GPP": np.linspace(0.1, 2.0, steps)},
             attributes={"LAI": {"single_unc": 0.3, "opt_unc_type": 2.0}},
+            constraints={"PEQ_CUE": {"value": 0.5, "unc": 0.2, "opt_unc_type": 0.0}},
             epoch=pd.Timestamp("2001-01-01"),
         )
     write_cbf_nc(cbf, folder / "a.cbf.nc")
@@ -145,6 +146,28 @@ def test_what_netcdf_names_prevails_over_the_header(netcdf):
     assert found.attributes == {}
 
 
+def test_means_are_priors_of_a_binary_file(netcdf):
+    def edit(file):
+        for name in ("Mean_LAI", "Mean_FIR", "Mean_ABGB", "EDC_EQF"):
+            if name not in file.variables:
+                file.createVariable(name, "f8")
+        file["Mean_LAI"][...] = 3.0
+        file["Mean_LAI"].setncatts({"unc": 1.5, "opt_unc_type": 1})
+        file["Mean_FIR"][...] = 0.01
+        file["Mean_FIR"].setncatts({"unc": 0.004, "opt_unc_type": 0})
+        file["EDC_EQF"][...] = 10.0
+
+    found = read_cbf_nc(change(netcdf, edit))
+    assert found.other_priors[[4, 2]].tolist() == [3.0, 0.01]
+    assert found.other_prior_errors[[4, 2, 36]].tolist() == [1.5, -0.004, 10.0]
+
+    def share(file):
+        file["Mean_LAI"].opt_unc_type = 2
+
+    with pytest.raises(InputError, match=r"Mean_LAI, opt_unc_type: found 2; expected 0"):
+        read_cbf_nc(change(netcdf, share))
+
+
 def older(path: Path, cbf: Cbf) -> None:
     """Write what CARDAMOM_CBF2NETCDF.m does: another name of time, attributes and fill values."""
     with netCDF4.Dataset(path, "w") as file:
@@ -159,6 +182,9 @@ def older(path: Path, cbf: Cbf) -> None:
             made.setncatts({"units": unit, "info": name})
         gpp = file.createVariable("GPP", "f8", ("time",), fill_value=-9999.0)
         gpp[:] = np.where(np.isnan(cbf.observations["GPP"]), np.nan, cbf.observations["GPP"])
+        mean = file.createVariable("Mean_Biomass", "f8")
+        mean[...] = 5000.0
+        mean.setncatts({"Uncertainty": 1.3, "Uncertainty_Type": "factor"})
         gpp.setncatts({"Uncertainty": 2.5, "Annual_Uncertainty": -9999.0, "gppabs": 1.0})
 
 
@@ -171,6 +197,7 @@ def test_older_layout_is_read(tmp_path):
     np.testing.assert_array_equal(found.observations["GPP"], cbf.observations["GPP"])
     assert found.header[:6].tolist() == [1005.0, 50.75, 24.0, 9.0, 3.0, 1.0]
     assert found.stated("GPP") == {"single_unc": 2.5, "opt_unc_type": FACTOR}
+    assert (found.other_priors[0], found.other_prior_errors[0]) == (5000.0, 1.3)
     assert found.epoch is None
     write_cbf(found, tmp_path / "new.cbf")
     same(read_cbf(tmp_path / "new.cbf"), found)

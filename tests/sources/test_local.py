@@ -63,6 +63,29 @@ def test_folder_of_the_configuration_prevails(root):
     assert (acquire(root, str(root / "elsewhere")) / "XX-Tow.cbf").read_bytes() == b"second"
 
 
+def edit_source(root: Path, **changes) -> None:
+    file = root / "config/sources/towers.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | changes))
+
+
+def test_members_of_a_pattern_keep_their_names(root, caplog):
+    edit_source(root, members={"*.cbf": "*.cbf", "one.cbf": "a.cbf"})
+    directory = acquire(root)
+    names = {path.name for path in directory.iterdir()} - {provenance.FILENAME}
+    assert names == {"a.cbf", "b.cbf", "one.cbf"}
+    assert provenance.verify(directory)["members"]["b.cbf"]["path"] == "b.cbf"
+    with caplog.at_level("INFO"):
+        acquire(root)
+    assert "here already" in caplog.text
+
+
+def test_pattern_that_describes_nothing_is_refused(root):
+    edit_source(root, members={"*.nc": "*.nc"})
+    with pytest.raises(InputError, match=r"\*\.nc: found no such member; expected one at least"):
+        acquire(root)
+    assert not (root / "raw/towers").exists()
+
+
 @pytest.mark.parametrize("change", ["other content", "one more", "one less"])
 def test_other_files_are_refused(root, change):
     files = {"other content": ("b.cbf", b"x"), "one more": ("c.cbf", b"x")}

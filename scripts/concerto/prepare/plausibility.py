@@ -2,7 +2,8 @@
 
 No check knows a tower by its name. There are two kinds of limits: what conservation of mass and
 energy or the physiology of plants allow (``impossible`` beyond), and how far a tower is from the
-others of its kind (``unlikely`` beyond). Distances in a network are modified z-scores, 0.6745 times
+others of its kind (``unlikely`` beyond). Where few months of a stream cannot be, the stream as a
+whole may be right (``single``). Distances in a network are modified z-scores, 0.6745 times
 the difference from the median over the median absolute deviation; more than 3.5 is an outlier
 (Iglewicz & Hoaglin 1993, How to Detect and Handle Outliers, ASQC). Amounts are compared by their
 logarithms.
@@ -24,11 +25,12 @@ from concerto.cubes import FLAGS, flag_of
 from concerto.units import MOLAR_MASS_CARBON, SECONDS_PER_DAY, latent_heat_of_vaporisation
 
 COLUMNS = ("site", "stream", "check", "found", "expected", "severity")
-UNLIKELY, IMPOSSIBLE = FLAGS[1:]
+SINGLE, UNLIKELY, IMPOSSIBLE = FLAGS[1:]
 FARTHEST = 3.5
 _YEAR = 365.25
 _LEAST_MONTHS = 10
-_LEAST_ALIKE = 10  # towers, for a median and its deviation
+_LEAST_ALIKE = 20  # towers: of fewer, the median deviation is too uncertain to call one far
+_FEW = 0.05  # of months: more that cannot be are no mishaps
 _ERRORS = 2.0  # standard deviations that a month may be beyond a limit
 _PHOTONS = 4.57  # umol J-1 of photosynthetically active radiation (McCree 1972)
 _ACTIVE = 0.5  # the most of shortwave radiation that is photosynthetically active
@@ -175,8 +177,9 @@ def _beyond(network: _Network, stream: str, limit: np.ndarray, unit: str, what: 
     for k in np.flatnonzero(over.any(axis=1)):
         at = int(np.argmax(np.where(over[k], values[k] - limit[k], -np.inf)))
         when = network.drivers.indexes["time"][at]
-        found = f"{values[k, at]:.3g} {unit} in {when:%Y-%m}, in all {over[k].sum()} such months"
-        yield k, stream, found, f"at most {limit[k, at]:.3g} {unit}, {what}", IMPOSSIBLE
+        months, severity = _months(over[k], values[k])
+        found = f"{values[k, at]:.3g} {unit} in {when:%Y-%m}, {months}"
+        yield k, stream, found, f"at most {limit[k, at]:.3g} {unit}, {what}", severity
 
 
 def _sign(network: _Network) -> _Found:
@@ -185,8 +188,14 @@ def _sign(network: _Network) -> _Found:
         values = network.stream(stream)
         below = values + _ERRORS * network.stream(stream, "_random") < 0.0
         for k in np.flatnonzero(below.any(axis=1)):
-            found = f"{np.nanmin(values[k]):.3g} at least, in all {below[k].sum()} such months"
-            yield k, stream, found, "no amounts below zero", IMPOSSIBLE
+            months, severity = _months(below[k], values[k])
+            yield k, stream, f"{np.nanmin(values[k]):.3g}, {months}", "none below zero", severity
+
+
+def _months(wrong: np.ndarray, values: np.ndarray) -> tuple[str, str]:
+    """Return in words how many months of a tower are beyond a limit, and how severe that is."""
+    many, seen = wrong.sum(), np.isfinite(values).sum()
+    return f"{many} such of {seen} months", IMPOSSIBLE if many > _FEW * seen else SINGLE
 
 
 def _rain(network: _Network) -> _Found:

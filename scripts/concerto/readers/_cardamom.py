@@ -14,6 +14,7 @@ CARDAMOM_WRITE_NC_CBF_FILE.m and PYTHON/check_fun/DEMO_CBF_NC_GENERATOR.py). Pri
 ``PARPRIORS``, ``PARPRIORUNC``, ``OTHERPRIORS`` and ``OTHERPRIORSUNC``; older files have
 ``TIME_INDEX`` in place of ``time``, and ``Uncertainty``, ``Annual_Uncertainty`` and
 ``Uncertainty_Threshold`` in place of newer attributes (MATLAB/cardamom_fun/CARDAMOM_CBF2NETCDF.m).
+Means over all steps (``Mean_LAI``) are other priors of a binary file; ``PEQ_...`` are not in it.
 What else a binary header has goes into ``CBF_HEADER``, which is of this project and passed over by
 CARDAMOM; where a named variable or attribute says otherwise, that prevails.
 """
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -111,6 +112,13 @@ _STATED = {
     "CH4": _Stated(FACTOR, {"single_unc": 25, "single_annual_unc": 24, "min_threshold": 26}),
 }
 _BIOMASS_ERROR = 1  # its place among errors of other priors: a factor
+MEANS = {"Mean_ABGB": 0, "Mean_FIR": 2, "Mean_LAI": 4, "Mean_GPP": 5}
+"""Means over all steps, by their place among other priors, where a factor of error is positive, an
+absolute one negative."""
+_OLDER_MEANS = {"Mean_Biomass": "Mean_ABGB", "Mean_Fire": "Mean_FIR"}
+_EQUILIBRIUM = "EDC_EQF"
+_EQUILIBRIUM_PLACE = 36  # of the factor of EDCs for pools in equilibrium, among their errors
+_SINGLE = ("unc", "opt_unc_type", "min_threshold")
 _FACTORS = ("ABGB", "CH4", "ET", "GPP", "LAI")  # whose errors are factors unless said
 
 
@@ -133,6 +141,9 @@ class Cbf:
         Errors of single observations (step,), by stream; NetCDF alone has them.
     attributes
         What NetCDF says of streams and a header has no place for, by stream and attribute.
+    constraints
+        What NetCDF says of quantities that follow from parameters (``PEQ_CUE``), by name: its
+        ``value`` and attributes such as ``unc``; a binary file has no place for them.
     epoch
         The day from which ``time`` is counted, where the file says so.
     """
@@ -147,6 +158,7 @@ class Cbf:
     reference_means: Mapping[str, float] = field(default_factory=dict)
     errors: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     attributes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    constraints: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     epoch: pd.Timestamp | None = None
 
     @property
@@ -243,7 +255,7 @@ def write_cbf(cbf: Cbf, path: Path) -> None:
     """
     _checked(cbf, path)
     _whole(cbf.header[SCALARS["ID"]], path, "model")
-    lost = {"errors": cbf.errors, "attributes": cbf.attributes}
+    lost = {"errors": cbf.errors, "attributes": cbf.attributes, "values": cbf.constraints}
     for what, names in lost.items():
         if names:
             log.warning("%s: %s of %s have no place in it", path.name, what, ", ".join(names))
@@ -282,7 +294,9 @@ def read_cbf_nc(path: Path) -> Cbf:
     errors = {
         name: _series(ds, f"{name}unc", "", path) for name in seen if f"{name}unc" in ds.variables
     }
+    single = [str(name) for name in ds.variables if str(name).startswith("PEQ_")]
     known = {*DRIVERS, *seen, *(f"{name}unc" for name in seen), *SCALARS, *PRIORS.values(), _HEADER}
+    known |= {*MEANS, *_OLDER_MEANS, _EQUILIBRIUM, *single}
     for name in sorted(set(map(str, ds.variables)) - known):
         log.info("%s: %s is not read", path.name, name)
     priors = {name: _block(ds, given, PRIOR_VALUES, path) for name, given in PRIORS.items()}
@@ -290,6 +304,7 @@ def read_cbf_nc(path: Path) -> Cbf:
     for name, place in SCALARS.items():
         if name in ds.variables:
             header[place] = _block(ds, name, 1, path)[0]
+    _put_means(ds, priors["other_priors"], priors["other_prior_errors"], path)
     attributes = {}
     for name in seen:
         left = _state(name, _attributes(ds[name]), header, priors["other_prior_errors"])
@@ -308,6 +323,10 @@ def read_cbf_nc(path: Path) -> Cbf:
         reference_means=means if len(means) == len(DRIVERS) else {},
         errors={name: values for name, values in errors.items() if np.isfinite(values).any()},
         attributes=attributes,
+        constraints={
+            name: {"value": _block(ds, name, 1, path)[0]} | _numbers(ds[name].attrs, _SINGLE)
+            for name in single
+        },
         epoch=_epoch(ds["time"].attrs.get("units", ""), path),
     )
     return _checked(replace(cbf, header=_counted(cbf, len(observations))), path)
@@ -341,6 +360,16 @@ def write_cbf_nc(cbf: Cbf, path: Path) -> None:
     for name, place in SCALARS.items():
         if np.isfinite(cbf.header[place]):
             out[name] = (), cbf.header[place]
+    for name, place in MEANS.items():
+        if np.isfinite(cbf.other_priors[place]):
+            error = cbf.other_prior_errors[place]
+            kind = FACTOR if error > 0.0 else ABSOLUTE
+            known = {"unc": abs(error), "opt_unc_type": kind} if np.isfinite(error) else {}
+            out[name] = (), cbf.other_priors[place], known
+    if np.isfinite(cbf.other_prior_errors[_EQUILIBRIUM_PLACE]):
+        out[_EQUILIBRIUM] = (), cbf.other_prior_errors[_EQUILIBRIUM_PLACE]
+    for name, said in cbf.constraints.items():
+        out[name] = (), said["value"], {key: said[key] for key in _SINGLE if key in said}
     encoding = {
         name: {"_FillValue": MISSING if variable.ndim else None, "dtype": "float64"}
         for name, variable in out.variables.items()
@@ -450,15 +479,40 @@ def _block(ds: xr.Dataset, name: str, count: int, path: Path) -> NDArray[np.floa
 
 
 def _attributes(variable: xr.DataArray) -> dict[str, float]:
-    """Return what is said of a stream's errors, by the newer names; -9999 and NaN say nothing."""
+    """Return what is said of a stream's errors, by the newer names."""
     said = {_OLDER.get(name, name): value for name, value in variable.attrs.items()}
-    numbers = {name: np.ravel(said[name]) for name in _ATTRIBUTES if name in said}
+    return _numbers(said, _ATTRIBUTES)
+
+
+def _numbers(said: Mapping, names: Iterable[str]) -> dict[str, float]:
+    """Return those of some attributes that are numbers; -9999 and NaN say nothing."""
+    found = {name: np.ravel(said[name]) for name in names if name in said}
     return {
         name: float(value[0])
-        for name, value in numbers.items()
+        for name, value in found.items()
         if value.size == 1 and np.issubdtype(value.dtype, np.number)
         if np.isfinite(value[0]) and value[0] != MISSING
     }
+
+
+def _put_means(ds: xr.Dataset, priors: np.ndarray, errors: np.ndarray, path: Path) -> None:
+    """Put means over all steps, and the factor of equilibrium, where a binary file has them."""
+    for name in (*MEANS, *_OLDER_MEANS):
+        value = _block(ds, name, 1, path)[0]
+        if np.isnan(value):
+            continue
+        place, attrs = MEANS[_OLDER_MEANS.get(name, name)], ds[name].attrs
+        said = _numbers({"unc": attrs.get("Uncertainty", MISSING)} | attrs, _SINGLE)
+        older = {"factor": FACTOR, "absolute": ABSOLUTE}.get(attrs.get("Uncertainty_Type"))
+        kind = said.get("opt_unc_type", ABSOLUTE if older is None else older)
+        if kind == FRACTION:
+            raise InputError(path, f"{name}, opt_unc_type", "2", "0 (absolute) or 1 (a factor)")
+        error = said.get("unc", np.nan) * (1.0 if kind == FACTOR else -1.0)
+        for block, new in ((priors, value), (errors, error)):
+            if np.isfinite(new) and block[place] != new:  # -0.0 stays what it was
+                block[place] = new
+    if _EQUILIBRIUM in ds.variables:
+        errors[_EQUILIBRIUM_PLACE] = _block(ds, _EQUILIBRIUM, 1, path)[0]
 
 
 def _state(

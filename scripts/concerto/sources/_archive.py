@@ -8,7 +8,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -70,6 +70,44 @@ def matching(archive: Path, pattern: str) -> str:
 def is_archive(file: Path) -> bool:
     """Return whether a file is a tar or zip archive."""
     return tarfile.is_tarfile(file) or zipfile.is_zipfile(file)
+
+
+def named(file: Path, members: Mapping[str, str]) -> dict[str, str]:
+    """Return the members that are wanted of a download, those of patterns one by one.
+
+    Parameters
+    ----------
+    file
+        What was downloaded.
+    members
+        As for :func:`extract`; where both a key and its path have an asterisk they describe any
+        number of members, which keep their names.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    paths = [file.name]
+    if is_archive(file):
+        with _opened(file) as (regular, _):
+            paths = [path for path, is_regular in regular.items() if is_regular]
+    found = spelled_out(members, paths)
+    if not found:
+        raise InputError(file, ", ".join(members), "no such member", "one at least")
+    return found
+
+
+def spelled_out(members: Mapping[str, str], paths: Iterable[str]) -> dict[str, str]:
+    """Return members with those in place of patterns that are among some paths."""
+    found = {}
+    for local, path in members.items():
+        if "*" in local:
+            matching_paths = sorted(fnmatch.filter(paths, path))
+            found |= {PurePosixPath(member).name: member for member in matching_paths}
+        else:
+            found[local] = path
+    return found
 
 
 def unpack(file: Path, members: Mapping[str, str], directory: Path) -> None:

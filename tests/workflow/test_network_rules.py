@@ -1,0 +1,84 @@
+"""A network in little: a folder of CARDAMOM's files becomes cubes, as when a user runs it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from concerto.cubes import DRIVERS_OF_CELLS, LAND_AREA, OBSERVATIONS_MONTHLY, read_cube
+from concerto.readers._cardamom import FRACTION
+from package_index import Index
+from project import ROOT, Project, borders, copy_workflow
+from shapely.geometry import box
+from synthetic_towers import make_tower, write_towers
+
+CUBES = "results/own/cubes/towers"
+
+pytestmark = pytest.mark.xdist_group("network")
+
+
+def configuration(folder: Path) -> dict:
+    """Return a run of one network, whose files are in a folder."""
+    config = yaml.safe_load((ROOT / "config/runs/cost_fluxval.yaml").read_text())
+    del config["sites"], config["cost"]
+    network = {
+        "name": "Nowhere", "footprint_m": 500, "streams": ["nee", "gpp", "et", "lai"],
+        "records": {"source": "own_cbf", "table": "sites.csv", "reader": "cbf"},
+        "disturbance": {"burned_area_fraction": 0.0, "harvested_area_fraction": 0.0},
+        "set_aside": ["impossible"],
+    }  # fmt: skip
+    return config | {
+        "run": "own",
+        "networks": {"towers": network},
+        "folders": {"own_cbf": str(folder)},
+    }
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, index: Index) -> Project:
+    folder = tmp_path_factory.mktemp("network")
+    # a file of NetCDF says itself when time begins, and how well its streams are known
+    share = {"single_unc": 0.3, "opt_unc_type": float(FRACTION)}
+    errors = dict.fromkeys(("GPP", "ET", "LAI", "ABGB"), share) | {"NBE": {"single_unc": 0.5}}
+    third = replace(make_tower(3), epoch=pd.Timestamp("2001-01-01"), attributes=errors)
+    towers = {"XX-One.cbf": make_tower(1), "XX-Two.cbf": make_tower(2), "XX-Six.cbf.nc": third}
+    write_towers(folder / "files", towers)
+    spoilt = folder / "files/XX-Two.cbf"
+    spoilt.write_bytes(spoilt.read_bytes()[:-8])
+    project = copy_workflow(folder / "project", index)
+    project.publish("natural_earth_110m", borders({"Germany": box(6, 47, 15, 55)}))
+    config = yaml.safe_dump(configuration(folder / "files"))
+    (project.root / "own.yaml").write_text(config)
+    return project
+
+
+def test_folder_of_files_becomes_cubes_and_a_fault_stops_no_other(project):
+    outcome = project.snakemake(f"{CUBES}/drivers.nc", "--configfile", "own.yaml")
+    assert outcome.code == 0, outcome.shown
+    folder = project.root / CUBES
+    drivers = read_cube(folder / "drivers.nc", DRIVERS_OF_CELLS)
+    observed = read_cube(folder / "observations.nc", OBSERVATIONS_MONTHLY).isel(location=2)
+    np.testing.assert_allclose(observed["lai_random"], 0.3 * observed["lai"], rtol=1e-6)
+    land = read_cube(folder / "land.nc", LAND_AREA)
+    assert drivers["location"].to_numpy().tolist() == ["XX-One", "XX-Two", "XX-Six"]
+    assert np.isfinite(drivers["tas"].to_numpy()).all(axis=1).tolist() == [True, False, True]
+    assert set(land["country"].to_numpy()) == {"Germany"}
+    (fault,) = pd.read_csv(folder / "faults.csv").to_dict("records")
+    assert (fault["site"], fault["field"]) == ("XX-Two", "size in bytes")
+    assert len(pd.read_csv(folder / "plausibility.csv")) == 0
+    members = (project.root / "results/own/raw/own_cbf/provenance.json").read_text()
+    assert "XX-Six.cbf.nc" in members
+
+
+def test_run_of_a_network_is_planned(project):
+    outcome = project.snakemake(f"{CUBES}/land.nc", "-n", "--configfile", "own.yaml")
+    assert outcome.code == 0, outcome.shown
+    shown = project.snakemake("-n", "--configfile", "config/runs/fluxval.yaml")
+    assert shown.code == 0, shown.shown
+    assert "Read the records of all towers of fluxval" in shown.shown
+    wrong = project.snakemake("results/own/cubes/tower/land.nc", "-n", "--configfile", "own.yaml")
+    assert "unknown site 'tower'; nearest valid: towers" in wrong.shown
