@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from concerto.assimilation.cells import open_cells, pooled, sample
+from concerto.assimilation.cells import open_cells, pooled, sample, scaled
 from concerto.assimilation.location import state_errors
 from concerto.models import load_model
 from concerto.products.files import write_text
@@ -50,7 +50,10 @@ def state_map_errors(
     statements = []
     for k, cell in enumerate(cells.names):
         rng = generator(seed, "errors", name, cell)
-        statements.append(state_errors(cells.location(k), constraints, budget, rng, settings))
+        location = cells.location(k)
+        stated = state_errors(location, constraints, budget, rng, settings)
+        sizes = {stream: 1.0 / size for stream, size in cells.sizes(location).items()}
+        statements.append(scaled(stated, sizes))
         log.info("%s, %d of %d: %s", cell, k + 1, len(cells), statements[-1].stream_errors)
     statement = pooled(statements)
     for stream, error in statement.stream_errors.items():

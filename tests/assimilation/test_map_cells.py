@@ -1,5 +1,6 @@
 """Cells of a map: their priors, their problems, and what becomes of those that cannot be solved."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from concerto.assimilation.cells import (
     open_cells,
     pooled,
     sample,
+    scaled,
 )
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.methods import rml
@@ -201,6 +203,22 @@ class TestErrors:
         found = pooled([ErrorStatement({"lai": error}, np.eye(1)) for error in errors])
         assert found.stream_errors["lai"].sd_fast == pytest.approx(2.0)
         assert found.stream_errors["lai"].cosine == 1.0
+
+    def test_model_errors_are_scaled_alone(self):
+        error = StreamError(0.5, 5.0, 0.2, 100.0, cosine=0.3, observation_factor=0.7)
+        found = scaled(ErrorStatement({"lai": error}, np.eye(1)), {"lai": 4.0})
+        expected = replace(error, sd_fast=2.0, sd_slow=0.8)
+        assert found.stream_errors == {"lai": expected}
+
+    def test_relative_errors_are_of_the_size_of_what_is_seen(self, cells):
+        location = cells.location(0)
+        assert cells.sizes(location) == dict.fromkeys(ENTRY["streams"], 1.0)
+        relative = replace(cells, entry=ENTRY | {"relative_errors": True})
+        seen = {stream.name: stream.values for stream in location.streams}
+        for name, size in relative.sizes(location).items():
+            known = seen[name][np.isfinite(seen[name])]
+            assert size == pytest.approx(np.sqrt(np.mean(known**2)))
+            assert size > 0.0
 
     def test_some_streams_keep_their_correlation(self):
         found = of_streams(STATEMENT, ["gpp", "lai"])

@@ -131,8 +131,20 @@ class Cells:
 
     def problem(self, k: int, statement: ErrorStatement, constraints: Sequence[str]) -> Problem:
         """Return the problem that a cell poses, under what is stated of all streams."""
-        said = of_streams(statement, self.observed(k))
-        return location_problem(self.location(k), said, constraints)
+        location, said = self.location(k), of_streams(statement, self.observed(k))
+        return location_problem(location, scaled(said, self.sizes(location)), constraints)
+
+    def sizes(self, location: Location) -> dict[str, float]:
+        """Return what a location's model errors are stated in, by stream.
+
+        That is the root of the mean square of what is assimilated of it, where the errors of
+        streams are ``relative``, else 1.
+        """
+        if not self.entry.get("relative_errors", False):
+            return {stream.name: 1.0 for stream in location.streams}
+        return {
+            stream.name: float(np.sqrt(np.nanmean(stream.values**2))) for stream in location.streams
+        }
 
 
 def open_cells(
@@ -291,6 +303,17 @@ def pooled(statements: Sequence[ErrorStatement]) -> ErrorStatement:
         errors[name] = replace(first, **typical)
     correlation = np.mean([statement.correlation for statement in statements], axis=0)
     return ErrorStatement(errors, correlation)
+
+
+def scaled(statement: ErrorStatement, sizes: Mapping[str, float]) -> ErrorStatement:
+    """Return a statement whose model errors are so many times as large, by stream."""
+    errors = {
+        name: replace(
+            error, sd_fast=error.sd_fast * sizes[name], sd_slow=error.sd_slow * sizes[name]
+        )
+        for name, error in statement.stream_errors.items()
+    }
+    return ErrorStatement(errors, statement.correlation)
 
 
 def of_streams(statement: ErrorStatement, streams: Sequence[str]) -> ErrorStatement:
