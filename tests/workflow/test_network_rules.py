@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 import yaml
 from concerto.cubes import DRIVERS_OF_CELLS, LAND_AREA, OBSERVATIONS_MONTHLY, read_cube
 from concerto.readers._cardamom import FRACTION
@@ -17,6 +18,11 @@ from shapely.geometry import box
 from synthetic_towers import make_tower, write_towers
 
 CUBES = "results/own/cubes/towers"
+PREDICTIONS = ("results/own/predictions.nc", "results/own/predictions_unseen_sites.nc")
+SCORES = "results/own/evaluation/towers/scores.csv"
+NAMES = ["XX-One", "XX-Two", "XX-Six", "XX-04", "XX-05", "XX-06"]
+SPOILT = "XX-Two"
+KINDS = ("mean", "sd", "q05", "q25", "q50", "q75", "q95")
 
 pytestmark = pytest.mark.xdist_group("network")
 
@@ -29,7 +35,11 @@ def configuration(folder: Path) -> dict:
         "name": "Nowhere", "footprint_m": 500, "streams": ["nee", "gpp", "et", "lai"],
         "records": {"source": "own_cbf", "table": "sites.csv", "reader": "cbf"},
         "disturbance": {"burned_area_fraction": 0.0, "harvested_area_fraction": 0.0},
-        "set_aside": ["impossible"],
+        "set_aside": ["impossible"], "last_withheld": 0.25, "batches": 2, "method": "rml",
+        "budget": {"members": 200, "steps": 2, "most_iterations": 2, "rounds": 2},
+        "errors_from_cells": 1, "relative_errors": True,
+        "prior_field": {"correlation_length_km": 300, "local_fraction": 0.5},
+        "learning": {"folds": 2, "apart": {"cropland": ["CRO"]}},
     }  # fmt: skip
     return config | {
         "run": "own",
@@ -46,6 +56,7 @@ def project(tmp_path_factory, index: Index) -> Project:
     errors = dict.fromkeys(("GPP", "ET", "LAI", "ABGB"), share) | {"NBE": {"single_unc": 0.5}}
     third = replace(make_tower(3), epoch=pd.Timestamp("2001-01-01"), attributes=errors)
     towers = {"XX-One.cbf": make_tower(1), "XX-Two.cbf": make_tower(2), "XX-Six.cbf.nc": third}
+    towers |= {f"XX-0{number}.cbf": make_tower(number) for number in range(4, 7)}
     write_towers(folder / "files", towers)
     spoilt = folder / "files/XX-Two.cbf"
     spoilt.write_bytes(spoilt.read_bytes()[:-8])
@@ -64,8 +75,10 @@ def test_folder_of_files_becomes_cubes_and_a_fault_stops_no_other(project):
     observed = read_cube(folder / "observations.nc", OBSERVATIONS_MONTHLY).isel(location=2)
     np.testing.assert_allclose(observed["lai_random"], 0.3 * observed["lai"], rtol=1e-6)
     land = read_cube(folder / "land.nc", LAND_AREA)
-    assert drivers["location"].to_numpy().tolist() == ["XX-One", "XX-Two", "XX-Six"]
-    assert np.isfinite(drivers["tas"].to_numpy()).all(axis=1).tolist() == [True, False, True]
+    assert drivers["location"].to_numpy().tolist() == NAMES
+    assert np.isfinite(drivers["tas"].to_numpy()).all(axis=1).tolist() == [
+        name != SPOILT for name in NAMES
+    ]
     assert set(land["country"].to_numpy()) == {"Germany"}
     (fault,) = pd.read_csv(folder / "faults.csv").to_dict("records")
     assert (fault["site"], fault["field"]) == ("XX-Two", "size in bytes")
@@ -82,3 +95,26 @@ def test_run_of_a_network_is_planned(project):
     assert "Read the records of all towers of fluxval" in shown.shown
     wrong = project.snakemake("results/own/cubes/tower/land.nc", "-n", "--configfile", "own.yaml")
     assert "unknown site 'tower'; nearest valid: towers" in wrong.shown
+
+
+def test_all_months_of_all_towers_are_predicted_and_scored(project):
+    outcome = project.snakemake(*PREDICTIONS, SCORES, "--configfile", "own.yaml")
+    assert outcome.code == 0, outcome.shown
+    known, unseen = (xr.load_dataset(project.root / file) for file in PREDICTIONS)
+    for ds in (known, unseen):
+        assert ds["site"].to_numpy().tolist() == NAMES
+        assert ds.sizes["time"] == 48
+        for flux in ("gpp", "nee", "et"):
+            shown = np.stack([ds[f"{flux}_{kind}"].transpose("site", "time") for kind in KINDS])
+            finite = np.isfinite(shown).all(axis=(0, 2))
+            assert finite.tolist() == [name != SPOILT for name in NAMES]
+            assert (np.diff(shown[2:, finite], axis=0) >= 0.0).all()
+    own = known.sel(site="XX-One")
+    days = own.indexes["time"].days_in_month.to_numpy()
+    lost = -np.diff(own["carbon_total"])
+    np.testing.assert_allclose(lost, (own["nee_mean"] * days).to_numpy()[1:], atol=1e-6)
+    table = pd.read_csv(project.root / SCORES).query("name == 'pooled'")
+    assert set(table["n"][table["setting"] == "known"]) == {5 * 12}
+    assert set(table["n"][table["setting"] == "new"]) == {5 * 48}
+    scores = table.set_index(["setting", "flux", "predictor"])["nse"]
+    assert scores["known", "gpp", "combined"] > 0.9

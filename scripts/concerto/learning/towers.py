@@ -55,7 +55,7 @@ def learn_flux(
     seed: int,
     size: np.ndarray | None = None,
 ) -> Learned:
-    """Return what is learnt of a flux.
+    """Return what is learnt of a flux; of towers without all of the weather it is NaN.
 
     Parameters
     ----------
@@ -77,7 +77,10 @@ def learn_flux(
         Size of the flux (location, time) that errors are relative to; that of ``unseen`` where it
         is NaN, or left out.
     """
+    driven = np.isfinite(features["tas"]).all(axis=1)
+    measured = np.where(driven[:, None], measured, np.nan)
     unseen = predict_unseen(features.values, measured, folds, seed)
+    unseen[~driven] = np.nan
     size = np.abs(unseen) if size is None else np.where(np.isfinite(size), size, np.abs(unseen))
     modelled = np.isfinite(process)
     guess = Guess(
@@ -88,8 +91,9 @@ def learn_flux(
         years=years,
     )
     error = measured - guess.flux
-    mean, sd, unseen_sd = (np.empty(measured.shape) for _ in range(3))
-    for kind, towers in kinds.items():
+    mean, sd, unseen_sd = (np.full(measured.shape, np.nan) for _ in range(3))
+    for kind, members in kinds.items():
+        towers = [tower for tower in members if driven[tower]]
         known = fit(guess, error, towers)
         log.info("%s: %s", kind, _words(known.names, known.logs))
         away, variance = predict(known, guess, error, towers)
