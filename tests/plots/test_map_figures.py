@@ -322,13 +322,13 @@ MANY = {
 }
 
 
-@pytest.mark.parametrize("names", [FEW, MANY], ids=["few", "many"])
-def test_regions_are_sorted_and_readable(names, tmp_path):
+@pytest.mark.parametrize(("names", "followed"), [(FEW, 3), (MANY, 7)], ids=["few", "many"])
+def test_regions_are_sorted_and_readable(names, followed, tmp_path):
     make_regions(names, (1999, 2000)).to_csv(tmp_path / "regions.csv", index=False)
     table = regions.read_regions(tmp_path / "regions.csv")
     figure = regions.draw("Map", table).figure
     nothing_is_cut_off(figure)
-    assert len(figure.axes) == 2 * len(names)
+    assert len(figure.axes) == 2 * (len(names) + followed)
     countries = figure.axes[2]
     shown = [text.get_text() for text in countries.get_yticklabels()]
     assert len(shown) == len(names["country"])
@@ -337,6 +337,27 @@ def test_regions_are_sorted_and_readable(names, tmp_path):
     assert shown[0] == f"{first.region} ({first.cells:,})"
     boxes = [text.get_window_extent() for text in countries.get_yticklabels()]
     assert all(upper.y0 >= lower.y1 - 1 for upper, lower in pairwise(boxes))
+
+
+def test_years_have_their_bands(tmp_path):
+    make_regions(FEW, (1999, 2000, 2001)).to_csv(tmp_path / "regions.csv", index=False)
+    table = regions.read_regions(tmp_path / "regions.csv")
+    drawing = regions.draw("Map", table)
+    assert "Below, the same of each year" in drawing.caption
+    assert "sums of 2001" in drawing.caption
+    shown = drawing.figure.axes[2 * len(FEW) :]
+    titles = [axes._left_title.get_text() for axes in shown[::2]]
+    assert titles[0] == "all cells"
+    assert sorted(titles[1:]) == ["Finland", "Namibia"]
+    nee = table[(table.kind == "all") & (table.variable == "nee")].sort_values("year")
+    (line,) = shown[1].lines
+    np.testing.assert_array_equal(line.get_xdata(), [1999, 2000, 2001])
+    np.testing.assert_array_equal(line.get_ydata(), nee.q50)
+    widest = shown[1].collections[0].get_paths()[0].vertices
+    assert {*nee.q05, *nee.q95} <= {*widest[:, 1]}
+    once = regions.draw("Map", table[table.year == 2001])
+    assert "Below" not in once.caption
+    assert len(once.figure.axes) == 2 * len(FEW)
 
 
 def test_intervals_of_independent_cells_are_beside_the_true_ones(tmp_path):
