@@ -91,6 +91,11 @@ FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "member
 CALIBRATION = config.get("twin", {}).get("calibration", {})
 CALIBRATED = list(CALIBRATION.get("budgets", {}))
 REPORT = f"{RUN}/report/index.html"
+MAPS_COST = (
+    f"{RUN}/report/scale.html"
+    if "scale" in config
+    else "snakemake scale --configfile config/runs/scale.yaml"
+)
 VERDICTS = [f"{RUN}/evaluation/{site}/verdicts.txt" for site in SITES]
 
 os.environ.update(NUMBA_CACHE_DIR=str(Path(RUN, "numba_cache").resolve()))
@@ -159,7 +164,7 @@ onstart:
 
 onsuccess:
     others = {
-        "benchmark": f"Speed: {RUN}/speed",
+        "benchmark": f"Speed: {RUN}/speed; of maps: {MAPS_COST}",
         "cost": f"Cost: {RUN}/speed",
         "canopy": f"Canopy: {RUN}/figures",
         "scale": f"Scale: {RUN}/report/scale.html",
