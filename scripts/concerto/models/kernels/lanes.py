@@ -362,12 +362,14 @@ class Placement:
         held = groups.shape[1]
         room = -(-held // LANES) * LANES
         self._members = groups[:, np.minimum(np.arange(room), held - 1)].reshape(-1, LANES)
-        self._lanes = (room * np.arange(len(groups))[:, None] + np.arange(held)).ravel()
+        # of one group the first lanes, which need no copy
+        lanes = (room * np.arange(len(groups))[:, None] + np.arange(held)).ravel()
+        self._lanes = slice(held) if len(groups) == 1 else lanes
         self.cell = np.arange(members) // each
         """Cell of each member."""
 
     def __len__(self) -> int:
-        return len(self._lanes)
+        return len(self.cell)
 
     @property
     def tiles(self) -> int:
@@ -391,6 +393,12 @@ class Placement:
         """Return (tile, ..., lane) as (member, ...)."""
         moved = values.transpose(0, values.ndim - 1, *range(1, values.ndim - 1))
         return moved.reshape(LANES * self.tiles, *moved.shape[2:])[self._lanes]
+
+    def collect_by_cell(self, values: np.ndarray) -> np.ndarray:
+        """Return (tile, slot, lane) as (cell, slot, member of the cell); of lanes not mixed."""
+        cells = self.cell[-1] + 1
+        moved = values.reshape(cells, -1, *values.shape[1:]).swapaxes(1, 2)
+        return moved.reshape(cells, values.shape[1], -1)[:, :, : len(self) // cells]
 
     def spread_over(self, directions: Placement) -> Callable[[np.ndarray], np.ndarray]:
         """Return what lays values of members out over tiles of their directions.
