@@ -91,6 +91,11 @@ FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "member
 CALIBRATION = config.get("twin", {}).get("calibration", {})
 CALIBRATED = list(CALIBRATION.get("budgets", {}))
 REPORT = f"{RUN}/report/index.html"
+MAPS_COST = (
+    f"{RUN}/report/scale.html"
+    if "scale" in config
+    else "snakemake scale --configfile config/runs/scale.yaml"
+)
 VERDICTS = [f"{RUN}/evaluation/{site}/verdicts.txt" for site in SITES]
 
 os.environ.update(NUMBA_CACHE_DIR=str(Path(RUN, "numba_cache").resolve()))
@@ -145,11 +150,31 @@ rule all:
         expand(f"{RUN}/cubes/{{network}}/drivers.nc", network=NETWORKS),
 
 
-onstart:
-    jobs = list(workflow.dag.needrun_jobs())
-    acquired = [job for job in jobs if "acquire" in job.rule.name]
+def find_jobs(build_dag=workflow._build_dag):
+    """Find the jobs of a run, and stop if a folder does not take what one of them writes.
+
+    In `onstart` it would be too late: of files that are there already Snakemake says before
+    that they are protected, which those of a read-only disk are not.
+    """
+    build_dag()
+    if workflow.executor_plugin is None or workflow.dryrun:
+        return
     try:
-        require_writable(file for job in jobs for file in job.output)
+        require_writable(
+            file for job in workflow.dag.needrun_jobs() for file in job.output
+        )
+    except ConcertoError as error:
+        raise WorkflowError(str(error)) from None
+
+
+workflow._build_dag = find_jobs
+
+
+onstart:
+    acquired = [
+        job for job in workflow.dag.needrun_jobs() if "acquire" in job.rule.name
+    ]
+    try:
         require_logins(
             {job.wildcards.source for job in acquired}, os.environ, Path.home()
         )
@@ -159,7 +184,7 @@ onstart:
 
 onsuccess:
     others = {
-        "benchmark": f"Speed: {RUN}/speed",
+        "benchmark": f"Speed: {RUN}/speed; of maps: {MAPS_COST}",
         "cost": f"Cost: {RUN}/speed",
         "canopy": f"Canopy: {RUN}/figures",
         "scale": f"Scale: {RUN}/report/scale.html",

@@ -1,5 +1,6 @@
-# How fast the models run, and what posteriors cost: `snakemake benchmark`; the latter alone:
-# `snakemake cost`. Ratios within one run are what is worth quoting.
+# How fast the models run, what posteriors cost and, where the configuration has `scale`, what maps
+# cost: `snakemake benchmark`; the latter alone: `snakemake cost`, `snakemake scale`. Ratios within one
+# run are what is worth quoting.
 
 TIMED = {
     "dalec2": ["day", "month"],
@@ -29,6 +30,7 @@ rule benchmark:
         f"{RUN}/speed/models.png",
         f"{RUN}/speed/cells.csv",
         f"{RUN}/speed/cells.png",
+        rules.scale.input,
 
 
 rule cost:

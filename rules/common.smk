@@ -179,6 +179,11 @@ def tiles_of(name):
     return grid_of(name).tiles(MAPPED[name]["tile_size"])
 
 
+def tile_files(name, folder):
+    """Return the files of all tiles of a map in a folder of its products."""
+    return expand(f"{RUN}/products/{name}/{folder}/{{tile}}.nc", tile=tiles_of(name))
+
+
 def classes_of(area):
     """Return the source of an area's maps of classes, or none: a list."""
     classes = PLACES.get(area, {}).get("classes")

@@ -116,10 +116,7 @@ rule compare_methods:
 
 rule sum_regions:
     input:
-        tiles=lambda wildcards: expand(
-            f"{RUN}/products/{wildcards.map}/sums/{{tile}}.nc",
-            tile=tiles_of(wildcards.map),
-        ),
+        tiles=lambda wildcards: tile_files(wildcards.map, "sums"),
     output:
         sums=f"{RUN}/products/{{map}}/regions.nc",
         table=f"{RUN}/products/{{map}}/regions.csv",

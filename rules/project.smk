@@ -70,7 +70,8 @@ rule project_tile:
         model=map_model,
         posterior=f"{RUN}/posterior/{{map}}/{{tile}}.nc",
     output:
-        statistics=f"{RUN}/products/{{map}}/tiles/{{tile}}.nc",
+        monthly=f"{RUN}/products/{{map}}/tiles/{{tile}}.nc",
+        annual=f"{RUN}/products/{{map}}/annual/{{tile}}.nc",
         sums=f"{RUN}/products/{{map}}/sums/{{tile}}.nc",
     log:
         f"{RUN}/logs/project_tile.{{map}}.{{tile}}.log",

@@ -377,15 +377,15 @@ rule plot_gaps:
 
 rule write_map:
     input:
-        tiles=lambda wildcards: expand(
-            f"{RUN}/products/{wildcards.map}/tiles/{{tile}}.nc",
-            tile=tiles_of(wildcards.map),
-        ),
+        monthly=lambda wildcards: tile_files(wildcards.map, "tiles"),
+        annual=lambda wildcards: tile_files(wildcards.map, "annual"),
         sources=map_sources,
         citation="CITATION.cff",
     output:
-        netcdf=f"{RUN}/products/{{map}}/map.nc",
-        store=directory(f"{RUN}/products/{{map}}/map.zarr"),
+        monthly=f"{RUN}/products/{{map}}/map.nc",
+        monthly_store=directory(f"{RUN}/products/{{map}}/map.zarr"),
+        annual=f"{RUN}/products/{{map}}/annual.nc",
+        annual_store=directory(f"{RUN}/products/{{map}}/annual.zarr"),
     log:
         f"{RUN}/logs/write_map.{{map}}.log",
     benchmark:
@@ -408,7 +408,7 @@ rule write_map:
 
 rule write_layers:
     input:
-        netcdf=rules.write_map.output.netcdf,
+        annual=rules.write_map.output.annual,
     output:
         layers=directory(f"{RUN}/products/{{map}}/layers"),
     log:
@@ -431,8 +431,10 @@ rule write_layers:
 
 rule write_catalog:
     input:
-        netcdf=rules.write_map.output.netcdf,
-        store=rules.write_map.output.store,
+        monthly=rules.write_map.output.monthly,
+        monthly_store=rules.write_map.output.monthly_store,
+        annual=rules.write_map.output.annual,
+        annual_store=rules.write_map.output.annual_store,
         layers=rules.write_layers.output.layers,
         regions=f"{RUN}/products/{{map}}/regions.nc",
         table=f"{RUN}/products/{{map}}/regions.csv",
@@ -460,7 +462,7 @@ rule write_catalog:
 
 rule plot_map:
     input:
-        map=f"{RUN}/products/{{map}}/map.nc",
+        annual=f"{RUN}/products/{{map}}/annual.nc",
         borders=ancient(BORDERS),
     output:
         figure=f"{RUN}/figures/{{map}}/maps.png",
@@ -515,6 +517,7 @@ rule plot_status:
 rule plot_hovmoller:
     input:
         map=f"{RUN}/products/{{map}}/map.nc",
+        annual=f"{RUN}/products/{{map}}/annual.nc",
     output:
         seasons=f"{RUN}/figures/{{map}}/hovmoller.png",
         seasons_words=f"{RUN}/figures/{{map}}/hovmoller.json",
@@ -601,7 +604,14 @@ rule write_map_page:
         regions=f"{RUN}/products/{{map}}/regions.csv",
         others=expand(
             f"{RUN}/products/{{{{map}}}}/{{product}}",
-            product=["map.zarr", "layers", "catalog", "regions.nc"],
+            product=[
+                "map.zarr",
+                "annual.nc",
+                "annual.zarr",
+                "layers",
+                "catalog",
+                "regions.nc",
+            ],
         ),
         figures=lambda wildcards: expand(
             f"{RUN}/figures/{wildcards.map}/{{figure}}.png",

@@ -6,20 +6,20 @@ from concerto.plots import cells, hovmoller, style
 from concerto.scripting import script_log
 
 
-def plot_hovmoller(name: str, product: Path, seasons: Path, profile: Path) -> None:
+def plot_hovmoller(name: str, monthly: Path, annual: Path, seasons: Path, profile: Path) -> None:
     """Write two figures and the words beside them.
 
     Parameters
     ----------
     name
         The map in words.
-    product
-        The map on its grid, of one column.
+    monthly, annual
+        The map of months and that of years on their grid, of one column.
     seasons, profile
         Where to write the PNGs.
     """
-    style.save(hovmoller.draw(name, cells.read_map(product, hovmoller.SEASONS)), seasons)
-    style.save(hovmoller.draw_profile(name, cells.read_map(product, hovmoller.PROFILES)), profile)
+    style.save(hovmoller.draw(name, cells.read_map(monthly, hovmoller.SEASONS)), seasons)
+    style.save(hovmoller.draw_profile(name, cells.read_map(annual, hovmoller.PROFILES)), profile)
 
 
 if "snakemake" in globals():
@@ -27,6 +27,7 @@ if "snakemake" in globals():
         plot_hovmoller(
             snakemake.params.name,  # noqa: F821
             Path(snakemake.input.map),  # noqa: F821
+            Path(snakemake.input.annual),  # noqa: F821
             Path(snakemake.output.seasons),  # noqa: F821
             Path(snakemake.output.profile),  # noqa: F821
         )

@@ -15,7 +15,7 @@ def plot_map(name: str, product: Path, borders: Path, figure: Path) -> None:
     name
         The map in words.
     product
-        The map on its grid.
+        The map of years on its grid.
     borders
         Layer of the countries' polygons.
     figure
@@ -29,7 +29,7 @@ if "snakemake" in globals():
     with script_log(snakemake.log[0]):  # noqa: F821
         plot_map(
             snakemake.params.name,  # noqa: F821
-            Path(snakemake.input.map),  # noqa: F821
+            Path(snakemake.input.annual),  # noqa: F821
             Path(snakemake.input.borders) / snakemake.params.borders,  # noqa: F821
             Path(snakemake.output.figure),  # noqa: F821
         )

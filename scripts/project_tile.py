@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 class TileFiles:
     """Where the files of a tile are written."""
 
-    statistics: Path
+    monthly: Path
+    annual: Path
     sums: Path
 
 
@@ -47,16 +48,20 @@ def project_tile(
     which = cells_of_tile(entry, grid, tile, cubes["drivers"])
     cells = open_cells(model, cubes, entry, which)
     learnt = load(posterior)
-    statistics, sums = project(cells, learnt)
-    log.info("%s, %s: %s", name, tile, describe(statistics["status"]))
-    write_ensemble(
-        statistics.assign_attrs(tile=tile, method=entry["method"]),
-        files.statistics,
-        title=f"Carbon fluxes and pools of cells of {entry['name']}",
-        source=f"{cells.model.name}, {', '.join(entry['streams'])} by {entry['method']}",
-        history="project_tile: statistics over members of the posterior, by month",
-    )
-    save(sums, files.sums)
+    projected = project(cells, learnt)
+    log.info("%s, %s: %s", name, tile, describe(projected.monthly["status"]))
+    for period, statistics, file in (
+        ("month", projected.monthly, files.monthly),
+        ("year", projected.annual, files.annual),
+    ):
+        write_ensemble(
+            statistics.assign_attrs(tile=tile, method=entry["method"]),
+            file,
+            title=f"Carbon fluxes and pools of cells of {entry['name']}",
+            source=f"{cells.model.name}, {', '.join(entry['streams'])} by {entry['method']}",
+            history=f"project_tile: statistics over members of the posterior, by {period}",
+        )
+    save(projected.sums, files.sums)
 
 
 if "snakemake" in globals():

@@ -7,4 +7,4 @@ from concerto.scripting import script_log
 
 if "snakemake" in globals():
     with script_log(snakemake.log[0]):  # noqa: F821
-        write_layers(Path(snakemake.input.netcdf), Path(snakemake.output.layers))  # noqa: F821
+        write_layers(Path(snakemake.input.annual), Path(snakemake.output.layers))  # noqa: F821

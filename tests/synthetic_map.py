@@ -23,7 +23,7 @@ DATELINE = {"west": 170.0, "south": 60.0, "east": -170.0, "north": 72.0, "resolu
 
 
 def make_map(grid: dict[str, float], land: np.ndarray | None = None, seed: int = 3) -> xr.Dataset:
-    """Return a map of 2000 with seasons by latitude, and with a cell of each status.
+    """Return a map of the months of 2000 with seasons by latitude, and with a cell of each status.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ def make_map(grid: dict[str, float], land: np.ndarray | None = None, seed: int =
             "lon": ("lon", (lon + 180.0) % 360.0 - 180.0, {"units": "degrees_east"}),
         }
     )
+    ends = time + pd.DateOffset(months=1)
+    ds["time_bnds"] = (("time", "bnds"), np.stack([time.to_numpy(), ends.to_numpy()], axis=1))
     empty = np.isin(status, (3, 4, 5))
     for name, mean in _means(rng, lat, shape, time).items():
         sd = (0.15 + 0.2 * rng.random(shape)) * np.abs(mean) + 0.02 * np.abs(mean).mean()
@@ -66,6 +68,18 @@ def make_map(grid: dict[str, float], land: np.ndarray | None = None, seed: int =
         {"flag_values": np.arange(6, dtype="int8"), "flag_meanings": " ".join(MEANINGS)},
     )
     return ds
+
+
+def years_of(ds: xr.Dataset, years: int = 1) -> xr.Dataset:
+    """Return a map of years: each that of the months in the mean, the later ones a little more."""
+    months = ds.drop_vars("time_bnds")
+    out = xr.concat(
+        [months.mean("time", skipna=False) * (1.0 + 0.1 * k) for k in range(years)], "time"
+    )
+    out["status"] = ds["status"]
+    firsts = np.array([f"{2000 + k}-01-01" for k in range(years + 1)], "M8[ns]")
+    out["time_bnds"] = (("time", "bnds"), np.stack([firsts[:-1], firsts[1:]], axis=1))
+    return out.assign_coords(time=firsts[:-1])
 
 
 def _means(rng, lat, shape, time):

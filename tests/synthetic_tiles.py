@@ -18,7 +18,7 @@ from concerto.prepare.grids import zone_area
 from concerto.products.cogs import write_layers
 from concerto.products.stac import Products
 from write_catalog import write_catalog
-from write_map import write_map
+from write_map import MapFiles, write_map
 
 TRANSECT = MapGrid(24.0, -34.5, 24.5, 71.5, 0.5)
 SOUTH = MapGrid(-72.0, -50.0, -66.0, -44.0, 0.5)
@@ -133,14 +133,36 @@ def write_tiles(folder: Path, grid: MapGrid, size: int, **options: object) -> li
     return paths
 
 
+def years_of(tile: xr.Dataset) -> xr.Dataset:
+    """Return what the same tile of years holds: as made up as its months, whose first it shows."""
+    years = tile["time"].dt.year.to_numpy()
+    _, first, count = np.unique(years, return_index=True, return_counts=True)
+    out = tile.isel(time=first)
+    ends = tile["time_bnds"].to_numpy()[first + count - 1, 1]
+    out["time_bnds"] = out["time_bnds"].copy(data=np.stack([out["time"].to_numpy(), ends], axis=1))
+    return out
+
+
+def files_of(tiles: Sequence[Path], folder: Path, years: Path) -> tuple[MapFiles, MapFiles]:
+    """Return what a map in a folder is made of; tiles of months become those of ``years``."""
+    annual = [years / path.name for path in tiles]
+    for path, target in zip(tiles, annual, strict=True):
+        save(years_of(xr.load_dataset(path)), target)
+    return (
+        MapFiles(tiles, folder / "map.nc", folder / "map.zarr"),
+        MapFiles(annual, folder / "annual.nc", folder / "annual.zarr"),
+    )
+
+
 def write_all(folder: Path, grid: MapGrid, tiles: Sequence[Path], name: str = "made_up") -> Path:
     """Write all products of a map from its tiles with the scripts of the rules; return the folder.
 
     Sums over regions, which are not from tiles, are stand-ins.
     """
     products = products_in(folder)
-    write_map(name, tiles, grid, products.netcdf, products.store, settings=settings(grid), **ORIGIN)
-    write_layers(products.netcdf, products.layers)
+    files = files_of(tiles, folder, folder / "annual")
+    write_map(name, grid, *files, settings=settings(grid), **ORIGIN)
+    write_layers(products.annual, products.layers)
     products.regions.write_bytes(b"")
     products.table.write_text("kind,region\n")
     write_catalog(name, products, folder / "catalog", **ORIGIN)
@@ -150,8 +172,10 @@ def write_all(folder: Path, grid: MapGrid, tiles: Sequence[Path], name: str = "m
 def products_in(folder: Path) -> Products:
     """Return where the products of a map are, as in a run."""
     return Products(
-        netcdf=folder / "map.nc",
-        store=folder / "map.zarr",
+        monthly=folder / "map.nc",
+        monthly_store=folder / "map.zarr",
+        annual=folder / "annual.nc",
+        annual_store=folder / "annual.zarr",
         layers=folder / "layers",
         regions=folder / "regions.nc",
         table=folder / "regions.csv",

@@ -644,6 +644,20 @@ def test_target_of_a_known_site_or_of_none_passes(config, target):
     checks.check_targets([target], config)
 
 
+@pytest.mark.parametrize("target", checks.ASKED)
+def test_an_experiment_that_is_not_configured_names_where_one_is(config, target):
+    config.pop(target, None)
+    with pytest.raises(ConcertoError) as fault:
+        checks.check_targets([target], config)
+    files = {"scale": "config/runs/scale.yaml", "twin": "config/runs/twin.yaml"}
+    found, expected = str(fault.value).split("; ")
+    assert found == f"{target}: found no {target} in the configuration"
+    assert expected.startswith(
+        f"expected what to do, as in {files.get(target, 'config/config.yaml')}"
+    )
+    checks.check_targets([target], {**config, target: {"any": 1}})
+
+
 @pytest.mark.parametrize(
     "target",
     [

@@ -40,6 +40,8 @@ GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
 # What of a source decides the bytes of the files that it brings, beside the bands of the variables
 # that are wanted. Words about it do not, nor do mirrors, which have the same files.
 IDENTITY = ("protocol", "locator", "members", "request")
+# Targets that are made of the part of the configuration of the same name.
+ASKED = ("canopy", "cost", "scale", "twin", "twin_map")
 # Words about a source that people read in products and reports.
 WORDS = ("title", "licence", "citation")
 
@@ -74,8 +76,8 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
     _refuse("configuration", faults)
 
 
-def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
-    """Check that files of a run which are asked for by path are of sites or areas that it has.
+def check_targets(targets: Iterable[str], config: Mapping[str, Any], root: Path = ROOT) -> None:
+    """Check that the configuration has what is asked for: experiments by name, places by path.
 
     Parameters
     ----------
@@ -83,13 +85,23 @@ def check_targets(targets: Iterable[str], config: Mapping[str, Any]) -> None:
         Names of rules, or paths from the folder that has the folder results.
     config
         The configuration, valid.
+    root
+        The folder that has the folder config.
 
     Raises
     ------
     ConcertoError
-        Naming the site that is unknown, the nearest one and all that there are.
+        Naming the experiment, and the files that have one; or the site that is unknown, the nearest
+        one and all that there are.
     """
     for target in targets:
+        if target in ASKED and not config.get(target):
+            files = [root / "config/config.yaml", *sorted(root.glob("config/runs/*.yaml"))]
+            having = [str(file.relative_to(root)) for file in files if target in load_yaml(file)]
+            raise ConcertoError(
+                f"{target}: found no {target} in the configuration; expected what to do, as in "
+                f"{', '.join(having)}"
+            )
         parts = Path(target).parts
         if len(parts) < 4 or parts[:2] != ("results", config["run"]) or parts[2] not in SITE_STAGES:
             continue

@@ -112,9 +112,13 @@ def solve(cells, method=rml):
     return list(assimilate_cells(cells, STATEMENT, ["turnover_order"], method, 1, "map"))
 
 
+@pytest.fixture(scope="module")
+def solved(cells):
+    return solve(cells)
+
+
 class TestAssimilateCells:
-    def test_each_cell_has_its_status(self, cells):
-        solved = solve(cells)
+    def test_each_cell_has_its_status(self, solved):
         found = [one.status for one in solved]
         assert found[2:4] == [DRIVERS_MISSING, NO_OBSERVATION]
         assert {*found[:2], found[4]} <= {CONVERGED, NOT_CONVERGED}
@@ -123,15 +127,15 @@ class TestAssimilateCells:
             assert one.reason
         assert np.isfinite(solved[0].parameters).all()
 
-    def test_a_stream_that_a_cell_lacks_has_no_inflation_there(self, cells):
+    def test_a_stream_that_a_cell_lacks_has_no_inflation_there(self, cells, solved):
         names = [p.name for p in STATEMENT.prior(Prior(cells.model.parameters)).parameters]
-        parameters = solve(cells)[4].parameters
+        parameters = solved[4].parameters
         missing = np.isnan(parameters).all(axis=0)
         assert [name for name, no in zip(names, missing, strict=True) if no] == ["inflation_gpp"]
 
-    def test_a_cell_is_the_same_with_whatever_others(self, cubes, cells):
+    def test_a_cell_is_the_same_with_whatever_others(self, cubes, solved):
         alone = open_cells(files_of("dalec2"), cubes, ENTRY, np.array([4]))
-        np.testing.assert_array_equal(solve(alone)[0].parameters, solve(cells)[4].parameters)
+        np.testing.assert_array_equal(solve(alone)[0].parameters, solved[4].parameters)
 
     @pytest.mark.parametrize("fault", [ConcertoError, np.linalg.LinAlgError, FloatingPointError])
     def test_one_that_fails_does_not_stop_the_others(self, cells, fault):
@@ -152,27 +156,54 @@ class TestAssimilateCells:
         assert solve(open_cells(files_of("dalec2"), cubes, ENTRY, np.array([], int))) == []
 
 
-def test_a_cell_without_a_finite_result_has_failed(cells, caplog):
-    """Its members would be no number in the sums of regions."""
-    solved = solve(cells)
+def posterior_of(solved, cells):
     parameters = np.stack([one.parameters for one in solved], axis=1)
     names = [p.name for p in STATEMENT.prior(Prior(cells.model.parameters)).parameters]
-    # All members of the second cell but one are sound.
-    for name in ("initial_labile", "initial_wood"):
-        parameters[5, 1, names.index(name)] = np.finfo(float).max
-    posterior = xr.Dataset(
+    return xr.Dataset(
         {
             "parameters": (("member", "location", "parameter"), parameters),
             "status": ("location", np.array([one.status for one in solved], np.int8)),
         },
         {"parameter": names},
     )
-    statistics, sums = project_tile(cells, posterior)
-    assert statistics["status"].to_numpy()[[1, 2, 3]].tolist() == [
-        FAILED, DRIVERS_MISSING, NO_OBSERVATION,
-    ]  # fmt: skip
-    assert np.isnan(statistics["gpp_mean"].to_numpy()[1]).all()
-    assert int(sums["cells"][0]) == 2
+
+
+def test_statistics_of_years_are_those_of_the_members_years(cells, solved):
+    posterior = posterior_of(solved, cells)
+    found = project_tile(cells, posterior)
+    annual, monthly = found.annual, found.monthly
+    own = posterior["parameters"][:, 0].sel(parameter=cells.model.parameter_names).to_numpy()
+    runs = cells.model.simulate(own, cells.forcing(0).weather, ("gpp", "c_soil"))
+    for year, part in enumerate((slice(0, 12), slice(12, 24))):
+        days = MONTHS.days_in_month[part]
+        assert annual["time_bnds"].to_numpy()[year, 1] == np.datetime64(f"{2001 + year}-01-01")
+        gpp = np.average(runs.series("gpp")[:, part], axis=1, weights=days)
+        soil = runs.series("c_soil")[:, part.stop - 1]
+        for name, members in (("gpp", gpp), ("som", soil)):
+            expected = [members.mean(), members.std(ddof=1), np.quantile(members, 0.05)]
+            shown = [annual[f"{name}_{what}"][0, year].item() for what in ("mean", "sd", "q05")]
+            np.testing.assert_allclose(shown, expected, rtol=1e-5)
+        # The bound that months alone would give is not reached.
+        of_months = np.average(monthly["gpp_sd"].to_numpy()[0, part], weights=days)
+        assert annual["gpp_sd"][0, year] < 0.999 * of_months
+    assert np.isnan(annual["gpp_mean"].to_numpy()[2]).all()
+    np.testing.assert_array_equal(annual["status"], monthly["status"])
+
+
+def test_a_cell_without_a_finite_result_has_failed(cells, solved, caplog):
+    """Its members would be no number in the sums of regions."""
+    posterior = posterior_of(solved, cells)
+    names = posterior["parameter"].to_numpy().tolist()
+    # All members of the second cell but one are sound.
+    for name in ("initial_labile", "initial_wood"):
+        posterior["parameters"].values[5, 1, names.index(name)] = np.finfo(float).max
+    projected = project_tile(cells, posterior)
+    for statistics in (projected.monthly, projected.annual):
+        assert statistics["status"].to_numpy()[[1, 2, 3]].tolist() == [
+            FAILED, DRIVERS_MISSING, NO_OBSERVATION,
+        ]  # fmt: skip
+        assert np.isnan(statistics["gpp_mean"].to_numpy()[1]).all()
+    assert int(projected.sums["cells"][0]) == 2
     assert f"{NAMES[1]}: no finite result for " in caplog.text
     assert "live_biomass" in caplog.text
 

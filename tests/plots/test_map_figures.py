@@ -30,6 +30,7 @@ from synthetic_map import (
     make_observations,
     make_regions,
     write_map,
+    years_of,
 )
 
 GRIDS = {"transect": TRANSECT, "europe": EUROPE, "dateline": DATELINE}
@@ -48,12 +49,14 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("maps")
     BORDERS.to_file(folder / "borders.geojson")
     for name, grid in GRIDS.items():
-        write_map(make_map(grid), folder / name / "map.nc")
+        months = make_map(grid)
+        write_map(months, folder / name / "map.nc")
+        write_map(years_of(months), folder / name / "annual.nc")
     return folder
 
 
-def read(files, name, variables=()):
-    return cells.read_map(files / name / "map.nc", variables)
+def read(files, name, variables=(), kind="map"):
+    return cells.read_map(files / name / f"{kind}.nc", variables)
 
 
 def words_of(path):
@@ -137,26 +140,35 @@ def test_what_is_no_map_is_refused(tmp_path):
         cells.read_map(write_map(ds, tmp_path / "other.nc"), [])
 
 
-def test_months_count_as_long_as_they_are():
+def test_times_count_as_long_as_they_are():
     time = pd.date_range("2001-01-01", periods=12, freq="MS")
-    values = xr.DataArray(np.zeros((12, 1, 1)), dims=("time", "lat", "lon"), coords={"time": time})
-    values[1] = 1.0
-    assert cells.time_mean(values).item() == pytest.approx(28 / 365)
-    values[3] = np.nan
-    assert np.isnan(cells.time_mean(values).item())
+    ends = time + pd.DateOffset(months=1)
+    bounds = np.stack([time.to_numpy(), ends.to_numpy()], axis=1)
+    ds = xr.Dataset(
+        {
+            "x": (("time", "lat", "lon"), np.zeros((12, 1, 1))),
+            "time_bnds": (("time", "bnds"), bounds),
+        },
+        {"time": time},
+    )
+    ds["x"][1] = 1.0
+    assert cells.time_mean(ds, "x").item() == pytest.approx(28 / 365)
+    ds["x"][3] = np.nan
+    assert np.isnan(cells.time_mean(ds, "x").item())
 
 
 def test_maps_are_drawn(files, tmp_path):
-    path = files / "dateline" / "map.nc"
+    path = files / "dateline" / "annual.nc"
     plot_map("Dateline", path, files / "borders.geojson", tmp_path / "maps.png")
     caption = words_of(tmp_path / "maps.png")["caption"]
+    assert "standard deviation of a year's over the members. NEE" in caption
     marked = int((read(files, "dateline")["status"] == "not_converged").sum())
     assert f"Hatched: not converged, indicative only ({marked} cells)" in caption
 
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_each_quantity_has_one_scale_and_nee_is_centred(files, name):
-    ds = read(files, name, maps.VARIABLES)
+    ds = read(files, name, maps.VARIABLES, "annual")
     figure = maps.draw(name, ds, BORDERS).figure
     nothing_is_cut_off(figure)
     found = [mesh for axes in figure.axes for mesh in axes.findobj(QuadMesh)]
@@ -165,11 +177,25 @@ def test_each_quantity_has_one_scale_and_nee_is_centred(files, name):
     ends = [mesh.norm.vmin + mesh.norm.vmax for mesh in meshes]
     assert sum(end == 0.0 for end in ends) == 1
     nee = meshes[int(np.argmin(np.abs(ends)))]
-    expected = cells.DAYS_OF_YEAR * cells.time_mean(ds["nee_mean"])
+    expected = cells.DAYS_OF_YEAR * ds["nee_mean"][0].to_numpy()
     np.testing.assert_allclose(nee.get_array().filled(np.nan), expected, rtol=1e-6)
     empty = ~np.isin(ds["status"], [n for n in cells.STATUS if cells.has_values(n)])
     for mesh in meshes:
         np.testing.assert_array_equal(np.ma.getmaskarray(mesh.get_array()), empty)
+
+
+def test_several_years_are_shown_in_the_mean_and_said_to_be(files, tmp_path):
+    path = write_map(years_of(make_map(TRANSECT), 3), tmp_path / "annual.nc")
+    caption = maps.draw("Years", cells.read_map(path, maps.VARIABLES), BORDERS).caption
+    assert "Annual means of 2000 to 2002" in caption
+    assert "over the members, averaged over the years." in caption
+    drawing = hovmoller.draw_profile("Years", cells.read_map(path, hovmoller.PROFILES))
+    assert "2000 to 2002, averaged over the years." in drawing.caption
+    line = next(x for x in drawing.figure.axes[0].lines if x.get_label() == "median")
+    one = read(files, "transect", hovmoller.PROFILES, "annual")["gpp_q50"][0, :, 0]
+    # 366, 365 and 365 days
+    factor = (366 + 1.1 * 365 + 1.2 * 365) / 1096
+    np.testing.assert_allclose(line.get_ydata()[::2], cells.DAYS_OF_YEAR * factor * one, rtol=1e-5)
 
 
 def test_values_beyond_the_colours_are_counted():
@@ -218,10 +244,11 @@ def test_a_map_without_land_is_drawn(tmp_path):
 
 
 def test_a_transect_is_drawn_over_months_and_along_latitude(files, tmp_path):
-    path = files / "transect" / "map.nc"
-    plot_hovmoller("Transect", path, tmp_path / "hovmoller.png", tmp_path / "profile.png")
-    assert "90 %" in words_of(tmp_path / "hovmoller.png")["caption"]
-    assert "rather too wide" in words_of(tmp_path / "profile.png")["caption"]
+    of = files / "transect"
+    seasons, profile = tmp_path / "hovmoller.png", tmp_path / "profile.png"
+    plot_hovmoller("Transect", of / "map.nc", of / "annual.nc", seasons, profile)
+    assert "90 %" in words_of(seasons)["caption"]
+    assert "bands of each cell's year, 2000. NEE" in words_of(profile)["caption"]
     ds = read(files, "transect", hovmoller.SEASONS)
     figure = hovmoller.draw("Transect", ds).figure
     meshes = [mesh for axes in figure.axes for mesh in axes.findobj(QuadMesh)]
@@ -233,10 +260,10 @@ def test_a_transect_is_drawn_over_months_and_along_latitude(files, tmp_path):
 
 
 def test_each_cell_of_a_profile_is_as_wide_as_it_is(files):
-    ds = read(files, "transect", hovmoller.PROFILES)
+    ds = read(files, "transect", hovmoller.PROFILES, "annual")
     upper = hovmoller.draw_profile("Transect", ds).figure.axes[0]
     line = next(line for line in upper.lines if line.get_label() == "median")
-    expected = cells.DAYS_OF_YEAR * cells.time_mean(ds["gpp_q50"]).ravel()
+    expected = cells.DAYS_OF_YEAR * ds["gpp_q50"].to_numpy().ravel()
     np.testing.assert_allclose(line.get_ydata()[::2], expected)
     np.testing.assert_allclose(line.get_ydata()[1::2], expected)
     np.testing.assert_allclose(line.get_xdata()[1::2] - line.get_xdata()[::2], 0.5)
@@ -295,13 +322,13 @@ MANY = {
 }
 
 
-@pytest.mark.parametrize("names", [FEW, MANY], ids=["few", "many"])
-def test_regions_are_sorted_and_readable(names, tmp_path):
+@pytest.mark.parametrize(("names", "followed"), [(FEW, 3), (MANY, 7)], ids=["few", "many"])
+def test_regions_are_sorted_and_readable(names, followed, tmp_path):
     make_regions(names, (1999, 2000)).to_csv(tmp_path / "regions.csv", index=False)
     table = regions.read_regions(tmp_path / "regions.csv")
     figure = regions.draw("Map", table).figure
     nothing_is_cut_off(figure)
-    assert len(figure.axes) == 2 * len(names)
+    assert len(figure.axes) == 2 * (len(names) + followed)
     countries = figure.axes[2]
     shown = [text.get_text() for text in countries.get_yticklabels()]
     assert len(shown) == len(names["country"])
@@ -310,6 +337,27 @@ def test_regions_are_sorted_and_readable(names, tmp_path):
     assert shown[0] == f"{first.region} ({first.cells:,})"
     boxes = [text.get_window_extent() for text in countries.get_yticklabels()]
     assert all(upper.y0 >= lower.y1 - 1 for upper, lower in pairwise(boxes))
+
+
+def test_years_have_their_bands(tmp_path):
+    make_regions(FEW, (1999, 2000, 2001)).to_csv(tmp_path / "regions.csv", index=False)
+    table = regions.read_regions(tmp_path / "regions.csv")
+    drawing = regions.draw("Map", table)
+    assert "Below, the same of each year" in drawing.caption
+    assert "sums of 2001" in drawing.caption
+    shown = drawing.figure.axes[2 * len(FEW) :]
+    titles = [axes._left_title.get_text() for axes in shown[::2]]
+    assert titles[0] == "all cells"
+    assert sorted(titles[1:]) == ["Finland", "Namibia"]
+    nee = table[(table.kind == "all") & (table.variable == "nee")].sort_values("year")
+    (line,) = shown[1].lines
+    np.testing.assert_array_equal(line.get_xdata(), [1999, 2000, 2001])
+    np.testing.assert_array_equal(line.get_ydata(), nee.q50)
+    widest = shown[1].collections[0].get_paths()[0].vertices
+    assert {*nee.q05, *nee.q95} <= {*widest[:, 1]}
+    once = regions.draw("Map", table[table.year == 2001])
+    assert "Below" not in once.caption
+    assert len(once.figure.axes) == 2 * len(FEW)
 
 
 def test_intervals_of_independent_cells_are_beside_the_true_ones(tmp_path):

@@ -1,6 +1,8 @@
 import json
 import warnings
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -20,10 +22,12 @@ from synthetic_tiles import (
     SOUTH,
     STATISTICS,
     TRANSECT,
+    files_of,
     land_cells,
     make_tile,
     settings,
     write_tiles,
+    years_of,
 )
 from write_map import write_map
 
@@ -51,14 +55,16 @@ def made(request, built):
 
 
 def write(tiles, grid, folder):
-    netcdf, store = folder / "map.nc", folder / "map.zarr"
-    write_map("m", tiles, grid, netcdf, store, settings=settings(grid), **ORIGIN)
+    with TemporaryDirectory() as years:
+        files = files_of(tiles, folder, Path(years))
+        write_map("m", grid, *files, settings=settings(grid), **ORIGIN)
 
 
-def opened(folder):
+def opened(folder, name="map"):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return xr.open_dataset(folder / "map.nc"), xr.open_zarr(folder / "map.zarr", chunks=None)
+        store = xr.open_zarr(folder / f"{name}.zarr", chunks=None)
+        return xr.open_dataset(folder / f"{name}.nc"), store
 
 
 def test_cells_have_the_values_of_their_tiles_and_others_none(made):
@@ -87,6 +93,23 @@ def test_cells_have_the_values_of_their_tiles_and_others_none(made):
             np.testing.assert_array_equal(ds["time_bnds"], cells["time_bnds"])
 
 
+def test_years_are_on_the_same_grid_with_their_own_times(made):
+    folder, grid, _ = made
+    lat, lon = land_cells(grid)
+    cells = years_of(make_tile(grid, lat, lon))
+    rows, columns = grid.position(lat, lon)
+    for ds in opened(folder, "annual"):
+        with ds, xr.open_dataset(folder / "map.nc") as months:
+            assert set(ds.variables) == set(months.variables)
+            found = ds["gpp_sd"].to_numpy()
+            assert found.shape == (1, grid.rows, grid.columns)
+            np.testing.assert_array_equal(found[:, rows, columns], cells["gpp_sd"].to_numpy().T)
+            np.testing.assert_array_equal(
+                ds["time_bnds"], np.array([["2000-01-01", "2001-01-01"]], "M8[ns]")
+            )
+            xr.testing.assert_identical(ds["status"], months["status"])
+
+
 def test_names_of_regions_are_flags(made):
     folder, grid, _ = made
     lat, lon = land_cells(grid)
@@ -110,12 +133,12 @@ def test_names_of_regions_are_flags(made):
 def test_the_file_does_not_depend_on_how_the_map_was_tiled(made, tmp_path):
     folder, grid, _ = made
     write(write_tiles(tmp_path / "tiles", grid, 500), grid, tmp_path)
-    assert (tmp_path / "map.nc").read_bytes() == (folder / "map.nc").read_bytes()
-    files = [path for path in sorted((folder / "map.zarr").rglob("*")) if path.is_file()]
-    assert files
-    for file in files:
-        same = tmp_path / "map.zarr" / file.relative_to(folder / "map.zarr")
-        assert same.read_bytes() == file.read_bytes()
+    for name in ("map", "annual"):
+        assert (tmp_path / f"{name}.nc").read_bytes() == (folder / f"{name}.nc").read_bytes()
+        files = [path for path in sorted((folder / f"{name}.zarr").rglob("*")) if path.is_file()]
+        assert files
+        for file in files:
+            assert (tmp_path / file.relative_to(folder)).read_bytes() == file.read_bytes()
 
 
 def test_maps_larger_than_a_block_and_longer_than_one(tmp_path):
@@ -182,12 +205,12 @@ def test_it_says_where_it_comes_from(made):
             assert "featureType" not in ds.attrs
 
 
-@pytest.mark.parametrize("kind", ["map", "tile"])
+@pytest.mark.parametrize("kind", ["map", "annual", "tile"])
 def test_map_and_tiles_comply_with_cf(kind, built, tmp_path):
-    folder, _, tiles = built("dateline" if kind == "map" else "transect")
+    folder, _, tiles = built("transect" if kind == "tile" else "dateline")
     report = tmp_path / "report.txt"
     CheckSuite.load_all_available_checkers()
-    file = folder / "map.nc" if kind == "map" else tiles[0]
+    file = tiles[0] if kind == "tile" else folder / f"{kind}.nc"
     ComplianceChecker.run_checker(str(file), ["cf:1.11"], 0, "strict", output_filename=str(report))
     assert "All tests passed!" in report.read_text(), report.read_text()
 

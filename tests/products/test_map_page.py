@@ -75,7 +75,7 @@ def made(tmp_path_factory):
         CONFIG,
         product=products / "map.nc",
         regions=products / "regions.csv",
-        others=[products / name for name in ("map.zarr", "layers", "catalog", "regions.nc")],
+        others=[products / name for name in PRODUCTS.keys() - {"map.nc", "regions.csv"}],
         figures=figures,
         sources=[ROOT / "config/sources/transect_2000.yaml"],
         citation=ROOT / "CITATION.cff",

@@ -38,7 +38,9 @@ def test_it_has_a_collection_with_an_item_for_each_year(catalog):
     (collection,) = catalog.get_children()
     assert isinstance(collection, pystac.Collection)
     assert sorted(item.id for item in collection.get_items()) == [f"{NAME}-1999", f"{NAME}-2000"]
-    assert set(collection.assets) == {"netcdf", "zarr", "regions", "regions_table", "status"}
+    assert set(collection.assets) == {
+        "netcdf", "zarr", "annual_netcdf", "annual_zarr", "regions", "regions_table", "status",
+    }  # fmt: skip
     for item in collection.get_items():
         assert item.get_collection() is collection
         assert {"gpp_mean", "gpp_sd", "live_biomass_mean"} <= set(item.assets)
@@ -76,13 +78,15 @@ def test_links_are_relative_and_lead_to_files(made):
 
 def test_assets_open_by_their_links(catalog):
     (collection,) = catalog.get_children()
-    opened = [
-        xr.open_dataset(collection.assets["netcdf"].get_absolute_href()),
-        xr.open_zarr(collection.assets["zarr"].get_absolute_href(), chunks=None),
-    ]
-    for ds in opened:
-        with ds:
-            assert ds["gpp_mean"].dims == ("time", "lat", "lon")
+    for kind, times in (("", 14), ("annual_", 2)):
+        opened = [
+            xr.open_dataset(collection.assets[f"{kind}netcdf"].get_absolute_href()),
+            xr.open_zarr(collection.assets[f"{kind}zarr"].get_absolute_href(), chunks=None),
+        ]
+        for ds in opened:
+            with ds:
+                assert ds["gpp_mean"].dims == ("time", "lat", "lon")
+                assert ds.sizes["time"] == times
     first, last = collection.extent.temporal.intervals[0]
     assert first == datetime(1999, 11, 1, tzinfo=UTC)
     assert last == datetime(2000, 12, 31, 23, 59, 59, tzinfo=UTC)

@@ -37,6 +37,14 @@ class TestMonths:
         assert months.whole_years == {2002: slice(10, 22)}
         assert months.days[:2].tolist() == [31.0, 30.0]
 
+    def test_years_are_as_long_as_the_axis_has_them(self):
+        months = Months.of(pd.date_range("1999-11-01", "2000-12-31", freq="D"))
+        assert months.years.tolist() == [0, 2]
+        monthly = np.arange(14.0)[None]
+        weighed = np.average(np.arange(2.0, 14.0), weights=YEAR.days_in_month[YEAR.day == 1])
+        np.testing.assert_allclose(months.year_means(monthly), [[31 / 61, weighed]])
+        np.testing.assert_array_equal(months.at_year_end(monthly), [[1.0, 13.0]])
+
     def test_a_part_of_a_year_is_no_year(self):
         assert Months.of(YEAR[:-1]).whole_years == {}
         assert Months.of(YEAR[40:300]).whole_years == {}

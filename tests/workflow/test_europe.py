@@ -37,6 +37,8 @@ from stac_archive import SINUSOIDAL, Archive, Raster, modis_tile
 pytestmark = pytest.mark.xdist_group("europe")
 
 CONFIGURATION = "config/runs/europe.yaml"
+TILE = "results/europe/posterior/europe/r0c0.nc"
+WANTED = ["results/europe/cubes/europe/drivers.nc", "results/europe/figures/europe/gaps.png", TILE]
 BOX = {"west": 9.0, "south": 47.0, "east": 9.5, "north": 47.5}
 WEST, EAST = np.array([9.0, 9.25, 9.0, 9.25]), np.array([9.25, 9.5, 9.25, 9.5])
 SOUTH, NORTH = np.array([47.0, 47.0, 47.25, 47.25]), np.array([47.25, 47.25, 47.5, 47.5])
@@ -44,7 +46,7 @@ LON = (WEST + EAST) / 2
 PERIOD = ["2020-06-01", "2020-08-31"]
 MONTHS = pd.date_range("2020-01-01", "2020-12-01", freq="MS")
 SUMMER = MONTHS[5:8]
-TILE = slice(590, 730), slice(1440, 1580)  # of h18v04: around the box
+PIXELS_OF_TILE = slice(590, 730), slice(1440, 1580)  # of h18v04: around the box
 STAC = {
     "modis_lai": "modis-15A2H-061", "modis_burned_area": "modis-64A1-061",
     "esa_cci_land_cover": "esa-cci-lc", "copernicus_dem_90": "cop-dem-glo-90",
@@ -61,7 +63,7 @@ def during(first: pd.Timestamp, end: pd.Timestamp) -> dict[str, str]:
 
 def leaf_area() -> Contents:
     """Return composites of 8 days as MOD15A2H has them, everywhere 2.5 and 0.6."""
-    transform, shape = modis_tile(18, 4, *TILE)
+    transform, shape = modis_tile(18, 4, *PIXELS_OF_TILE)
     numbers = {
         "Lai_500m": (25, 0.1), "LaiStdDev_500m": (4, 0.1), "FparLai_QC": (0, 1.0),
         "Fpar_500m": (60, 0.01), "FparStdDev_500m": (7, 0.01),
@@ -79,7 +81,7 @@ def leaf_area() -> Contents:
 
 def burns() -> Contents:
     """Return months as MCD64A1 has them: all that is seen burns in July."""
-    transform, shape = modis_tile(18, 4, *TILE)
+    transform, shape = modis_tile(18, 4, *PIXELS_OF_TILE)
     contents = []
     for first in pd.date_range("2020-05-01", "2020-09-01", freq="MS"):
         day = 200 if first.month == 7 else 0
@@ -281,7 +283,16 @@ def project(tmp_path_factory, index: Index, servers: Servers) -> Project:
         "config/sources/terraclimate.yaml",
         lambda source: source["mirrors"][0]["locator"].update(template=template),
     )
-    small = {"areas": {"europe": {"box": BOX, "period": PERIOD}}}
+    # Three months are too few for a constraint on the growth within years.
+    constraints = load_yaml(ROOT / CONFIGURATION)["constraints"]
+    budget = {"members": 200, "steps": 1, "most_iterations": 1, "rounds": 1}
+    of_errors = {"steps": 1, "most_steps": 1}
+    small = {
+        "areas": {"europe": {"box": BOX, "period": PERIOD}},
+        "maps": {"europe": {"tile_size": 2, "errors_from_cells": 1, "budget": budget}},
+        "assimilation": {"budgets": {"esmda": of_errors}},
+        "constraints": [name for name in constraints if name != "pool_growth"],
+    }
     (project.root / "small.yaml").write_text(yaml.safe_dump(small))
     return project
 
@@ -292,7 +303,7 @@ def results(project: Project) -> Path:
         patch.setenv("CDSAPI_KEY", KEY)
         patch.setenv("CONCERTO_HTTP_FIRST_WAIT_S", "0.01")
         patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        outcome = project.snakemake("--configfile", CONFIGURATION, "small.yaml")
+        outcome = project.snakemake("--configfile", CONFIGURATION, "small.yaml", "--", *WANTED)
     assert outcome.code == 0, outcome.shown
     return project.root / "results/europe"
 
@@ -380,6 +391,24 @@ def test_gaps_and_their_figure(results):
     assert set(gaps[gaps["stream"] == "biomass"]["valid"]) == {1}
     assert set(gaps[gaps["stream"] == "lai"]["valid"]) == {3}
     assert (results / "figures/europe/gaps.png").stat().st_size > 10_000
+
+
+def test_a_tile_of_the_map_has_learnt_from_all_streams(project, results):
+    tile = xr.load_dataset(project.root / TILE)
+    assert (tile.sizes["location"], tile.sizes["member"]) == (4, 200)
+    assert set(tile["status"].to_numpy()) <= {0, 1}
+    assert np.isfinite(tile["parameters"]).all()
+    streams = load_yaml(ROOT / CONFIGURATION)["maps"]["europe"]["streams"]
+    stated = json.loads((results / "posterior/europe/errors.json").read_text())
+    assert list(stated["stream_errors"]) == streams
+
+
+def test_the_run_ends_in_the_map(project, results):
+    outcome = project.snakemake("--dry-run", "--configfile", CONFIGURATION, "small.yaml")
+    assert outcome.code == 0, outcome.shown
+    left = set(re.findall(r"^(\w+) +\d+$", outcome.shown, flags=re.M))  # of the jobs' numbers
+    assert {"write_map", "write_catalog", "sum_regions", "write_map_page"} <= left
+    assert "assimilate_tile" not in left
 
 
 def test_every_source_left_its_provenance(results):

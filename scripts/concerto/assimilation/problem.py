@@ -287,20 +287,24 @@ class Problem:
         white, prices = self._whitener.apply(misfit), self._prices(factors)
         # of runs, in the lanes of their directions
         at = runs.placement.spread_over(changes.placement)
-        per_factor = 1.0 / at(factors)
         turned = self._by_stream(directions[:, :, own:].reshape(z.size, -1), 0.0)
-        to_factors = changes.placement.lay_out(turned) * per_factor
-        shift = self._whitener.change(changes.record, at(misfit), per_factor, to_factors)
+        to_factors = changes.placement.lay_out(turned) / at(factors)
+        collect = runs.placement.collect
+        shift = self._whitener.change(
+            changes.record, collect(misfit), 1.0 / collect(factors), to_factors,
+            changes.placement.cells,
+        )  # fmt: skip
         terms = self._whitener.residual(white), self._constraints.residuals(runs), prices
-        k = self._inflated
-        slopes = (
-            at(self._whitener.slope(white)) * self._whitener.apply(shift),
-            self._constraints.push_forward(runs, changes),
-            self._counts / at(prices) * to_factors[:, k],
-        )
-        residuals = runs.placement.collect(np.concatenate(terms, axis=1))
-        jacobian = changes.placement.collect(np.concatenate(slopes, axis=1))
-        return residuals, jacobian.reshape(*z.shape, -1).transpose(0, 2, 1)
+        residuals = collect(np.concatenate(terms, axis=1))
+        n, k = self.n_observations, self._inflated
+        slopes = np.empty((len(shift), residuals.shape[1], LANES))
+        self._whitener.apply(shift, out=slopes)
+        by_law = self._whitener.slope(white)
+        if (by_law != 1.0).any():  # of other laws than the normal one
+            slopes[:, :n] *= at(by_law)
+        slopes[:, n : n + terms[1].shape[1]] = self._constraints.push_forward(runs, changes)
+        slopes[:, n + terms[1].shape[1] :] = self._counts / at(prices) * to_factors[:, k]
+        return residuals, changes.placement.collect_by_cell(slopes)
 
     def log_posterior(self, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the log posterior density in soft space, and its gradient.

@@ -232,6 +232,7 @@ class Whitener:
         misfit: np.ndarray,
         per_factor: np.ndarray,
         factors: np.ndarray,
+        members: np.ndarray,
     ) -> np.ndarray:
         """Return how misfits change along directions, whose changes the tiles hold.
 
@@ -240,13 +241,20 @@ class Whitener:
         record
             (tile, time, stream, LANES) changes of what the model shows.
         misfit, per_factor
-            (tile, observation, LANES) what :meth:`misfit` returned, and (tile, stream, LANES) one
-            over the inflations.
+            (member, observation) what :meth:`misfit` returned, and (member, stream) one over the
+            inflations.
         factors
             (tile, stream, LANES) changes of inflations over the inflations.
+        members
+            (tile,) whose directions a tile holds.
+
+        Returns
+        -------
+        numpy.ndarray
+            (tile, observation, LANES).
         """
-        change = np.empty(misfit.shape)
-        _change(record, misfit, per_factor, factors, self.time, self.stream, change)
+        change = np.empty((len(record), self.n_observations, LANES))
+        _change(record, misfit, per_factor, factors, members, self.time, self.stream, change)
         return change
 
     def pull_back_misfit(
@@ -273,7 +281,12 @@ class Whitener:
         _pull_back_misfit(weights, misfit, factors, self.time, self.stream, to_record, to_factors)
         return to_record, to_factors
 
-    def apply(self, misfit: np.ndarray, states: np.ndarray | None = None) -> np.ndarray:
+    def apply(
+        self,
+        misfit: np.ndarray,
+        states: np.ndarray | None = None,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Whiten misfits.
 
         Parameters
@@ -284,13 +297,15 @@ class Whitener:
             (tile, 2 * stream, LANES) what is expected of every stream's ``fast``, then of every
             ``slow``, at the first time; overwritten by what is expected at the time after the last.
             None for nothing known, which is zeros.
+        out
+            Where to write, (tile, observation or more, LANES); anew if left out.
 
         Returns
         -------
         numpy.ndarray
-            (tile, observation, LANES).
+            (tile, observation, LANES), or ``out``.
         """
-        white = np.empty(misfit.shape)
+        white = np.empty(misfit.shape) if out is None else out
         if states is None:
             states = np.zeros((len(misfit), 2 * len(self.valid), LANES))
         _whiten(misfit, self.valid, *self._parts, states, white)
@@ -542,15 +557,16 @@ def _misfit(values, record, factors, time, stream, misfit):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-def _change(record, misfit, per_factor, factors, time, stream, change):
+def _change(record, misfit, per_factor, factors, members, time, stream, change):
     # what the model shows is taken away from the observations, then divided by the inflation
     for tile in range(len(change)):
+        member = members[tile]
         for n in range(time.size):
             t, k = time[n], stream[n]
+            per, rest = per_factor[member, k], misfit[member, n]
             for lane in range(LANES):
-                shown = record[tile, t, k, lane] * per_factor[tile, k, lane]
-                grown = misfit[tile, n, lane] * factors[tile, k, lane]
-                change[tile, n, lane] = -(shown + grown)
+                shown = record[tile, t, k, lane] * per
+                change[tile, n, lane] = -(shown + rest * factors[tile, k, lane])
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")

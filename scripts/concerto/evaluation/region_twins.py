@@ -55,11 +55,11 @@ def place_sums(
         ``rank`` among ``members``.
     """
     solved = np.isfinite(posterior["parameters"]).all(["member", "parameter"])
-    known = project_tile(cells, truths.assign(parameters=truths["parameters"].where(solved)))[1]
+    known = project_tile(cells, truths.assign(parameters=truths["parameters"].where(solved))).sums
     parts = []
     for arrangement in ARRANGEMENTS:
         taken = posterior if arrangement == "coherent" else shuffled(posterior, rng)
-        sums = project_tile(cells, taken)[1]
+        sums = project_tile(cells, taken).sums
         table = region_table(joined([sums]), [sums])
         regions = pd.MultiIndex.from_arrays(
             [sums["kind"].to_numpy(), sums["region_name"].to_numpy()]

@@ -487,12 +487,14 @@ class _Batch:
         members = len(pools)
         place = _place(len(change.pools), members, mixed=False)
         runs = self._blank(place, _Start(*map(place.lay_out, change)), keep_path=False)
-        cells = _place(members, len(self.weather.values)).cell[place.cells]
-        tiles = (
-            pools[place.cells], constants[place.cells], runs.pools, runs.constants, runs.record,
-            runs.totals, runs.snapshots,
-        )  # fmt: skip
-        loop.run(self.weather.values, cells, self.dates, tiles, self.threads)
+        cells = _place(members, len(self.weather.values)).cell
+        of_changes = (runs.pools, runs.constants, runs.record, runs.totals, runs.snapshots)
+        by_member = (
+            part.reshape(members, place.tiles // members, *part.shape[1:]) for part in of_changes
+        )
+        loop.run(
+            self.weather.values, cells, self.dates, (pools, constants, *by_member), self.threads
+        )
         return runs
 
     def _blank(self, place: Placement, start: _Start, keep_path: bool) -> Trajectories:

@@ -97,7 +97,7 @@ MONTHLY = (
 
 
 def read_map(path: Path, variables: Iterable[str]) -> xr.Dataset:
-    """Read the status and some variables of a map.
+    """Read the status, the bounds of times and some variables of a map.
 
     Latitudes come out ascending, and longitudes too: across the antimeridian they go on beyond
     180 degrees. Cells that the map does not know are no land.
@@ -107,7 +107,7 @@ def read_map(path: Path, variables: Iterable[str]) -> xr.Dataset:
     InputError
         If a variable is missing, or a status is unknown.
     """
-    wanted = ["status", *variables]
+    wanted = ["status", "time_bnds", *variables]
     with xr.open_dataset(path, engine="netcdf4") as ds:
         for name in wanted:
             if name not in ds:
@@ -134,16 +134,22 @@ def _status(status: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(names, dims=status.dims)
 
 
-def time_mean(values: xr.DataArray) -> np.ndarray:
-    """Return the mean over months, each as long as it is (lat, lon)."""
-    days = values["time"].dt.days_in_month
-    return ((values * days).sum("time", skipna=False) / days.sum()).to_numpy().astype(float)
+def time_mean(ds: xr.Dataset, name: str) -> np.ndarray:
+    """Return a variable's mean over a map's times, each as long as it is (lat, lon)."""
+    length = ds["time_bnds"].diff("bnds").squeeze("bnds") / np.timedelta64(1, "D")
+    total = (ds[name].astype(float) * length).sum("time", skipna=False)
+    return (total / length.sum()).to_numpy()
 
 
 def years_text(ds: xr.Dataset) -> str:
     """Return which years a map is of."""
     first, last = ds["time"].dt.year.to_numpy()[[0, -1]]
     return f"{first}" if first == last else f"{first} to {last}"
+
+
+def averaged_text(ds: xr.Dataset) -> str:
+    """Return what a caption adds to statistics of a year where a map is of several."""
+    return ", averaged over the years" if ds.sizes["time"] > 1 else ""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def draw_profile(name: str, ds: xr.Dataset) -> style.Drawing:
     name
         The map in words.
     ds
-        Of :func:`concerto.plots.cells.read_map`, with ``PROFILES``; of one column.
+        Of :func:`concerto.plots.cells.read_map`, of years, with ``PROFILES``; of one column.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def draw_profile(name: str, ds: xr.Dataset) -> style.Drawing:
     panels = figure.subplots(len(shown), 1, sharex=True)
     most = []
     for axes, one in zip(panels, shown, strict=True):
-        values = [one.factor * cells.time_mean(ds[f"{one.name}_{q}"]).ravel() for q in QUANTILES]
+        values = [one.factor * cells.time_mean(ds, f"{one.name}_{q}").ravel() for q in QUANTILES]
         _bands(axes, edges, values, _TINTS[one.name])
         axes.set_ylabel(one.axis)
         if one.low is None:
@@ -105,10 +105,8 @@ def draw_profile(name: str, ds: xr.Dataset) -> style.Drawing:
     return style.Drawing(
         figure,
         title,
-        f"Median, 50 % and 90 % bands of each cell, {cells.years_text(ds)}. A year's quantile is "
-        "the mean of its months', as if a member that is high in one month were so in all: bands "
-        "are rather too wide than too narrow. NEE is positive to the atmosphere; gaps have no "
-        "values.",
+        f"Median, 50 % and 90 % bands of each cell's year, {cells.years_text(ds)}"
+        f"{cells.averaged_text(ds)}. NEE is positive to the atmosphere; gaps have no values.",
         f"Lines with bands along latitude; medians: {'; '.join(most)}.",
     )
 

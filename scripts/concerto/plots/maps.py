@@ -26,7 +26,7 @@ def draw(name: str, ds: xr.Dataset, borders: geopandas.GeoDataFrame) -> style.Dr
     name
         The map in words.
     ds
-        Of :func:`concerto.plots.cells.read_map`, with ``VARIABLES``.
+        Of :func:`concerto.plots.cells.read_map`, of years, with ``VARIABLES``.
     borders
         Polygons of the countries, in longitude and latitude.
     """
@@ -37,7 +37,7 @@ def draw(name: str, ds: xr.Dataset, borders: geopandas.GeoDataFrame) -> style.Dr
     said, beyond = [], 0
     for (mean_axes, sd_axes), shown in zip(panels, cells.YEARLY, strict=True):
         mean, sd = (
-            shown.factor * cells.time_mean(ds[f"{shown.name}_{what}"]) for what in ("mean", "sd")
+            shown.factor * cells.time_mean(ds, f"{shown.name}_{what}") for what in ("mean", "sd")
         )
         beyond += _panel(mean_axes, mean, frame, shown, shown.axis)
         spread = cells.Shown(shown.name, shown.label, shown.unit, 1.0, cells.SPREAD)
@@ -52,9 +52,9 @@ def draw(name: str, ds: xr.Dataset, borders: geopandas.GeoDataFrame) -> style.Dr
     return style.Drawing(
         figure,
         title,
-        f"Mean of {cells.years_text(ds)} in each cell, beside it (±) the standard deviation of a "
-        "month, averaged over the year: that of the annual mean is no greater. NEE is positive to "
-        "the atmosphere."
+        f"Annual means of {cells.years_text(ds)}, of live biomass the end of the year; beside them "
+        f"(±) the standard deviation of a year's over the members{cells.averaged_text(ds)}. NEE is "
+        "positive to the atmosphere."
         + cells.states_text(status)
         + cells.beyond_text(beyond)
         + cells.widened_text(frame)

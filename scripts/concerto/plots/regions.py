@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from concerto.domain import IGBP
@@ -33,7 +34,9 @@ WIDE_RANGE = 20.0
 """Largest over lower quartile of sums from which on an axis shrinks the large ones."""
 _TINTS = {"gpp": "#117733", "nee": "#882255"}
 _INDEPENDENT = "#3D3D3D"
-_ROW = 0.185  # inches
+FOLLOWED = 3
+"""Regions of each kind, those with most GPP, of which all years are drawn."""
+_ROW, _YEARS_ROW = 0.185, 0.85  # inches
 
 
 def read_regions(path: Path) -> pd.DataFrame:
@@ -95,7 +98,9 @@ def gain(table: pd.DataFrame, variable: str) -> float:
 
 @style.styled
 def draw(name: str, table: pd.DataFrame) -> style.Drawing:
-    """Draw annual sums with their intervals, and those that independent cells would have.
+    """Draw sums of the last year with their intervals, and those that independent cells would have.
+
+    Of several years, those of some regions are drawn below.
 
     Parameters
     ----------
@@ -115,11 +120,15 @@ def draw(name: str, table: pd.DataFrame) -> style.Drawing:
     variables = [variable for variable in SHOWN if (rows.variable == variable).any()]
     kinds = [kind for kind in KINDS if (rows.kind == kind).any()]
     lengths = [rows[rows.kind == kind].region.nunique() for kind in kinds]
-    figure = style.new_figure(_ROW * (sum(lengths) + 3.2 * len(kinds)) + 1.3)
-    heights = [length + 1 for length in lengths]
-    grid = figure.subplots(
-        len(kinds), len(variables), squeeze=False, sharex="col", height_ratios=heights
-    )
+    several = table.year.min() < table.year.max()
+    shown = followed(rows) if several else []
+    tall = _ROW * (sum(lengths) + 3.2 * len(kinds)), _YEARS_ROW * len(shown) + 0.3
+    figure = style.new_figure(sum(tall) + 1.0)
+    upper, lower = figure.subfigures(2, 1, height_ratios=tall) if several else (figure, None)
+    grid = upper.subplots(
+        len(kinds), len(variables), squeeze=False, sharex="col",
+        height_ratios=[length + 1 for length in lengths],
+    )  # fmt: skip
     for line, kind in zip(grid, kinds, strict=True):
         of_kind = rows[rows.kind == kind]
         regions = list(dict.fromkeys(of_kind.region))
@@ -130,6 +139,8 @@ def draw(name: str, table: pd.DataFrame) -> style.Drawing:
         _axis(column, rows[rows.variable == variable], variable)
         for column, variable in zip(grid.T, variables, strict=True)
     ]
+    if several:
+        _years(lower, table, shown, variables)
     units = rows.units.iloc[0]
     title = f"{name}: sums by region"
     style.head(figure, title)
@@ -147,12 +158,19 @@ def draw(name: str, table: pd.DataFrame) -> style.Drawing:
     return style.Drawing(
         figure,
         title,
-        f"Median, central 50 % and 90 % of sums ({plain_unit(units)}); in brackets the number of "
-        "cells. Each member is one draw everywhere, so errors that cells share stay in the sum. "
+        f"Median, central 50 % and 90 % of sums of {rows.year.iloc[0]} ({plain_unit(units)}); in "
+        "brackets the number of cells. Each member is one draw everywhere, so errors that cells "
+        "share stay in the sum. "
         "Thin and dark: the 90 % that would be stated if cells were independent. "
         + (f"In the median of regions with several cells, intervals are: {said}. " if said else "")
         + "NEE is positive to the atmosphere."
-        + (" Where needed, axes shrink large sums; see their numbers." if any(bent) else ""),
+        + (" Where needed, axes shrink large sums; see their numbers." if any(bent) else "")
+        + (
+            f" Below, the same of each year: of all cells, and of up to {FOLLOWED} regions of each "
+            "kind, those with most GPP."
+            if several
+            else ""
+        ),
         f"Dots with intervals for {sum(lengths)} regions"
         + (f"; the whole map: {sums}." if sums else "."),
     )
@@ -171,6 +189,40 @@ def _intervals(axes: Axes, rows: pd.DataFrame, regions: list[str], variable: str
         rows.q50, at, "o", markersize=3.2, color="white", markeredgecolor=tint, label="median"
     )
     axes.set_ylim(-0.8, len(regions) - 0.3)
+
+
+def followed(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return kind and name of the regions of which all years are drawn.
+
+    Parameters
+    ----------
+    rows
+        Of :func:`ordered`.
+    """
+    named = rows[~rows.region.isin(NOWHERE)].drop_duplicates(["kind", "region"])
+    most = named.groupby("kind", sort=False).head(FOLLOWED)
+    return list(zip(most.kind, most.region, strict=True))
+
+
+def _years(
+    figure: SubFigure, table: pd.DataFrame, regions: list[tuple[str, str]], variables: list[str]
+) -> None:
+    """Draw the years of regions, one below the other, with their bands."""
+    grid = figure.subplots(len(regions), len(variables), squeeze=False, sharex=True)
+    series = table.sort_values("year").groupby(["kind", "region", "variable"])
+    for line, region in zip(grid, regions, strict=True):
+        line[0].set_title(region_words(*region))
+        for axes, variable in zip(line, variables, strict=True):
+            rows, tint = series.get_group((*region, variable)), _TINTS[variable]
+            axes.fill_between(rows.year, rows.q05, rows.q95, color=tint, alpha=0.2, linewidth=0)
+            axes.fill_between(rows.year, rows.q25, rows.q75, color=tint, alpha=0.4, linewidth=0)
+            axes.plot(rows.year, rows.q50, "o-", color=tint, linewidth=1.0, markersize=2.0)
+            axes.yaxis.set_major_locator(MaxNLocator(3))
+            axes.yaxis.set_major_formatter(FuncFormatter(_number))
+            axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    for axes, variable in zip(grid[-1], variables, strict=True):
+        units = table[table.variable == variable].units.iloc[0]
+        axes.set_xlabel(f"{label(variable)} by year ({plain_unit(units)})")
 
 
 def _name_rows(line: np.ndarray, kind: str, rows: pd.DataFrame, regions: list[str]) -> None:

@@ -26,6 +26,8 @@ MEANINGS = {
 PRODUCTS = {
     "map.nc": "All statistics of each cell and month, on the grid; CF NetCDF.",
     "map.zarr": "The same as a Zarr store, for reading parts of it over a network.",
+    "annual.nc": "Statistics of a cell's annual means and year-end pools; CF NetCDF.",
+    "annual.zarr": "The same as a Zarr store.",
     "layers": "Annual layers of the main quantities, and the status; Cloud Optimized GeoTIFF.",
     "catalog": "A static STAC catalogue of all of these.",
     "regions.csv": "Annual sums by country, land cover and climate, with intervals.",

@@ -30,6 +30,7 @@ ZARR = "application/vnd.zarr; version=3"
 CSV = "text/csv"
 SECOND = timedelta(seconds=1)
 """Ends belong to what they end: a month ends a second before the next."""
+_CONSOLIDATED = "Zarr with consolidated metadata"
 _STATISTICS = {
     "minimum": "STATISTICS_MINIMUM",
     "maximum": "STATISTICS_MAXIMUM",
@@ -41,10 +42,12 @@ _STATISTICS = {
 
 @dataclass(frozen=True)
 class Products:
-    """The files of a map: the map twice, the folder of its layers, sums over regions twice."""
+    """The files of a map: months and years twice each, layers, sums over regions twice."""
 
-    netcdf: Path
-    store: Path
+    monthly: Path
+    monthly_store: Path
+    annual: Path
+    annual_store: Path
     layers: Path
     regions: Path
     table: Path
@@ -55,10 +58,10 @@ def write_catalogue(
 ) -> None:
     """Write the catalogue of a map, whole or not at all.
 
-    ``catalog.json`` has one collection, with the map, the sums over regions and the status of cells
-    as assets, and an item for each year, with that year's layers. Layers have the fields of the
-    projection extension and what STAC 1.1 itself says of rasters; the extension for rasters, whose
-    fields those once were, would add nothing.
+    ``catalog.json`` has one collection, with the map by month and by year, the sums over regions
+    and the status of cells as assets, and an item for each year, with that year's layers. Layers
+    have the fields of the projection extension and what STAC 1.1 itself says of rasters; the
+    extension for rasters, whose fields those once were, would add nothing.
 
     Parameters
     ----------
@@ -81,7 +84,7 @@ def write_catalogue(
     for key, path in vars(products).items():
         if not path.exists():
             raise InputError(path, key, "nothing", "a product of the map")
-    with xr.open_dataset(products.netcdf, engine="netcdf4") as file:
+    with xr.open_dataset(products.monthly, engine="netcdf4") as file:
         ds = file[["lat_bnds", "lon_bnds", "time_bnds"]].load()
     bounds = [float(ds[f"{axis}_bnds"][k, k]) for k in (0, -1) for axis in ("lon", "lat")]
     box, footprint = footprint_of(*bounds)
@@ -192,8 +195,10 @@ def _collection(
 
 def _collection_assets(products: Products) -> dict[str, pystac.Asset]:
     described = {
-        "netcdf": (products.netcdf, NETCDF, "All variables by month, CF NetCDF"),
-        "zarr": (products.store, ZARR, "All variables by month, Zarr with consolidated metadata"),
+        "netcdf": (products.monthly, NETCDF, "All variables by month, CF NetCDF"),
+        "zarr": (products.monthly_store, ZARR, f"All variables by month, {_CONSOLIDATED}"),
+        "annual_netcdf": (products.annual, NETCDF, "All variables by year, CF NetCDF"),
+        "annual_zarr": (products.annual_store, ZARR, f"All variables by year, {_CONSOLIDATED}"),
         "regions": (products.regions, NETCDF, "Sums over regions, each member of the ensemble"),
         "regions_table": (products.table, CSV, "Sums over regions and years with uncertainty"),
     }

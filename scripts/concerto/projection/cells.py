@@ -1,8 +1,9 @@
 """What the members of cells say: statistics of each cell, and sums over regions of them all.
 
-Fluxes, areas and observables are means of calendar months, pools are those at their ends. What is
-uncertain is what parameters and initial pools leave open; the model's own errors, of which nothing
-is known where a flux is not observed, are not in it.
+Fluxes, areas and observables are means of calendar months or years, pools are those at their ends.
+Statistics of a year are those of the members' years: they do not follow from those of its months.
+What is uncertain is what parameters and initial pools leave open; the model's own errors, of which
+nothing is known where a flux is not observed, are not in it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pandas as pd
 import xarray as xr
 
 from concerto.assimilation.cells import FAILED, Cells
-from concerto.cubes import DAY, ends
+from concerto.cubes import DAY, MONTH, ends
 from concerto.domain import STREAMS
 from concerto.models import Model
 
@@ -74,6 +75,20 @@ class Months:
     def at_end(self, series: np.ndarray) -> np.ndarray:
         """Return the last values (member, month) of series (member, step)."""
         return series[:, np.append(self.first[1:], series.shape[1]) - 1]
+
+    @cached_property
+    def years(self) -> np.ndarray:
+        """The first month (year,) of each calendar year, which the axis need not have whole."""
+        return np.unique(self.starts.year, return_index=True)[1]
+
+    def year_means(self, monthly: np.ndarray) -> np.ndarray:
+        """Return the means (member, year) of those (member, month) of months."""
+        days = np.add.reduceat(self.days, self.years)
+        return np.add.reduceat(monthly * self.days, self.years, axis=1) / days
+
+    def at_year_end(self, monthly: np.ndarray) -> np.ndarray:
+        """Return the last values (member, year) of those (member, month) at the ends of months."""
+        return monthly[:, np.append(self.years[1:], monthly.shape[1]) - 1]
 
     @cached_property
     def whole_years(self) -> dict[int, slice]:
@@ -230,7 +245,22 @@ def land_area(land: xr.Dataset, k: int) -> float:
     return float(land["cell_area"][k]) * share
 
 
-def project_tile(cells: Cells, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+@dataclass(frozen=True)
+class Projected:
+    """What the members of a tile's cells say.
+
+    ``monthly`` and ``annual`` have each of :data:`VARIABLES` by its statistics, (location, time),
+    NaN where there are no members, or the model has no finite result for one; ``status``; what the
+    land is like. ``sums`` are as :meth:`RegionSums.dataset` has them, with the standard deviations
+    of the annual masses of each cell.
+    """
+
+    monthly: xr.Dataset
+    annual: xr.Dataset
+    sums: xr.Dataset
+
+
+def project_tile(cells: Cells, posterior: xr.Dataset) -> Projected:
     """Return statistics of cells, and sums over their regions.
 
     Parameters
@@ -239,23 +269,13 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Da
         The cells of a tile, which may be none.
     posterior
         Their ``parameters`` (member, location, parameter), NaN where there are none, ``status``.
-
-    Returns
-    -------
-    statistics
-        Each variable of :data:`VARIABLES` by its statistics, (location, time), NaN where there are
-        no members, or the model has no finite result for one; ``status``; what the land is like.
-    sums
-        As :meth:`RegionSums.dataset` has them; the annual standard deviations of each cell.
     """
     months = Months.of(cells.drivers.indexes["time"])
     names = available(cells.model)
     members = posterior.sizes["member"]
     sums = RegionSums(names, members, months)
-    shape = (len(cells), len(months.starts))
-    found = {
-        (name, kind): np.full(shape, np.nan, np.float32) for name in names for kind in STATISTICS
-    }
+    monthly = _no_values(names, len(cells), len(months.starts))
+    yearly = _no_values(names, len(cells), len(months.years))
     spread = {name: np.full((len(cells), len(months.whole_years)), np.nan) for name in sums.names}
     status = posterior["status"].copy()
     parameters = posterior["parameters"].sel(parameter=cells.model.parameter_names).to_numpy()
@@ -270,8 +290,10 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Da
             log.warning("%s: no finite result for %s", cells.names[k], ", ".join(wrong))
             continue
         for name, values in shown.items():
-            for kind, values_of_kind in statistics(values).items():
-                found[name, kind][k] = values_of_kind
+            by_year = months.at_year_end if name in POOLS else months.year_means
+            for found, members_of in ((monthly, values), (yearly, by_year(values))):
+                for kind, values_of_kind in statistics(members_of).items():
+                    found[name, kind][k] = values_of_kind
         area = land_area(cells.land, k)
         masses = sums.masses(shown, area)
         sums.add(regions_of(cells.land, k), masses, area)
@@ -284,7 +306,15 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> tuple[xr.Dataset, xr.Da
     place = {name: cells.drivers[name] for name in ("location", "lat", "lon")}
     kinds = {kind: cells.land[kind] for kind in KINDS[1:] if kind in cells.land}
     table = table.assign_coords(**place, **kinds, year=list(months.whole_years))
-    return _described(found, months, cells, status), table
+    ends_of_months = months.starts + MONTH
+    last = np.append(months.years[1:], len(months.starts)) - 1
+    return Projected(
+        _described(monthly, "month", months.starts, ends_of_months, cells, status),
+        _described(
+            yearly, "year", months.starts[months.years], ends_of_months[last], cells, status
+        ),
+        table,
+    )
 
 
 def annual(name: str, monthly: np.ndarray) -> np.ndarray:
@@ -292,34 +322,45 @@ def annual(name: str, monthly: np.ndarray) -> np.ndarray:
     return monthly.sum(axis=-1) if name in FLUXES else monthly[..., -1]
 
 
+def _no_values(names: Sequence[str], cells: int, times: int) -> dict[tuple[str, str], np.ndarray]:
+    return {
+        (name, kind): np.full((cells, times), np.nan, np.float32)
+        for name in names
+        for kind in STATISTICS
+    }
+
+
 def _described(
-    found: Mapping[tuple[str, str], np.ndarray], months: Months, cells: Cells, status: xr.DataArray
+    found: Mapping[tuple[str, str], np.ndarray],
+    period: str,
+    starts: pd.DatetimeIndex,
+    ends_of: pd.DatetimeIndex,
+    cells: Cells,
+    status: xr.DataArray,
 ) -> xr.Dataset:
-    """Return statistics with what a file says of them."""
+    """Return statistics of months or years with what a file says of them."""
     words = {"mean": "mean", "sd": "standard deviation"} | {
         kind: f"{100 * share:g} % quantile" for kind, share in QUANTILES.items()
     }
     variables = {}
     for (name, kind), values in found.items():
         described = attributes(name)
-        described["long_name"] += f": {words[kind]} over the members"
+        of = "at the end" if name in POOLS else "mean"
+        described["long_name"] += f", {of} of the {period}: {words[kind]} over the members"
         if kind != "mean":
             described.pop("standard_name", None)
         described["cell_methods"] = "time: point" if name in POOLS else "time: mean"
-        if name in POOLS:
-            described["comment"] = "at the end of the month"
         variables[f"{name}_{kind}"] = (("location", "time"), values, described)
     land = {
         name: cells.land[name]
         for name in ("cell_area", "land_fraction", "country", "igbp", "koppen")
         if name in cells.land
     }
-    ends_of = months.starts + pd.DateOffset(months=1)
-    bounds = np.stack([months.starts.to_numpy(), ends_of.to_numpy()], axis=1)
+    bounds = np.stack([starts.to_numpy(), ends_of.to_numpy()], axis=1)
     return xr.Dataset(
         {**variables, **land, "status": status, "time_bnds": (("time", "bnds"), bounds)},
         coords={
             **{name: cells.drivers[name] for name in ("location", "lat", "lon")},
-            "time": ("time", months.starts, {"standard_name": "time", "bounds": "time_bnds"}),
+            "time": ("time", starts, {"standard_name": "time", "bounds": "time_bnds"}),
         },
     )

@@ -46,7 +46,8 @@ def test_each_member_is_the_solution_of_its_own_equations():
     target = problem(design, observed)
     rng = np.random.default_rng(3)
     origin, errors = rng.standard_normal((50, SIZE)), rng.standard_normal((50, N))
-    z, cost = rml.descend(rml.Task(target, origin, errors), np.zeros((50, SIZE)), 30)
+    task, start = rml.Task(target, origin, errors), np.zeros((50, SIZE))
+    z, cost = rml.descend(task, start, task.cost(start), 30)
     precision = np.eye(SIZE) + design.T @ design
     exact = np.linalg.solve(precision, (origin + (observed + errors) @ design).T).T
     np.testing.assert_allclose(z, exact, atol=0.05)

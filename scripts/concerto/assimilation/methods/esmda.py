@@ -77,7 +77,7 @@ def assimilate(
     ConcertoError
         If the ensemble is too small for the unknowns, or a run of the model fails.
     """
-    z, assimilated, mismatch = smooth(problem, budget, rng, start=start)
+    z, assimilated, mismatch, _ = smooth(problem, budget, rng, start=start)
     converged, verdict = _judge(mismatch, assimilated, z)
     parameters = problem.prior.parameters_of(z)
     unit = problem.prior.to_unit(parameters)
@@ -92,11 +92,15 @@ def assimilate(
 
 
 class Smoothed(NamedTuple):
-    """An ensemble ``z`` (member, size), how much of the data it has seen, and its misfits."""
+    """An ensemble ``z`` (member, size), how much of the data it has seen, and its misfits.
+
+    ``residuals`` (member, residual) are those that it ends with.
+    """
 
     z: np.ndarray
     assimilated: float
     mismatch: np.ndarray
+    residuals: np.ndarray
 
 
 def smooth(
@@ -135,8 +139,9 @@ def smooth(
         )  # fmt: skip
         if assimilated > information - 1e-9:
             break
-    mismatch.append(_mismatch(problem, _residuals(problem, z)))
-    return Smoothed(z, assimilated, np.array(mismatch))
+    residuals = _residuals(problem, z)
+    mismatch.append(_mismatch(problem, residuals))
+    return Smoothed(z, assimilated, np.array(mismatch), residuals)
 
 
 def update(

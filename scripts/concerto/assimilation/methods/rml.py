@@ -37,7 +37,7 @@ COHERENT = True
 """The ensemble to start from may be given: a member is then the same draw in all cells of a map."""
 
 ENVIOUS_MAX = 0.02  # share of members that may be better off where others ended
-_BATCH = 64  # members whose derivatives are held at once: bounds the memory
+_BATCH = 32  # members whose derivatives are held at once: bounds the memory
 _DAMPING = 1.0  # at the start, in units of the prior's precision
 _CALMER, _BOLDER = 4.0, 0.25  # factors of the damping after a step that failed, or did well
 _DONE = 0.05  # fall of the cost in a step that is not held back, of a member that has arrived
@@ -58,7 +58,10 @@ class Task:
 
     def cost(self, z: np.ndarray) -> np.ndarray:
         """Return the cost (member,) at ``z`` (member, size), infinite where the model fails."""
-        residuals = self._residuals(z)
+        return self.cost_of(z, self._residuals(z))
+
+    def cost_of(self, z: np.ndarray, residuals: np.ndarray) -> np.ndarray:
+        """Return the cost (member,) at ``z`` (member, size) with ``residuals`` there."""
         squares = np.sum((residuals - self.errors) ** 2, axis=1)
         return _finite(0.5 * (squares + np.sum((z - self.origin) ** 2, axis=1)))
 
@@ -110,10 +113,9 @@ def assimilate(
         # it only brings members near to where they descend from
         "localisation": members < esmda.LEAST_MEMBERS * problem.prior.size,
     }
-    z = esmda.smooth(problem, smoother, rng, start=origin).z
-    residuals = problem.residuals(problem.prior.parameters_of(z))
+    z, _, _, residuals = esmda.smooth(problem, smoother, rng, start=origin)
     task = Task(problem, origin, rng.standard_normal(residuals.shape))
-    z, cost = descend(task, z, most)
+    z, cost = descend(task, z, task.cost_of(z, residuals), most)
     envious = []
     for _ in range(int(budget["rounds"])):
         best, there = task.best_of(z)
@@ -125,16 +127,19 @@ def assimilate(
         )  # fmt: skip
         if not len(going):
             break
-        z[going], cost[going] = descend(task.of(going), z[best[going]], most)
+        z[going], cost[going] = descend(task.of(going), z[best[going]], there[going], most)
     return _posterior(problem, z, cost, np.array(envious))
 
 
-def descend(task: Task, z: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+def descend(
+    task: Task, z: np.ndarray, cost: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return where members end, (member, size), and their cost (member,).
 
-    By at most ``most`` steps of Levenberg and Marquardt's method from ``z`` (member, size).
+    By at most ``most`` steps of Levenberg and Marquardt's method from ``z`` (member, size), where
+    the cost is ``cost`` (member,).
     """
-    z, cost = z.copy(), task.cost(z)
+    z, cost = z.copy(), cost.copy()
     damping, moving = np.full(len(z), _DAMPING), np.isfinite(cost)
     gradient, curvature = np.empty(z.shape), np.empty((*z.shape, z.shape[1]))
     fresh = np.flatnonzero(moving)  # those whose slopes are not known yet

@@ -245,8 +245,8 @@ def adjoint_driver(step: Formula, key: str | None, mixed: bool = False) -> Calla
 def tangent_driver(step: Formula, key: str | None) -> Callable:
     """Compile the time loop of a model and its derivative along the directions of a tile.
 
-    The run itself and the slopes of its step are computed once for each tile, as single numbers;
-    lanes hold directions.
+    The run itself and the slopes of its step are computed once for each member, as single numbers;
+    lanes hold directions, in as many tiles as it takes, the same for all members.
 
     Parameters
     ----------
@@ -257,8 +257,9 @@ def tangent_driver(step: Formula, key: str | None) -> Callable:
     -------
     Callable
         ``drive(weather, cells, snapshots, state, fixed, pools, constants, record, totals, snaps)``
-        with ``state`` (tile, pool) and ``fixed`` (tile, constant), the initial pools and the
-        constants of the run; the others as in :func:`forward_driver`, for changes.
+        with ``state`` (member, pool) and ``fixed`` (member, constant), the initial pools and the
+        constants of the run; ``cells`` (member,); the others as in :func:`forward_driver`, for
+        changes, and (member, tile, ...) for (tile, ...).
     """
     base, change = (_kernel(part) for part in linearise(step))
     n_pools, n_constants, n_weather = _sizes(step.inputs)
@@ -273,40 +274,49 @@ def tangent_driver(step: Formula, key: str | None) -> Callable:
     size = total_at + in_sum
 
     def drive(weather, cells, snapshots, state, fixed, pools, constants, record, totals, snaps):
-        buffer, now_at = np.empty(size), np.empty(n_pools)
-        forcing, times = weather.ravel(), weather.shape[1]
-        for tile in range(pools.shape[0]):
-            now_at[:] = state[tile]
-            known = _gather(fixed.ravel(), tile * n_constants, 1, n_constants)
-            _copy(buffer, 0, pools[tile].ravel(), 0, in_pools)
-            _copy(buffer, constants_at, constants[tile].ravel(), 0, in_constants)
-            buffer[total_at:] = 0.0
-            kept, series = snaps[tile].ravel(), record[tile].ravel()
+        tiles = pools.shape[1]
+        buffer, now_at = np.empty(tiles * size), np.empty(n_pools)
+        forcing, series, times = weather.ravel(), record.ravel(), weather.shape[1]
+        for member in range(pools.shape[0]):
+            now_at[:] = state[member]
+            known = _gather(fixed.ravel(), member * n_constants, 1, n_constants)
+            buffer[:] = 0.0
+            for tile in range(tiles):
+                at = tile * size
+                _copy(buffer, at, pools[member, tile].ravel(), 0, in_pools)
+                _copy(buffer, at + constants_at, constants[member, tile].ravel(), 0, in_constants)
             snapshot = 0
             for t in range(times):
                 if snapshot < snapshots.size and snapshots[snapshot] == t:
-                    _copy(kept, snapshot * in_pools, buffer, 0, in_pools)
+                    for tile in range(tiles):
+                        kept = snaps[member, tile].ravel()
+                        _copy(kept, snapshot * in_pools, buffer, tile * size, in_pools)
                     snapshot += 1
                 after, slopes = base(
                     _gather(now_at, 0, 1, n_pools),
                     known,
-                    _gather(forcing, (cells[tile] * times + t) * n_weather, 1, n_weather),
+                    _gather(forcing, (cells[member] * times + t) * n_weather, 1, n_weather),
                 )
                 _scatter(now_at, 0, 1, after)
-                for lane in range(LANES):
-                    new_pools, recorded, summed = change(
-                        _gather(buffer, lane, LANES, n_pools),
-                        _gather(buffer, constants_at + lane, LANES, n_constants),
-                        slopes,
-                    )
-                    _scatter(buffer, lane, LANES, new_pools)
-                    _scatter(buffer, recorded_at + lane, LANES, recorded)
-                    _scatter(buffer, summed_at + lane, LANES, summed)
-                for i in range(in_sum):
-                    buffer[total_at + i] += buffer[summed_at + i]
-                _copy(series, t * in_record, buffer, recorded_at, in_record)
-            _copy(pools[tile].ravel(), 0, buffer, 0, in_pools)
-            _copy(totals[tile].ravel(), 0, buffer, total_at, in_sum)
+                for tile in range(tiles):
+                    part = buffer[tile * size : (tile + 1) * size]
+                    for lane in range(LANES):
+                        new_pools, recorded, summed = change(
+                            _gather(part, lane, LANES, n_pools),
+                            _gather(part, constants_at + lane, LANES, n_constants),
+                            slopes,
+                        )
+                        _scatter(part, lane, LANES, new_pools)
+                        _scatter(part, recorded_at + lane, LANES, recorded)
+                        _scatter(part, summed_at + lane, LANES, summed)
+                    for i in range(in_sum):
+                        part[total_at + i] += part[summed_at + i]
+                    now = (member * tiles + tile) * times + t
+                    _copy(series, now * in_record, part, recorded_at, in_record)
+            for tile in range(tiles):
+                at = tile * size
+                _copy(pools[member, tile].ravel(), 0, buffer, at, in_pools)
+                _copy(totals[member, tile].ravel(), 0, buffer, at + total_at, in_sum)
 
     return compile_closure(drive, key, nogil=True, fastmath=FASTMATH, error_model="numpy")
 
@@ -362,12 +372,14 @@ class Placement:
         held = groups.shape[1]
         room = -(-held // LANES) * LANES
         self._members = groups[:, np.minimum(np.arange(room), held - 1)].reshape(-1, LANES)
-        self._lanes = (room * np.arange(len(groups))[:, None] + np.arange(held)).ravel()
+        # of one group the first lanes, which need no copy
+        lanes = (room * np.arange(len(groups))[:, None] + np.arange(held)).ravel()
+        self._lanes = slice(held) if len(groups) == 1 else lanes
         self.cell = np.arange(members) // each
         """Cell of each member."""
 
     def __len__(self) -> int:
-        return len(self._lanes)
+        return len(self.cell)
 
     @property
     def tiles(self) -> int:
@@ -391,6 +403,12 @@ class Placement:
         """Return (tile, ..., lane) as (member, ...)."""
         moved = values.transpose(0, values.ndim - 1, *range(1, values.ndim - 1))
         return moved.reshape(LANES * self.tiles, *moved.shape[2:])[self._lanes]
+
+    def collect_by_cell(self, values: np.ndarray) -> np.ndarray:
+        """Return (tile, slot, lane) as (cell, slot, member of the cell); of lanes not mixed."""
+        cells = self.cell[-1] + 1
+        moved = values.reshape(cells, -1, *values.shape[1:]).swapaxes(1, 2)
+        return moved.reshape(cells, values.shape[1], -1)[:, :, : len(self) // cells]
 
     def spread_over(self, directions: Placement) -> Callable[[np.ndarray], np.ndarray]:
         """Return what lays values of members out over tiles of their directions.
