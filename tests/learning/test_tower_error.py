@@ -123,3 +123,16 @@ def test_a_tower_without_measurements_has_all_the_variance():
     assert (mean[1] == 0.0).all()
     np.testing.assert_allclose(variance[1], 9.0 * 1.5, rtol=1e-6)
     assert (variance[0] < variance[1]).all()
+
+
+def test_records_without_noise_have_hyperparameters():
+    """Each year the same, to the last digit: all but a little noise would explain it."""
+    guess = make_guess(3)
+    measured = np.tile(np.sin(2.0 * np.pi * YEARS), (3, 1))
+    measured[:, 72:] = np.nan
+    known = fit(guess, measured, range(3))
+    mean, variance = predict(known, guess, measured, range(3))
+    np.testing.assert_allclose(
+        mean[:, 72:], np.tile(np.sin(2.0 * np.pi * YEARS[72:]), (3, 1)), atol=0.1
+    )
+    assert (variance > 0.0).all()

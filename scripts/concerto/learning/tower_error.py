@@ -45,6 +45,8 @@ _LENGTHS = {
 _WEATHER_LENGTH = 1.5
 _SPREAD = 2.0
 """Standard deviation of the logarithm of each hyperparameter before anything is known."""
+_FARTHEST = 4.0 * _SPREAD
+"""How far a logarithm may go: noise of nothing would leave covariances that have no inverse."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,10 @@ def fit(guess: Guess, error: np.ndarray, towers: Sequence[int], most: int = 60) 
             total, slope = total + own, slope + pull
         return total, slope
 
-    best = minimize(cost, start.logs, jac=True, method="L-BFGS-B", options={"maxiter": most})
+    bounds = np.stack([start.logs - _FARTHEST, start.logs + _FARTHEST], axis=1)
+    best = minimize(
+        cost, start.logs, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": most}
+    )
     log.info("%d towers: %s after %d steps", len(taught), best.message, best.nit)
     return Hyperparameters(start.names, best.x, unit)
 
