@@ -150,31 +150,11 @@ rule all:
         expand(f"{RUN}/cubes/{{network}}/drivers.nc", network=NETWORKS),
 
 
-def find_jobs(build_dag=workflow._build_dag):
-    """Find the jobs of a run, and stop if a folder does not take what one of them writes.
-
-    In `onstart` it would be too late: of files that are there already Snakemake says before
-    that they are protected, which those of a read-only disk are not.
-    """
-    build_dag()
-    if workflow.executor_plugin is None or workflow.dryrun:
-        return
-    try:
-        require_writable(
-            file for job in workflow.dag.needrun_jobs() for file in job.output
-        )
-    except ConcertoError as error:
-        raise WorkflowError(str(error)) from None
-
-
-workflow._build_dag = find_jobs
-
-
 onstart:
-    acquired = [
-        job for job in workflow.dag.needrun_jobs() if "acquire" in job.rule.name
-    ]
+    jobs = list(workflow.dag.needrun_jobs())
+    acquired = [job for job in jobs if "acquire" in job.rule.name]
     try:
+        require_writable(file for job in jobs for file in job.output)
         require_logins(
             {job.wildcards.source for job in acquired}, os.environ, Path.home()
         )

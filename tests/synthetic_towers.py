@@ -43,15 +43,15 @@ def make_tower(seed: int = 1, months: int = 48) -> Cbf:
         )
     )  # fmt: skip
     size = rng.uniform(0.7, 1.3)
-    gpp = size * (0.1 + 9.0 * sun)
+    gpp = size * (0.1 + 9.0 * sun) * rng.uniform(0.9, 1.1, months)
     empty = np.full(months, np.nan)
     biomass = np.where(np.arange(months) == 5, 6000.0 * rng.uniform(0.7, 1.3), np.nan)
     observed = [
         gpp,
         0.8 + 3.5 * sun * rng.uniform(0.7, 1.3),
-        -0.2 * gpp * rng.uniform(0.7, 1.3) + 0.2,
+        -0.2 * gpp * rng.uniform(0.7, 1.3) + 0.2 + rng.normal(0.0, 0.05, months),
         biomass,
-        0.2 + 3.0 * sun * rng.uniform(0.7, 1.3),
+        (0.2 + 3.0 * sun * rng.uniform(0.7, 1.3)) * rng.uniform(0.9, 1.1, months),
     ]
     observed += [empty] * (11 - len(observed))
     header = np.full(100, np.nan)

@@ -26,7 +26,15 @@ def names(files: list[Path]) -> set[str]:
 
 def test_modules_are_followed_through_modules(tmp_path):
     found = names(library_modules(script(tmp_path, "from concerto.config import load_yaml\n")))
-    known = {"__init__.py", "config.py", "errors.py", "maps.py", "plugins.py", "scale.py"}
+    known = {
+        "__init__.py",
+        "config.py",
+        "errors.py",
+        "maps.py",
+        "networks.py",
+        "plugins.py",
+        "scale.py",
+    }
     assert found == known
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from concerto.errors import ConcertoError
 from concerto.learning.calibration import Shape, crossed_shapes, stated_spread
 
 
@@ -22,6 +23,11 @@ def test_intervals_hold_the_share_that_they_state(law):
         assert np.mean(np.abs(shape.share(later) - 0.5) < share / 2) == pytest.approx(
             share, abs=0.03
         )
+
+
+def test_nothing_withheld_makes_no_shape():
+    with pytest.raises(ConcertoError, match="no withheld value"):
+        Shape.of(np.full(3, np.nan))
 
 
 def test_the_factor_is_the_size_of_the_ratios():

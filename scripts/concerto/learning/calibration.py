@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from concerto.errors import ConcertoError
+
 QUANTILES: Mapping[str, float] = {
     "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95,
 }  # fmt: skip
@@ -32,8 +34,16 @@ class Shape:
 
     @classmethod
     def of(cls, ratios: np.ndarray) -> Shape:
-        """Return the shape of ratios (any shape); those that are not finite say nothing."""
+        """Return the shape of ratios (any shape); those that are not finite say nothing.
+
+        Raises
+        ------
+        ConcertoError
+            If none is finite.
+        """
         known = ratios[np.isfinite(ratios)]
+        if not len(known):
+            raise ConcertoError("no withheld value has a prediction: the intervals rest on none")
         return cls(np.quantile(known, _LEVELS, method="hazen"), float(np.sqrt(np.mean(known**2))))
 
     def at(self, share: float) -> float:
