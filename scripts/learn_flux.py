@@ -77,6 +77,7 @@ def learn_flux(
             places,
         ),
         output,
+        "float64",
     )
 
 

@@ -35,7 +35,7 @@ def project_batch(
     cells = open_cells(model, cubes, entry, cells_of_tile(entry, None, batch, cubes["drivers"]))
     projected = project_towers(cells, load(posterior))
     log.info("%s, %s: %s", name, batch, describe(projected["status"]))
-    save(projected, output)
+    save(projected, output, "float64")
 
 
 if "snakemake" in globals():

@@ -74,9 +74,9 @@ def write_predictions(
     known |= carbon(known["nee_learned"], pools)
     for name in _BESIDES:
         known |= {f"{name}_{kind}": process[f"{name}_{kind}"] for kind in ("mean", "sd")}
-    save(as_sites(known, {"title": f"Fluxes of {network['name']}"}), files.known)
+    save(as_sites(known, {"title": f"Fluxes of {network['name']}"}), files.known, "float64")
     title = f"Fluxes of {network['name']}, each tower as if it had no flux of its own"
-    save(as_sites(unseen, {"title": title}), files.unseen)
+    save(as_sites(unseen, {"title": title}), files.unseen, "float64")
 
 
 if "snakemake" in globals():

@@ -213,10 +213,13 @@ def write_cube(
     save(ds.assign_attrs({key: text for key, text in described.items() if text}), path)
 
 
-def save(ds: xr.Dataset, path: Path) -> None:
-    """Write a dataset whole or not at all, packed as :func:`write_cube` says."""
+def save(ds: xr.Dataset, path: Path, dtype: str = "float32") -> None:
+    """Write a dataset whole or not at all, packed as :func:`write_cube` says.
+
+    Numbers with a fraction are kept as ``dtype``: float64 where balances are to close in the file.
+    """
     with whole_file(path) as part:
-        ds.to_netcdf(part, engine="netcdf4", format="NETCDF4", encoding=_encoding(ds))
+        ds.to_netcdf(part, engine="netcdf4", format="NETCDF4", encoding=_encoding(ds, dtype))
 
 
 @contextmanager
@@ -429,7 +432,7 @@ def with_bounds(ds: xr.Dataset, step: Step, utc_offset_hours: float) -> xr.Datas
     return out
 
 
-def _encoding(ds: xr.Dataset) -> dict[str, dict]:
+def _encoding(ds: xr.Dataset, dtype: str = "float32") -> dict[str, dict]:
     encoding: dict[str, dict] = {}
     for name, variable in ds.variables.items():
         if np.issubdtype(variable.dtype, np.datetime64):
@@ -446,7 +449,7 @@ def _encoding(ds: xr.Dataset) -> dict[str, dict]:
             encoding[name] = (
                 {"_FillValue": None, "fletcher32": True}
                 if name in ds.coords
-                else {"dtype": "float32", **_PACKED, "shuffle": True}
+                else {"dtype": dtype, **_PACKED, "shuffle": True}
             )
         elif np.issubdtype(variable.dtype, np.integer):
             encoding[name] = {**_PACKED, "_FillValue": None}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from concerto.cubes import DAY, ends
+from concerto.cubes import calendar
 from concerto.domain import STREAMS
 from concerto.learning.calibration import QUANTILES, Shape
 from concerto.networks import NOT_NEGATIVE
@@ -67,8 +67,9 @@ def parts(flux: str, learned: xr.Dataset) -> dict[str, xr.DataArray]:
 def carbon(learnt_nee: xr.DataArray, pools: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
     """Return the pools of carbon, what the learnt part adds to them, and all together.
 
-    From month to month ``carbon_total`` falls by the predicted NEE, to the last digit of the sum,
-    where nothing is burnt or harvested. The model does not say to which pool the learnt part goes.
+    From month to month ``carbon_total`` falls by the predicted NEE times the step of the process
+    model, whose months are equally long, where nothing is burnt or harvested. Which pool the learnt
+    part goes to, the model does not say.
 
     Parameters
     ----------
@@ -77,13 +78,14 @@ def carbon(learnt_nee: xr.DataArray, pools: Mapping[str, xr.DataArray]) -> dict[
     pools
         The process model's pools (location, time) at the ends of months, gC m-2.
     """
-    times = learnt_nee.indexes["time"]
-    days = xr.DataArray(np.asarray((ends(times) - times) / DAY), dims="time")
-    added = -(learnt_nee * days).cumsum("time", skipna=False)
+    step, *_ = calendar(learnt_nee.indexes["time"])
+    added = -step * learnt_nee.cumsum("time", skipna=False)
     total = sum(pools.values()) + added
+    words = f"; months are of {step:.10g} days"
     attributes = {
-        "carbon_learned": "carbon that the learnt part of NEE has added since the beginning",
-        "carbon_total": "carbon in all pools, with what the learnt part has added",
+        "carbon_learned": "carbon that the learnt part of NEE has added since the beginning"
+        + words,
+        "carbon_total": "carbon in all pools, with what the learnt part has added" + words,
     }
     found = {"carbon_learned": added, "carbon_total": total}
     named = {name: pool.assign_attrs(units="g m-2") for name, pool in pools.items()}
