@@ -131,6 +131,7 @@ include: "rules/assimilate.smk"
 include: "rules/project.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
+include: "rules/towers.smk"
 include: "rules/canopy.smk"
 include: "rules/twin.smk"
 include: "rules/twin_map.smk"
@@ -147,7 +148,8 @@ rule all:
         expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
         expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
         expand(f"{RUN}/report/{{map}}.html", map=MAPS),
-        expand(f"{RUN}/cubes/{{network}}/drivers.nc", network=NETWORKS),
+        rules.write_predictions.output if NETWORKS else [],
+        expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
 
 
 onstart:
@@ -181,7 +183,8 @@ onsuccess:
     print(texts([*shown, *twin] if asked else VERDICTS), end="")
     made = [f"Report: {REPORT}"] * bool(SITES)
     made += [f"Map: {RUN}/report/{name}.html" for name in MAPS]
-    made += [f"Cubes of {name}: {RUN}/cubes/{name}" for name in AREAS + NETWORKS]
+    made += [f"Report: {RUN}/report/{name}.html" for name in NETWORKS]
+    made += [f"Cubes of {name}: {RUN}/cubes/{name}" for name in AREAS]
     print("Done.", ", ".join(asked or made))
 
 

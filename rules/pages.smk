@@ -54,3 +54,35 @@ def map_figures(wildcards):
         figures += ["hovmoller", "profile"]
         figures += ["fapar"] if "fapar" in map_config(wildcards)["streams"] else []
     return [*figures, "regions"]
+
+
+# In the order of a network's page.
+TOWER_FIGURES = [
+    "scores",
+    "classes",
+    "map",
+    "reliability",
+    "worst",
+]
+
+
+def network_name(wildcards):
+    """Return what people call the network of a job."""
+    return network_config(wildcards)["name"]
+
+
+def posteriors_of(trial):
+    """Return a function that lists the posteriors of all batches of a network in a trial."""
+    return lambda wildcards: expand(
+        f"{RUN}/posterior/{trial_name(wildcards.network, trial)}/{{tile}}.nc",
+        tile=tiles_of(trial_name(wildcards.network, trial)),
+    )
+
+
+def network_sources(wildcards):
+    """Return the files of the sources that a network rests on."""
+    entry = network_config(wildcards)
+    names = [entry[key]["source"] for key in ("records", "heights") if key in entry]
+    return [
+        f"config/sources/{name}.yaml" for name in [*names, config["borders"]["source"]]
+    ]

@@ -13,6 +13,10 @@ ALL, INNER, UNSEEN = "all", "inner", "unseen"
 TRIALS = (ALL, INNER, UNSEEN)
 """With all that is known; without the last part of each tower's fluxes, on which the trial is
 judged; and without any flux of its own."""
+KNOWN, NEW = "known", "new"
+"""Towers that taught what they measured before, and towers that taught no flux of their own."""
+LEAST_VALUES = 6
+"""A tower with fewer withheld values is not scored by itself."""
 MOST_TOWERS = 1000
 """How many towers the memory of a job is asked for."""
 

@@ -118,3 +118,17 @@ def test_all_months_of_all_towers_are_predicted_and_scored(project):
     assert set(table["n"][table["setting"] == "new"]) == {5 * 48}
     scores = table.set_index(["setting", "flux", "predictor"])["nse"]
     assert scores["known", "gpp", "combined"] > 0.9
+
+
+def test_run_of_a_network_ends_with_its_page(project):
+    outcome = project.snakemake("--configfile", "own.yaml")
+    assert outcome.code == 0, outcome.shown
+    assert outcome.last_line == "Done. Report: results/own/report/towers.html"
+    page = (project.root / "results/own/report/towers.html").read_text(encoding="utf-8")
+    assert page.count('src="data:image/png;base64,') == 5
+    # of six towers one has a file that cannot be used, which is said
+    assert '<td class="n">6</td>' in page
+    assert "size in bytes" in page
+    worst = pd.read_csv(project.root / "results/own/evaluation/towers/worst.csv")
+    assert set(worst["tower"]) == set(NAMES) - {SPOILT}
+    assert worst[["share_gpp", "share_nee", "share_et"]].sum().tolist() == pytest.approx([1.0] * 3)

@@ -29,7 +29,8 @@ PRODUCTS = [f"{RUN}/products/{SITE}/{name}" for name in ("fluxes.nc", "budget.cs
 CUBE = f"{RUN}/cubes/{BROKEN}/observations.nc"
 WHEEL = "diive-0.90.0-py3-none-any.whl"
 # Timing takes a quiet machine and minutes; a prior is learned from another site, which is left out;
-# the rules of other kinds of sites are asked for by none; a map has a project of its own.
+# the rules of other kinds of sites and of networks are asked for by none; a map has a project of
+# its own.
 LEFT_OUT = {
     "measure_speed", "plot_speed", "measure_methods", "plot_methods", "tabulate_methods",
     "learn_prior", "prepare_transect", "read_monthly", "derive_site",
@@ -39,6 +40,9 @@ LEFT_OUT = {
     "write_map", "write_layers", "write_catalog",
     "make_synthetic", "measure_cores", "count_land", "tabulate_scale", "plot_scale", "write_scale",
     "state_map_errors", "assimilate_tile", "project_tile", "sum_regions",
+    "read_network", "project_batch", "learn_flux", "score_towers", "write_predictions",
+    "explain_towers", "plot_tower_scores", "plot_tower_map", "plot_tower_reliability",
+    "plot_tower_worst", "write_network_page",
     "draw_truth_maps", "place_sums", "judge_sums", "plot_sums", "write_twin_map",
 }  # fmt: skip
 

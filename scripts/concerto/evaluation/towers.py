@@ -14,13 +14,10 @@ import pandas as pd
 import xarray as xr
 
 from concerto.learning.calibration import crossed_shapes, stated_spread
+from concerto.networks import KNOWN, LEAST_VALUES, NEW
 
 YEAR = 12
-LEAST_VALUES = 6
-"""A tower with fewer withheld values is not scored by itself."""
 METRICS = ("nse", "rmse", "bias", "crps", "coverage50", "coverage90", "width90")
-KNOWN, NEW = "known", "new"
-"""Towers that taught what they measured before, and towers that taught no flux of their own."""
 COLUMNS = ("setting", "flux", "predictor", "group", "name", "towers", "n", *METRICS)
 
 
@@ -179,7 +176,7 @@ def score_table(
 
     Columns :data:`COLUMNS` from ``predictor`` on; ``group`` is ``all``, ``class`` or ``tower``. A
     row ``median`` of the group ``all`` has the medians over towers with at least
-    :data:`LEAST_VALUES` values.
+    :data:`~concerto.networks.LEAST_VALUES` values.
     """
     rows = []
     for predictor, own in judged.items():
