@@ -3,9 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import threadpoolctl
 from concerto.models import Model
 from synthetic_dalec import model_named
 from synthetic_run import write_run
+
+# One job, one core, as in runs: sums of more threads would also be rounded in another order.
+threadpoolctl.threadpool_limits(1)
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,14 @@ from concerto.cubes import (
     LAND,
     MONTH,
     OBSERVATIONS_DAILY,
+    YEAR,
     Field,
     Schema,
     calendar,
     check_cube,
     check_times,
+    ends,
+    is_yearly,
     read_cube,
     with_bounds,
     write_cube,
@@ -267,3 +270,19 @@ class TestMonths:
         assert step == 366 / 12
         assert day[:3].tolist() == [334.0 + 15.5, 15.5, 31.0 + 14.5]
         assert days[:2].tolist() == [365, 366]
+
+
+class TestYears:
+    YEARS = pd.date_range("2000-01-01", periods=3, freq="YS")
+
+    def test_years_are_as_long_as_they_are(self):
+        assert is_yearly(self.YEARS)
+        assert (ends(self.YEARS) == self.YEARS + pd.DateOffset(years=1)).all()
+        assert not is_yearly(self.YEARS[:1])
+        assert not is_yearly(self.YEARS[[0, 2]])
+        assert not is_yearly(pd.date_range("2000-01-01", periods=3, freq="MS"))
+
+    def test_a_year_that_is_missing_is_named(self):
+        with pytest.raises(InputError, match="missing time 2001-01-01"):
+            check_times(self.YEARS[[0, 2]], "file", YEAR)
+        check_times(self.YEARS, "file", YEAR)

@@ -31,6 +31,9 @@ CONVENTIONS = "CF-1.11"
 DAY = pd.Timedelta(days=1)
 MONTH = pd.DateOffset(months=1)
 """A calendar month: steps of it start on the first of each."""
+YEAR = pd.DateOffset(years=1)
+"""A calendar year: steps of it start on the first of a month."""
+_CALENDAR = (MONTH, YEAR)
 Step = pd.Timedelta | pd.DateOffset
 _EPOCH = "1970-01-01"
 _PACKED = {"zlib": True, "complevel": 4, "fletcher32": True}
@@ -287,9 +290,10 @@ def check_cube(ds: xr.Dataset, schema: Schema, file: object) -> None:
             raise InputError(file, name, "a variable", f"only known ones in {schema.name}")
     if "time" in ds.dims:
         times = ds.indexes["time"]
+        years = YEAR in schema.steps and is_yearly(times)
         months = MONTH in schema.steps and (len(schema.steps) == 1 or is_monthly(times))
-        days = next((step for step in schema.steps if step != MONTH), None)
-        check_times(times, file, MONTH if months else days)
+        days = next((step for step in schema.steps if step not in _CALENDAR), None)
+        check_times(times, file, YEAR if years else MONTH if months else days)
 
 
 def _check_field(variable: xr.DataArray, field: Field, file: object) -> None:
@@ -335,13 +339,13 @@ def check_times(
     if not times.is_monotonic_increasing:
         stamp = times[1:][times[1:] < times[:-1]][0]
         raise InputError(file, field, f"unsorted time {stamp}", "times in ascending order")
-    if step == MONTH:
+    if step in _CALENDAR:
         _check_firsts(times, file, field)
     if len(times) < 2:
         return
     usual = (times[1:] - times[:-1]).value_counts().idxmax()
     expected = usual if step is None else step
-    if step not in (None, MONTH) and usual != step:
+    if step not in (None, *_CALENDAR) and usual != step:
         raise InputError(file, field, f"a step of {_text(usual)}", f"a step of {_text(expected)}")
     following = times[:-1] + expected
     wrong = times[1:] != following
@@ -376,11 +380,18 @@ def is_monthly(times: pd.Index) -> bool:
     )
 
 
+def is_yearly(times: pd.Index) -> bool:
+    """Return whether times are firsts of the same month of successive years, and several."""
+    return is_monthly(times) and bool((times[1:] == times[:-1] + YEAR).all())
+
+
 def ends(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Return the ends of the intervals of a regular axis, which may be of calendar months.
+    """Return the ends of the intervals of a regular axis, perhaps of calendar months or years.
 
     A single time is that of a day.
     """
+    if is_yearly(times):
+        return times + YEAR
     if is_monthly(times):
         return times + MONTH
     return times + (times[1] - times[0] if len(times) > 1 else DAY)
@@ -405,8 +416,8 @@ def span(times: pd.DatetimeIndex) -> str:
 
 
 def _text(step: Step) -> str:
-    if step == MONTH:
-        return "a month"
+    if step in _CALENDAR:
+        return "a month" if step == MONTH else "a year"
     minutes = step / pd.Timedelta(minutes=1)
     return f"{minutes / 1440:g} d" if minutes >= 1440 else f"{minutes:g} min"
 

@@ -18,7 +18,7 @@ from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.problem import Stream
 from concerto.assimilation.state import State
-from concerto.cubes import DAY, MONTH, Field, Schema, ends, span, write_cube
+from concerto.cubes import DAY, MONTH, YEAR, Field, Schema, ends, span, write_cube
 from concerto.domain import STREAMS
 from concerto.errors import InputError
 from concerto.maps import STATUS
@@ -266,7 +266,7 @@ def write_ensemble(
         str(name): Field(variable.attrs.get("units"), tuple(map(str, variable.dims)))
         for name, variable in dataset.data_vars.items()
     }
-    schema = Schema("an ensemble", fields, (DAY, MONTH) if "time" in dataset.dims else ())
+    schema = Schema("an ensemble", fields, (DAY, MONTH, YEAR) if "time" in dataset.dims else ())
     write_cube(dataset, path, schema, title=title, source=source, history=history)
 
 
