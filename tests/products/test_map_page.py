@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ import pytest
 from concerto.errors import InputError
 from concerto.plots.regions import read_regions
 from concerto.products.map_page import PRODUCTS, key_numbers, region_tables, verdict
+from html_page import parse
 from synthetic_dalec import ROOT
 from synthetic_map import MEANINGS, TRANSECT, make_map, make_regions, write_map
 from write_map_page import write_map_page
@@ -35,26 +35,6 @@ CONFIG = {
         }
     },
 }
-
-
-class Page(HTMLParser):
-    """What a page says, and what it would load."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.said, self.tags = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.said.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +66,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(made):
-    found = Page()
-    found.feed((made / "report" / "strip.html").read_text(encoding="utf-8"))
-    found.close()
-    assert found.open == []
-    return found, " ".join(" ".join(found.said).split())
+    return parse((made / "report" / "strip.html").read_text(encoding="utf-8"))
 
 
 def test_the_page_loads_nothing_and_leads_to_the_products(page, made):

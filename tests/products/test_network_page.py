@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
@@ -21,6 +20,7 @@ from concerto.products.network_page import (
     verdict,
 )
 from explain_towers import explain_towers
+from html_page import parse
 from synthetic_dalec import ROOT
 from synthetic_network import FAILED, FLAGGED, SHIFTED, SHORT, UNMODELLED, write_network
 from write_network_page import NetworkTables, write_network_page
@@ -33,26 +33,6 @@ FIGURES = ("scores", "classes", "map", "reliability", "worst")
 ENTRY = {"name": "Net & more", "streams": ["nee", "gpp"], "set_aside": ["impossible"],
          "last_withheld": 0.3333}  # fmt: skip
 CONFIG = {"run": "small", "model": "dalec_water", "seed": 7, "networks": {"net": ENTRY}}
-
-
-class Page(HTMLParser):
-    """What a page says, and what it would load."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.said, self.tags = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.said.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +70,7 @@ def made(tmp_path_factory):
 def page(made):
     network, write = made
     folder = network.scores.parent
-    found = Page()
-    found.feed(write([folder / name for name in PRODUCTS]).read_text(encoding="utf-8"))
-    found.close()
-    assert found.open == []
-    return found, " ".join(" ".join(found.said).split())
+    return parse(write([folder / name for name in PRODUCTS]).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 import json
 import re
 import shutil
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from concerto.errors import InputError
 from concerto.evaluation.scores import COLUMNS, METRICS
 from concerto.products.report import fixed, number, percent, read_picture, score_summary, whole
 from fit_baselines import fit_baselines
+from html_page import parse
 from score_forecast import score_forecast
 from score_site import score_site
 from synthetic_run import make_config, make_forecast
@@ -23,38 +23,6 @@ PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8ff"
     "ff3f0005fe02fe0def46b80000000049454e44ae426082"
 )
-VOID = {"meta", "img", "br", "link", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """Checks that elements are closed in order, and keeps what a test asks about."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.tags, self.text = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "script"):
-            self.text.append(data)
-
-    def of(self, tag):
-        return [attrs for name, attrs in self.tags if name == tag]
-
-
-def parse(path):
-    page = Page()
-    page.feed(path.read_text(encoding="utf-8"))
-    page.close()
-    assert page.open == []
-    return page, " ".join(" ".join(page.text).split())
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +86,7 @@ def make_page(run, page, output, config=None):
         figures=["pools"],
         output=output,
     )
-    return parse(output)
+    return parse(output.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
