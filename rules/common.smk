@@ -180,8 +180,8 @@ def tiles_of(name):
 
 
 def tile_files(name, folder):
-    """Return the files of all tiles of a map in a folder of its products."""
-    return expand(f"{RUN}/products/{name}/{folder}/{{tile}}.nc", tile=tiles_of(name))
+    """Return the files of all tiles of a map, or batches of a trial, in a folder of the run."""
+    return expand(f"{RUN}/{folder}/{{tile}}.nc", tile=tiles_of(name))
 
 
 def classes_of(area):
@@ -233,7 +233,7 @@ def asked(name):
 def projections_of(network, trial):
     """Return the projections of all batches of towers in a trial."""
     name = trial_name(network, trial)
-    return expand(f"{RUN}/projection/{name}/{{tile}}.nc", tile=tiles_of(name))
+    return tile_files(name, f"projection/{name}")
 
 
 def learned_of(trial):

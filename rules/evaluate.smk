@@ -116,7 +116,9 @@ rule compare_methods:
 
 rule sum_regions:
     input:
-        tiles=lambda wildcards: tile_files(wildcards.map, "sums"),
+        tiles=lambda wildcards: tile_files(
+            wildcards.map, f"products/{wildcards.map}/sums"
+        ),
     output:
         sums=f"{RUN}/products/{{map}}/regions.nc",
         table=f"{RUN}/products/{{map}}/regions.csv",
@@ -160,7 +162,7 @@ rule score_towers:
         runtime=10,
     params:
         library=library("score_towers"),
-        network=lambda wildcards: config["networks"][wildcards.network],
+        network=network_config,
         seed=config["seed"],
     message:
         "Score the predictions of {wildcards.network} on what was withheld"

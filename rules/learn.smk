@@ -29,9 +29,8 @@ rule learn_prior:
 rule learn_flux:
     input:
         unpack(map_cubes),
-        batches=lambda wildcards: expand(
-            f"{RUN}/projection/{wildcards.map}/{{tile}}.nc",
-            tile=tiles_of(wildcards.map),
+        batches=lambda wildcards: tile_files(
+            wildcards.map, f"projection/{wildcards.map}"
         ),
         untold=lambda wildcards: projections_of(map_config(wildcards)["cubes"], UNSEEN),
     output:

@@ -73,10 +73,12 @@ def network_name(wildcards):
 
 def posteriors_of(trial):
     """Return a function that lists the posteriors of all batches of a network in a trial."""
-    return lambda wildcards: expand(
-        f"{RUN}/posterior/{trial_name(wildcards.network, trial)}/{{tile}}.nc",
-        tile=tiles_of(trial_name(wildcards.network, trial)),
-    )
+
+    def files(wildcards):
+        name = trial_name(wildcards.network, trial)
+        return tile_files(name, f"posterior/{name}")
+
+    return files
 
 
 def network_sources(wildcards):

@@ -377,8 +377,12 @@ rule plot_gaps:
 
 rule write_map:
     input:
-        monthly=lambda wildcards: tile_files(wildcards.map, "tiles"),
-        annual=lambda wildcards: tile_files(wildcards.map, "annual"),
+        monthly=lambda wildcards: tile_files(
+            wildcards.map, f"products/{wildcards.map}/tiles"
+        ),
+        annual=lambda wildcards: tile_files(
+            wildcards.map, f"products/{wildcards.map}/annual"
+        ),
         sources=map_sources,
         citation="CITATION.cff",
     output:

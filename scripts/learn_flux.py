@@ -10,7 +10,7 @@ from concerto.cubes import load, save
 from concerto.learning.features import tower_features
 from concerto.learning.towers import SIZE_OF, join_batches, kinds_of, years_of
 from concerto.learning.towers import learn_flux as learn
-from concerto.learning.upscaling import deal
+from concerto.learning.upscaling import folds_of
 from concerto.scripting import script_log
 from concerto.seeds import generator
 from concerto.splits import training_of
@@ -62,7 +62,7 @@ def learn_flux(
         features,
         years_of(times),
         kinds_of(land["igbp"].to_numpy().astype(str), settings["apart"]),
-        deal(len(names), settings["folds"], generator(seed, "folds", entry["cubes"])),
+        folds_of(entry["cubes"], len(names), settings["folds"], seed),
         int(generator(seed, "learn", entry["cubes"], flux).integers(2**31)),
         size=features[SIZE_OF[flux]] if flux in SIZE_OF else None,
     )

@@ -11,11 +11,10 @@ import xarray as xr
 from concerto.cubes import load, save
 from concerto.evaluation.towers import COLUMNS, Judged, judge, predictors_of, score_table
 from concerto.learning.towers import join_batches
-from concerto.learning.upscaling import deal
+from concerto.learning.upscaling import folds_of
 from concerto.networks import NOT_NEGATIVE
 from concerto.products.files import write_table
 from concerto.scripting import script_log
-from concerto.seeds import generator
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def score_towers(
     names = observations["location"].to_numpy()
     classes = land["igbp"].to_numpy().astype(str)
     modelled = join_batches([load(batch) for batch in untold], names)
-    folds = deal(len(names), entry["learning"]["folds"], generator(seed, "folds", network))
+    folds = folds_of(network, len(names), entry["learning"]["folds"], seed)
     tables, kept = [], {}
     for flux, file in learned.items():
         least = 0.0 if flux in NOT_NEGATIVE else -np.inf

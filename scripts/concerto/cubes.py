@@ -85,6 +85,12 @@ class Schema:
     steps: tuple[Step, ...] = ()
 
 
+def meanings_of(flags: xr.DataArray) -> dict[int, str]:
+    """Return what the values of flags mean, as their attributes have it by the CF conventions."""
+    values = np.ravel(flags.attrs["flag_values"]).tolist()
+    return dict(zip(values, flags.attrs["flag_meanings"].split(), strict=True))
+
+
 def flag_of(stream: str) -> str:
     """Return the name of the flag (location,) of a stream, one of :data:`FLAGS`."""
     return f"{stream}_implausible"

@@ -191,6 +191,11 @@ IGBP = {
     "BSV": "barren or sparsely vegetated",
     "WAT": "water",
 }
+FORESTS = ("ENF", "EBF", "DNF", "DBF", "MF")
+CROPLAND = ("CRO", "CVM")
+
+QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+"""What products state of a distribution, by the end of their variables' names."""
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,15 @@ def training_of(stream: str, values: np.ndarray, time: pd.DatetimeIndex, rule: d
     """
     if "last_withheld" not in rule:
         return training_times(time, rule)
+    return ~last_values(values, rule["last_withheld"].get(stream, 0.0))
+
+
+def last_values(values: np.ndarray, share: float) -> np.ndarray:
+    """Return (time,) True at the last so many of values (time,), to the nearest whole number."""
     seen = np.flatnonzero(np.isfinite(values))
-    withheld = round(len(seen) * rule["last_withheld"].get(stream, 0.0))
-    chosen = np.ones(len(time), bool)
-    chosen[seen[len(seen) - withheld :]] = False
-    return chosen
+    last = np.zeros(len(values), bool)
+    last[seen[len(seen) - round(len(seen) * share) :]] = True
+    return last
 
 
 def training_times(time: pd.DatetimeIndex, rule: dict) -> np.ndarray:

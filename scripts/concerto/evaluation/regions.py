@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from concerto.domain import QUANTILES
 from concerto.errors import ConcertoError
-from concerto.projection.cells import FLUXES, KINDS, QUANTILES, SUMMED, annual
+from concerto.projection.cells import FLUXES, KINDS, SUMMED, annual
 
 _PER_TERAGRAM = 1e-12
 _LABELS = ("kind", "region_name")

@@ -41,20 +41,31 @@ def score(observed: np.ndarray, central: np.ndarray, members: np.ndarray) -> dic
     # Imported here, where it is needed: it loads numba, which every figure would wait for.
     from scoringrules import crps_ensemble
 
+    points = point_scores(observed, central)
+    correlates = np.isfinite(points["nse"]) and len(observed) > 2 and np.ptp(central) > 0
+    crps = crps_ensemble(observed, members, m_axis=0, estimator="pwm", backend="numpy")
+    return {
+        **points,
+        "r2": float(np.corrcoef(central, observed)[0, 1] ** 2) if correlates else np.nan,
+        "crps": float(np.mean(crps)),
+        "coverage50": coverage(observed, members, 0.5),
+        "coverage90": coverage(observed, members, 0.9),
+    }
+
+
+def point_scores(observed: np.ndarray, central: np.ndarray) -> dict[str, float]:
+    """Return n, bias (predicted minus observed), rmse and nse of predictions (n).
+
+    ``nse`` (Nash & Sutcliffe 1970) is NaN for fewer than two values, or if they do not vary.
+    """
     error = central - observed
     spread = np.sum((observed - observed.mean()) ** 2)
     varies = len(observed) > 1 and spread > 0
-    correlates = varies and len(observed) > 2 and np.ptp(central) > 0
-    crps = crps_ensemble(observed, members, m_axis=0, estimator="pwm", backend="numpy")
     return {
         "n": len(observed),
         "bias": float(error.mean()),
         "rmse": float(np.sqrt(np.mean(error**2))),
-        "r2": float(np.corrcoef(central, observed)[0, 1] ** 2) if correlates else np.nan,
         "nse": float(1 - np.sum(error**2) / spread) if varies else np.nan,
-        "crps": float(np.mean(crps)),
-        "coverage50": coverage(observed, members, 0.5),
-        "coverage90": coverage(observed, members, 0.9),
     }
 
 

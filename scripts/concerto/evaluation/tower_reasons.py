@@ -14,12 +14,12 @@ import pandas as pd
 import xarray as xr
 
 from concerto.cubes import FLAGS
+from concerto.domain import CROPLAND
 from concerto.evaluation.quantities import QUANTITIES, label, plain_unit
 from concerto.networks import FLUXES, KNOWN, NEW
 
 TOWERS = 10
 COLUMNS = ("tower", "igbp", "flux", "share", *(f"share_{flux}" for flux in FLUXES), "n", "reason")
-_CROPS = ("CRO", "CVM")
 _YEAR = 12
 _HALF = 0.5  # of the error: a constant part of this size makes a quarter of its square
 _NEARER = 0.9  # of the error, at most
@@ -172,7 +172,7 @@ def _shifted(case: _Case) -> str:
 def _other_crops(case: _Case) -> str:
     """Cropland whose withheld seasons differ from those taught."""
     away = _size(case.error("climatology"))
-    if case.igbp not in _CROPS or away < _HALF * case.observed.std():
+    if case.igbp not in CROPLAND or away < _HALF * case.observed.std():
         return ""
     return (
         f"It is cropland, and nobody says which crop grows in which year: withheld months are "

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from concerto.evaluation.scores import point_scores
 from concerto.learning.calibration import crossed_shapes, stated_spread
 from concerto.networks import KNOWN, LEAST_VALUES, NEW
+from concerto.splits import last_values
 
 YEAR = 12
 METRICS = ("nse", "rmse", "bias", "crps", "coverage50", "coverage90", "width90")
@@ -35,18 +37,34 @@ class Judged:
 
     Parameters
     ----------
-    observed, mean
-        (location, time); ``observed`` is NaN but where it was withheld.
-    members
-        Quantiles of the predictive distribution at even shares (share, location, time).
+    predictor
+        Its mean and stated spread.
+    observed
+        (location, time), NaN but where it was withheld.
+    quantiles
+        Of errors over the stated spread, at even shares (location, share).
+    least
+        What no value of the flux is below.
     rank
         Share of the distribution that lies below what was observed (location, time).
     """
 
+    predictor: Predictor
     observed: np.ndarray
-    mean: np.ndarray
-    members: np.ndarray
+    quantiles: np.ndarray
+    least: float
     rank: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean prediction (location, time)."""
+        return self.predictor.mean
+
+    def members(self, where: np.ndarray) -> np.ndarray:
+        """Return quantiles of the predictions (share, value) ``where`` (location, time) is True."""
+        tower, _ = np.nonzero(where)
+        spread = self.predictor.sd[where] * self.quantiles[tower].T
+        return np.maximum(self.mean[where] + spread, self.least)
 
 
 def monthly_climatology(known: np.ndarray) -> np.ndarray:
@@ -94,10 +112,9 @@ def judge(predictor: Predictor, observed: np.ndarray, folds: np.ndarray, least: 
     ratios = (observed - predictor.mean) / predictor.sd
     shapes = crossed_shapes(ratios, folds)
     quantiles = np.stack([shapes[int(fold)].quantiles for fold in folds])
-    members = predictor.mean + predictor.sd * quantiles.T[:, :, None]
     rank = np.stack([shapes[int(fold)].share(own) for fold, own in zip(folds, ratios, strict=True)])
     rank[~np.isfinite(ratios)] = np.nan
-    return Judged(observed, predictor.mean, np.maximum(members, least), rank)
+    return Judged(predictor, observed, quantiles, least, rank)
 
 
 def score(judged: Judged, some: np.ndarray) -> dict[str, float]:
@@ -110,18 +127,12 @@ def score(judged: Judged, some: np.ndarray) -> dict[str, float]:
     from scoringrules import crps_ensemble
 
     where = np.isfinite(judged.observed + judged.mean) & some[:, None]
-    observed, members = judged.observed[where], judged.members[:, where]
-    error = judged.mean[where] - observed
-    rank = judged.rank[where]
-    spread = np.sum((observed - observed.mean()) ** 2)
+    observed, members, rank = judged.observed[where], judged.members(where), judged.rank[where]
     low, high = (np.quantile(members, p, axis=0, method="hazen") for p in (0.05, 0.95))
     crps = crps_ensemble(observed, members, m_axis=0, estimator="qd", backend="numpy")
     return {
         "towers": int(where.any(axis=1).sum()),
-        "n": len(observed),
-        "nse": float(1.0 - np.sum(error**2) / spread) if spread > 0.0 else np.nan,
-        "rmse": float(np.sqrt(np.mean(error**2))),
-        "bias": float(error.mean()),
+        **point_scores(observed, judged.mean[where]),
         "crps": float(np.mean(crps)),
         "coverage50": float(np.mean(np.abs(rank - 0.5) <= 0.25)),
         "coverage90": float(np.mean(np.abs(rank - 0.5) <= 0.45)),
@@ -131,11 +142,8 @@ def score(judged: Judged, some: np.ndarray) -> dict[str, float]:
 
 def withheld(values: np.ndarray, share: float) -> np.ndarray:
     """Return what of each tower's values (location, time) the inner trial withholds, else NaN."""
-    out = values.astype(float)
-    for own in out:
-        seen = np.flatnonzero(np.isfinite(own))
-        own[seen[: len(seen) - round(len(seen) * share)]] = np.nan
-    return out
+    last = np.stack([last_values(own, share) for own in values])
+    return np.where(last, values, np.nan)
 
 
 def predictors_of(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from concerto.cubes import load
+from concerto.cubes import load, meanings_of
 
 COLUMNS = ("trial", "tower", "status", "reason")
 
@@ -26,13 +25,7 @@ def read_verdicts(trials: Mapping[str, Sequence[Path]]) -> pd.DataFrame:
         for batch in batches:
             ds = load(batch)
             status = ds["status"]
-            meanings = dict(
-                zip(
-                    np.ravel(status.attrs["flag_values"]).tolist(),
-                    status.attrs["flag_meanings"].split(),
-                    strict=True,
-                )
-            )
+            meanings = meanings_of(status)
             tables.append(
                 pd.DataFrame(
                     {

@@ -8,7 +8,6 @@ residuals: Lei et al. 2018, Journal of the American Statistical Association 113,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +15,6 @@ from scipy.optimize import minimize
 
 from concerto.errors import ConcertoError
 
-QUANTILES: Mapping[str, float] = {
-    "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95,
-}  # fmt: skip
 _LEVELS = (np.arange(200) + 0.5) / 200
 
 

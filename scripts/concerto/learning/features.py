@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from concerto.domain import FORESTS
+
 YEAR = 12
 WEATHER = ("tas", "tasmin", "tasmax", "rsds", "vpd", "pr", "co2")
 _RECENT = {"tas": (1, 2), "rsds": (1,), "vpd": (1,), "pr": (1, 2)}
@@ -20,7 +22,6 @@ _BEFORE = {"tas": (3, 12), "pr": (3, 6, 12), "rsds": (3,), "vpd": (3,)}
 _UNUSUAL = ("tas", "rsds", "vpd", "pr")
 _MODELLED = ("gpp", "reco", "nee", "et", "lai")
 _SOLAR_CONSTANT = 0.0820  # MJ m-2 min-1
-FORESTS = ("ENF", "EBF", "DNF", "DBF", "MF")
 _EVERGREEN = ("ENF", "EBF")
 
 

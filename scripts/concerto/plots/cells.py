@@ -17,6 +17,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from concerto.cubes import meanings_of
 from concerto.errors import InputError
 from concerto.evaluation.quantities import plain_unit
 
@@ -126,10 +127,8 @@ def read_map(path: Path, variables: Iterable[str]) -> xr.Dataset:
 
 def _status(status: xr.DataArray) -> xr.DataArray:
     """Return the name of each cell's status."""
-    values = np.ravel(status.attrs["flag_values"])
-    meanings = status.attrs["flag_meanings"].split()
     names = np.full(status.shape, NOT_LAND, dtype=object)
-    for value, meaning in zip(values, meanings, strict=True):
+    for value, meaning in meanings_of(status).items():
         names[status.to_numpy() == value] = meaning
     return xr.DataArray(names, dims=status.dims)
 

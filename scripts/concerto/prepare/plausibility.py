@@ -22,6 +22,7 @@ import pandas as pd
 import xarray as xr
 
 from concerto.cubes import FLAGS, flag_of
+from concerto.domain import FORESTS
 from concerto.units import MOLAR_MASS_CARBON, SECONDS_PER_DAY, latent_heat_of_vaporisation
 
 COLUMNS = ("site", "stream", "check", "found", "expected", "severity")
@@ -42,7 +43,7 @@ _OWN_RESPIRATION = 0.21  # of GPP, at least: the rest of the most
 _RAIN = 2.0  # times the rain of a grid cell that a tower in it may have
 _WET = ("WET", "CRO", "WAT", "SNO")  # where water comes from elsewhere, or from before
 _KINDS = {
-    **dict.fromkeys(("ENF", "EBF", "DNF", "DBF", "MF"), "forest"),
+    **dict.fromkeys(FORESTS, "forest"),
     **dict.fromkeys(("CSH", "OSH", "WSA", "SAV"), "shrubs and savannas"),
 }
 _OPEN = "grass, crops and wetland"

@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from concerto.cubes import calendar
-from concerto.domain import STREAMS
-from concerto.learning.calibration import QUANTILES, Shape
+from concerto.domain import QUANTILES, STREAMS
+from concerto.learning.calibration import Shape
 from concerto.networks import NOT_NEGATIVE
 
 DIMS = ("site", "time")

@@ -9,7 +9,7 @@ nothing is known where a flux is not observed, are not in it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +19,7 @@ import xarray as xr
 
 from concerto.assimilation.cells import FAILED, Cells
 from concerto.cubes import DAY, MONTH, ends
-from concerto.domain import STREAMS
+from concerto.domain import QUANTILES, STREAMS
 from concerto.models import Model
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ _POOL_NAMES = {
     "litter": "litter, as carbon",
     "som": "soil organic matter, as carbon",
 }
-QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 STATISTICS = ("mean", "sd", *QUANTILES)
 KINDS = ("all", "country", "igbp", "koppen")
 """What regions are made by; ``all`` is the whole map."""
@@ -140,6 +139,37 @@ def project_cell(
                 values = months.means(runs.series(name))
             parts[name].append(values)
     return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def each_shown(
+    cells: Cells,
+    posterior: xr.Dataset,
+    status: xr.DataArray,
+    show: Callable[[int, np.ndarray], dict[str, np.ndarray]],
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Yield the number of each cell that has members, and what these show.
+
+    Parameters
+    ----------
+    cells, posterior
+        The cells; their ``parameters`` (member, location, parameter), NaN where there are none.
+    status
+        (location,); where the model has no finite result it is made to say so.
+    show
+        Returns what is shown by variable, from a cell's number and its members' parameters.
+    """
+    parameters = posterior["parameters"].sel(parameter=cells.model.parameter_names).to_numpy()
+    for k in range(len(cells)):
+        own = parameters[:, k].astype(float)
+        if not np.isfinite(own).all():
+            continue
+        shown = show(k, own)
+        wrong = [name for name, values in shown.items() if not np.isfinite(values).all()]
+        if wrong:
+            status[k] = FAILED
+            log.warning("%s: no finite result for %s", cells.names[k], ", ".join(wrong))
+            continue
+        yield k, shown
 
 
 def attributes(name: str) -> dict[str, str]:
@@ -278,17 +308,9 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> Projected:
     yearly = _no_values(names, len(cells), len(months.years))
     spread = {name: np.full((len(cells), len(months.whole_years)), np.nan) for name in sums.names}
     status = posterior["status"].copy()
-    parameters = posterior["parameters"].sel(parameter=cells.model.parameter_names).to_numpy()
-    for k in range(len(cells)):
-        own = parameters[:, k].astype(float)
-        if not np.isfinite(own).all():
-            continue
-        shown = project_cell(cells, k, own, months)
-        wrong = [name for name, values in shown.items() if not np.isfinite(values).all()]
-        if wrong:
-            status[k] = FAILED
-            log.warning("%s: no finite result for %s", cells.names[k], ", ".join(wrong))
-            continue
+    for k, shown in each_shown(
+        cells, posterior, status, lambda k, own: project_cell(cells, k, own, months)
+    ):
         for name, values in shown.items():
             by_year = months.at_year_end if name in POOLS else months.year_means
             for found, members_of in ((monthly, values), (yearly, by_year(values))):

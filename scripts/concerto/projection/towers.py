@@ -6,16 +6,13 @@ months; means over members keep the balance of carbon, which is linear in them.
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import xarray as xr
 
-from concerto.assimilation.cells import FAILED, Cells
+from concerto.assimilation.cells import Cells
 from concerto.domain import STREAMS
 from concerto.models import Model
-
-log = logging.getLogger(__name__)
+from concerto.projection.cells import each_shown
 
 VARIABLES = ("gpp", "reco", "nee", "et", "lai", "total_biomass")
 STATISTICS = {"mean": "mean", "sd": "standard deviation"}
@@ -41,18 +38,12 @@ def project_towers(cells: Cells, posterior: xr.Dataset) -> xr.Dataset:
     shape = (len(cells), cells.drivers.sizes["time"])
     found = {(name, kind): np.full(shape, np.nan) for name in units for kind in STATISTICS}
     status = posterior["status"].copy()
-    parameters = posterior["parameters"].sel(parameter=cells.model.parameter_names).to_numpy()
-    for k in range(len(cells)):
-        own = parameters[:, k].astype(float)
-        if not np.isfinite(own).all():
-            continue
+
+    def show(k: int, own: np.ndarray) -> dict[str, np.ndarray]:
         runs = cells.model.simulate(own, cells.forcing(k).weather, tuple(units))
-        shown = {name: runs.series(name) for name in units}
-        wrong = [name for name, values in shown.items() if not np.isfinite(values).all()]
-        if wrong:
-            status[k] = FAILED
-            log.warning("%s: no finite result for %s", cells.names[k], ", ".join(wrong))
-            continue
+        return {name: runs.series(name) for name in units}
+
+    for k, shown in each_shown(cells, posterior, status, show):
         for name, values in shown.items():
             found[name, "mean"][k] = values.mean(axis=0)
             found[name, "sd"][k] = values.std(axis=0, ddof=1)
