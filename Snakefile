@@ -78,6 +78,7 @@ SITES = list(config.setdefault("sites", {}))
 AREAS = list(config.setdefault("areas", {}))
 MAPS = list(config.setdefault("maps", {}))
 NETWORKS = list(config.setdefault("networks", {}))
+POLICY = config.get("policy", {})
 MAPPED = {
     **config["maps"],
     **scale_maps(config.get("scale", {})),
@@ -112,6 +113,7 @@ wildcard_constraints:
     area=one_of(AREAS),
     map=one_of(MAPPED),
     network=one_of(NETWORKS),
+    table=one_of(POLICY),
     tile="r[0-9]+c[0-9]+|b[0-9]+",
     place=one_of(PLACES),
     period="all|[0-9]{4}(-[0-9]{2})?",
@@ -131,6 +133,7 @@ include: "rules/assimilate.smk"
 include: "rules/project.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
+include: "rules/policy.smk"
 include: "rules/towers.smk"
 include: "rules/canopy.smk"
 include: "rules/twin.smk"

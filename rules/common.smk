@@ -120,8 +120,54 @@ def map_config(wildcards):
 
 def map_cubes(wildcards):
     """Return the cubes that the map of a job works on, by what is in them."""
-    folder = f"{RUN}/cubes/{map_config(wildcards)['cubes']}"
+    return map_files(wildcards.map)
+
+
+def map_files(name):
+    """Return the cubes that a map works on, by what is in them."""
+    folder = f"{RUN}/cubes/{MAPPED[name]['cubes']}"
     return {what: f"{folder}/{what}.nc" for what in ("drivers", "observations", "land")}
+
+
+def policy_config(wildcards):
+    """Return the configuration of the table of a job."""
+    return POLICY[wildcards.table]
+
+
+def polygon_file(entry):
+    """Return the file of the polygons of a table's regions."""
+    polygons = entry["polygons"]
+    if "path" in polygons:
+        return polygons["path"]
+    return f"{RUN}/raw/{polygons['source']}/{polygons['file']}"
+
+
+def table_polygons(wildcards):
+    """Return what the polygons of a table come from: one's own file, or a source's folder."""
+    polygons = policy_config(wildcards)["polygons"]
+    if "path" in polygons:
+        return {"outlines": polygons["path"]}
+    return {"outlines": ancient(f"{RUN}/raw/{polygons['source']}")}
+
+
+def table_file(wildcards, *keys):
+    """Return a file of one's own that a table's configuration names, or none: a list."""
+    found = policy_config(wildcards)
+    for key in keys:
+        found = found.get(key, {})
+    return [found] if found else []
+
+
+def weight_settings(wildcards):
+    """Return what the parts of cells in regions depend on of a table's configuration."""
+    entry = policy_config(wildcards)
+    return {key: entry[key] for key in ("polygons", "managed") if key in entry}
+
+
+def weights_of(wildcards):
+    """Return the files of weights of the tables of the map of a job."""
+    tables = [name for name, entry in POLICY.items() if entry["map"] == wildcards.map]
+    return expand(f"{RUN}/policy/{{table}}/weights.nc", table=tables)
 
 
 def map_model(wildcards):

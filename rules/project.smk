@@ -69,6 +69,7 @@ rule project_tile:
         unpack(map_cubes),
         model=map_model,
         posterior=f"{RUN}/posterior/{{map}}/{{tile}}.nc",
+        weights=weights_of,
     output:
         monthly=f"{RUN}/products/{{map}}/tiles/{{tile}}.nc",
         annual=f"{RUN}/products/{{map}}/annual/{{tile}}.nc",

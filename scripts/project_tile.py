@@ -9,7 +9,9 @@ from concerto.assimilation.cells import cells_of_tile, describe, open_cells
 from concerto.cubes import load, save
 from concerto.ensembles import write_ensemble
 from concerto.maps import MapGrid
+from concerto.projection.cells import Months
 from concerto.projection.cells import project_tile as project
+from concerto.projection.pieces import PieceSums
 from concerto.scripting import script_log
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ def project_tile(
     model: Sequence[Path],
     cubes: Mapping[str, Path],
     posterior: Path,
+    weights: Mapping[str, Path],
     files: TileFiles,
 ) -> None:
     """Write statistics of all cells over their members, and the members' sums over regions.
@@ -42,13 +45,18 @@ def project_tile(
         Name, configuration and grid of the map; name of the tile.
     model, cubes, posterior
         Files of the model's parameters, the cubes that the map works on, the tile's posterior.
+    weights
+        Files of the parts that cells have in the regions of tables, by the table's name.
     files
         Files to write.
     """
     which = cells_of_tile(entry, grid, tile, cubes["drivers"])
     cells = open_cells(model, cubes, entry, which)
     learnt = load(posterior)
-    projected = project(cells, learnt)
+    months = Months.of(cells.drivers.indexes["time"])
+    parts = {table: load(file) for table, file in weights.items()}
+    pieces = PieceSums(parts, learnt.sizes["member"], months) if parts else None
+    projected = project(cells, learnt, pieces)
     log.info("%s, %s: %s", name, tile, describe(projected.monthly["status"]))
     for period, statistics, file in (
         ("month", projected.monthly, files.monthly),
@@ -61,7 +69,8 @@ def project_tile(
             source=f"{cells.model.name}, {', '.join(entry['streams'])} by {entry['method']}",
             history=f"project_tile: statistics over members of the posterior, by {period}",
         )
-    save(projected.sums, files.sums)
+    sums = projected.sums if pieces is None else projected.sums.merge(pieces.dataset())
+    save(sums, files.sums)
 
 
 if "snakemake" in globals():
@@ -74,5 +83,6 @@ if "snakemake" in globals():
             [Path(file) for file in snakemake.input.model],  # noqa: F821
             {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821
             Path(snakemake.input.posterior),  # noqa: F821
+            {Path(file).parent.name: Path(file) for file in snakemake.input.weights},  # noqa: F821
             TileFiles(**{key: Path(file) for key, file in snakemake.output.items()}),  # noqa: F821
         )

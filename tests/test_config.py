@@ -607,10 +607,13 @@ def test_names_in_the_schema_are_those_of_the_library():
     """The schema is read without importing what it names, so it repeats some lists of names."""
     from concerto.assimilation import constraints
     from concerto.domain import DISTURBANCES, FIELDS, IGBP, QUANTITIES, STREAMS, SUBDAILY_STREAMS
+    from concerto.land_use_categories import CATEGORIES
 
     schema = checks.load_yaml(checks.ROOT / "config/schema.yaml")
     assert set(schema["properties"]["constraints"]["items"]["enum"]) == set(constraints.NAMES)
-    assert set(schema["$defs"]["site"]["properties"]["igbp"]["enum"]) == set(IGBP)
+    assert set(schema["$defs"]["igbp"]["enum"]) == set(IGBP)
+    of_policy = schema["$defs"]["policy_table"]["properties"]["categories"]
+    assert tuple(of_policy["additionalProperties"]["enum"]) == CATEGORIES
     columns = schema["$defs"]["table"]["properties"]["variables"]["propertyNames"]["enum"]
     assert set(columns) == set(QUANTITIES) - set(DISTURBANCES)
     fields = schema["$defs"]["field_source"]["properties"]["variables"]
@@ -704,3 +707,32 @@ def test_parameter_of_two_components(config, root):
     change_file(root, "config/models/components/acm.yaml", ["parameters", 0], item)
     with pytest.raises(ConcertoError, match="'leaf_mass', which six_pools has already"):
         checks.model_files(config, root)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"map": "transec"}, "policy.countries.map: unknown map 'transec'; "),
+        (
+            {"polygons": {"source": "natural_earth_110m", "column": "name"}},
+            "policy.countries.polygons.file: missing",
+        ),
+        (
+            {"polygons": {"source": "natural_earth_110m", "file": "x.shp", "column": "name"}},
+            "policy.countries.polygons.file: unknown member 'x.shp'",
+        ),
+        ({"categories": {"WSA": "woodland"}}, "categories.WSA: found 'woodland'; "),
+        ({"managed": {"classes": {"BSV": 1.5}}}, "found 1.5; expected at most 1"),
+    ],
+)
+def test_a_table_of_regions_names_what_there_is(config, change, message):
+    config["policy"]["countries"] |= change
+    with pytest.raises(ConcertoError) as error:
+        checks.validate_config(config)
+    assert message in str(error.value)
+
+
+def test_a_table_of_regions_has_a_name_of_its_own(config):
+    config["policy"]["transect"] = config["policy"].pop("countries")
+    with pytest.raises(ConcertoError, match=r"policy\.transect: a place or a page has the same"):
+        checks.validate_config(config)

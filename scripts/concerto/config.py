@@ -72,6 +72,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
         *_faults_of_priors(whole),
         *_faults_of_maps(whole, root),
         *_faults_of_networks(whole),
+        *_faults_of_tables(whole),
     ]
     _refuse("configuration", faults)
 
@@ -110,7 +111,8 @@ def check_targets(targets: Iterable[str], config: Mapping[str, Any], root: Path 
         scale = config.get("scale", {})
         places += [*scale_maps(scale), *synthetic_grids(scale)]
         places += trials(config.get("networks", {}))
-        if name not in (*places, *SITE_STAGES[parts[2]]):
+        tables = config.get("policy", {}) if parts[2] == "report" else ()
+        if name not in (*places, *tables, *SITE_STAGES[parts[2]]):
             offer = suggestion(name, places)
             raise ConcertoError(f"{target}: unknown site {name!r}; {offer}")
 
@@ -365,6 +367,9 @@ def _wanted(config: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
         for kind in (kind for kind in classes if kind != "source"):
             request = {"source": classes["source"], "file": classes[kind]}
             wanted[f"areas.{area}.classes.{kind}"] = request
+    for table, settings in config.get("policy", {}).items():
+        if "source" in settings["polygons"]:
+            wanted[f"policy.{table}.polygons"] = {"file": "*", **settings["polygons"]}
     for network, settings in config["networks"].items():
         records = settings["records"]
         request = {"source": records["source"], "file": records["table"], "key": "table"}
@@ -509,6 +514,22 @@ def _faults_of_networks(config: Mapping[str, Any]) -> list[str]:
         for name in config["networks"]
         if name in others
     ]
+
+
+def _faults_of_tables(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of tables of regions: their maps must be there, their names their own."""
+    faults = []
+    others = [*(name for kind in PLACES for name in config[kind]), *GRIDS, *SITE_STAGES["report"]]
+    for name, entry in config.get("policy", {}).items():
+        where = f"policy.{name}"
+        if entry["map"] not in config["maps"]:
+            offer = suggestion(entry["map"], config["maps"])
+            faults.append(f"{where}.map: unknown map {entry['map']!r}; {offer}")
+        if name in others:
+            faults.append(f"{where}: a place or a page has the same name; expected one of its own")
+        if {"source", "file"} & entry["polygons"].keys() == {"source"}:
+            faults.append(f"{where}.polygons.file: missing; source names where it is from")
+    return faults
 
 
 def _faults_of_cubes(sites: Mapping[str, Any]) -> list[str]:

@@ -31,7 +31,7 @@ def joined(tiles: Sequence[xr.Dataset]) -> xr.Dataset:
         count = sum(tile.sizes.get("location", 0) for tile in tiles)
         raise ConcertoError(f"found {count} cells, none with values; logs of its tiles say why")
     numbered = xr.concat(
-        [tile.drop_dims(["location", "year"], errors="ignore") for tile in filled],
+        [tile.drop_dims(["location", "year", "piece"], errors="ignore") for tile in filled],
         "region", coords="different", compat="equals",
     )  # fmt: skip
     labels = pd.MultiIndex.from_arrays([numbered[label].to_numpy() for label in _LABELS])

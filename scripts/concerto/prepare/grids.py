@@ -374,6 +374,11 @@ def zone_area(south: ArrayLike, north: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(SEMI_MINOR**2 / 2 * (rational + hyperbolic))
 
 
+def box_area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the areas of boxes of west, south, east and north (boxes, 4) in degrees, m2."""
+    return zone_area(boxes[:, 1], boxes[:, 3]) * np.radians(boxes[:, 2] - boxes[:, 0])
+
+
 def polygon_area(polygons: NDArray[np.object_]) -> NDArray[np.float64]:
     """Return the areas of polygons in EPSG:4326, m2.
 
@@ -393,6 +398,28 @@ def polygon_area(polygons: NDArray[np.object_]) -> NDArray[np.float64]:
     parts = -heights * np.radians(end[:, 0] - begin[:, 0])
     owner = ring_owner[point_ring[:-1][same]]
     return np.bincount(owner, parts, minlength=len(polygons))
+
+
+def area_inside(boxes: NDArray[np.float64], outline: shapely.Geometry) -> NDArray[np.float64]:
+    """Return the area of each box that is inside an outline, m2, exact to rounding.
+
+    Parameters
+    ----------
+    boxes
+        West, south, east and north of each, degrees, (boxes, 4).
+    outline
+        A polygon or several in EPSG:4326, in whatever turn of longitudes, such as beyond 180.
+    """
+    shared = np.zeros(len(boxes))
+    if outline.is_empty:
+        return shared
+    west, _, east, _ = shapely.bounds(outline)
+    for turn in range(
+        int(np.floor((boxes[:, 0].min() - east) / 360)),
+        int(np.ceil((boxes[:, 2].max() - west) / 360)) + 1,
+    ):
+        shared += _shared_area(boxes, turned(outline, turn))
+    return shared
 
 
 def turned(geometry: _Geometry, turns: int) -> _Geometry:
@@ -463,15 +490,7 @@ def _from_boxes(
 
 def _land_share(boxes: NDArray[np.float64], land: shapely.Geometry) -> NDArray[np.float64]:
     """Return the share of each box's area that is land, whatever turn the longitudes are in."""
-    shared = np.zeros(len(boxes))
-    west, _, east, _ = shapely.bounds(land)
-    for turn in range(
-        int(np.floor((boxes[:, 0].min() - east) / 360)),
-        int(np.ceil((boxes[:, 2].max() - west) / 360)) + 1,
-    ):
-        shared += _shared_area(boxes, turned(land, turn))
-    areas = zone_area(boxes[:, 1], boxes[:, 3]) * np.radians(boxes[:, 2] - boxes[:, 0])
-    return np.minimum(shared / areas, 1.0)
+    return np.minimum(area_inside(boxes, land) / box_area(boxes), 1.0)
 
 
 def _shared_area(boxes: NDArray[np.float64], land: shapely.Geometry) -> NDArray[np.float64]:

@@ -94,7 +94,7 @@ def read_borders(borders: Path) -> geopandas.GeoDataFrame:
     InputError
         If the file cannot be read or has no ``name``.
     """
-    countries = _read_layer(borders, "country borders")
+    countries = read_layer(borders, "country borders")
     if "name" not in countries.columns:
         raise InputError(borders, "name", "no such attribute", "the countries' names")
     return countries
@@ -144,7 +144,7 @@ def cells_of(
 
 def _polygons_of(place: Mapping[str, Any], outlines: Path) -> Cells:
     """Return the polygons of a layer that are wholly in an area's box."""
-    frame = _read_layer(outlines, "polygons")
+    frame = read_layer(outlines, "polygons")
     west, south, east, north = (place["box"][side] for side in ("west", "south", "east", "north"))
     bounds = frame.geometry.to_crs("EPSG:4326").bounds
     inside = (bounds.minx >= west) & (bounds.maxx <= east)
@@ -153,7 +153,14 @@ def _polygons_of(place: Mapping[str, Any], outlines: Path) -> Cells:
     return polygon_cells(frame[inside], place["polygons"]["column"])
 
 
-def _read_layer(file: Path, what: str) -> geopandas.GeoDataFrame:
+def read_layer(file: Path, what: str) -> geopandas.GeoDataFrame:
+    """Read a layer of any vector format; ``what`` is expected in it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
     try:
         return geopandas.GeoDataFrame(pyogrio.read_dataframe(file))
     except pyogrio.errors.DataSourceError as error:

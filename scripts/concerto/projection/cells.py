@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -43,6 +44,7 @@ STATISTICS = ("mean", "sd", *QUANTILES)
 KINDS = ("all", "country", "igbp", "koppen")
 """What regions are made by; ``all`` is the whole map."""
 
+_DISTURBERS = {"fire_emission": "burned_area_fraction", "harvest": "harvested_area_fraction"}
 _BATCH = 128  # members simulated at once: bounds the memory
 
 
@@ -111,7 +113,7 @@ def available(model: Model) -> list[str]:
 
 
 def project_cell(
-    cells: Cells, k: int, parameters: np.ndarray, months: Months
+    cells: Cells, k: int, parameters: np.ndarray, months: Months, more: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:
     """Return what the members of a cell show in each month, (member, month) by variable.
 
@@ -123,8 +125,10 @@ def project_cell(
         (member, parameter) of the model.
     months
         Those of the cells' axis.
+    more
+        Outputs of the model that are wanted besides :data:`VARIABLES`.
     """
-    names = available(cells.model)
+    names = [*available(cells.model), *more]
     outputs = tuple(name for name in names if name not in POOLS)
     pools = tuple(pool for name in names if name in POOLS for pool in POOLS[name])
     weather = cells.forcing(k).weather
@@ -290,7 +294,16 @@ class Projected:
     sums: xr.Dataset
 
 
-def project_tile(cells: Cells, posterior: xr.Dataset) -> Projected:
+class Pieces(Protocol):
+    """Adds up members over pieces of regions, as :class:`concerto.projection.pieces.PieceSums`."""
+
+    def add(
+        self, location: str, shown: Mapping[str, np.ndarray], start: Mapping[str, np.ndarray]
+    ) -> None:
+        """Add a cell: what its members show by month, and their pools at the start."""
+
+
+def project_tile(cells: Cells, posterior: xr.Dataset, pieces: Pieces | None = None) -> Projected:
     """Return statistics of cells, and sums over their regions.
 
     Parameters
@@ -299,9 +312,12 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> Projected:
         The cells of a tile, which may be none.
     posterior
         Their ``parameters`` (member, location, parameter), NaN where there are none, ``status``.
+    pieces
+        What adds up members besides, with what disturbances emit and carry away.
     """
     months = Months.of(cells.drivers.indexes["time"])
     names = available(cells.model)
+    more = [] if pieces is None else _disturbed(cells)
     members = posterior.sizes["member"]
     sums = RegionSums(names, members, months)
     monthly = _no_values(names, len(cells), len(months.starts))
@@ -309,9 +325,13 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> Projected:
     spread = {name: np.full((len(cells), len(months.whole_years)), np.nan) for name in sums.names}
     status = posterior["status"].copy()
     for k, shown in each_shown(
-        cells, posterior, status, lambda k, own: project_cell(cells, k, own, months)
+        cells, posterior, status, lambda k, own: project_cell(cells, k, own, months, more)
     ):
-        for name, values in shown.items():
+        if pieces is not None:
+            start = _pools_at_start(cells, k, posterior)
+            pieces.add(str(cells.names[k]), shown, start)
+        for name in names:
+            values = shown[name]
             by_year = months.at_year_end if name in POOLS else months.year_means
             for found, members_of in ((monthly, values), (yearly, by_year(values))):
                 for kind, values_of_kind in statistics(members_of).items():
@@ -337,6 +357,31 @@ def project_tile(cells: Cells, posterior: xr.Dataset) -> Projected:
         ),
         table,
     )
+
+
+def _disturbed(cells: Cells) -> list[str]:
+    """Return what disturbances cause that the cells have: where there is none, none is asked for.
+
+    A model that reports another set of outputs is compiled anew.
+    """
+    return [
+        flux
+        for flux, driver in _DISTURBERS.items()
+        if flux in cells.model.outputs and (cells.drivers[driver] > 0.0).any()
+    ]
+
+
+def _pools_at_start(cells: Cells, k: int, posterior: xr.Dataset) -> dict[str, np.ndarray]:
+    """Return the sums of pools (member,) from which the members of a cell start, g m-2."""
+    parameters = posterior["parameters"].sel(parameter=cells.model.parameter_names)
+    own = parameters.isel(location=k).to_numpy().astype(float)
+    start = cells.model.initial_pools(own, cells.forcing(k).weather)
+    known = cells.model.pools
+    return {
+        name: start[:, [known.index(pool) for pool in POOLS[name]]].sum(axis=1)
+        for name in available(cells.model)
+        if name in POOLS
+    }
 
 
 def annual(name: str, monthly: np.ndarray) -> np.ndarray:
