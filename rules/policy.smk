@@ -63,3 +63,36 @@ rule tabulate_regions:
         "Write the table of {wildcards.table}"
     script:
         "../scripts/tabulate_regions.py"
+
+
+rule reconcile_inventory:
+    input:
+        members=rules.tabulate_regions.output.members,
+        areas=rules.tabulate_regions.output.areas,
+        weights=rules.weigh_regions.output.weights,
+        inventory=lambda wildcards: table_file(wildcards, "inventory"),
+        lateral=lambda wildcards: table_file(wildcards, "lateral"),
+        transitions=lambda wildcards: table_file(wildcards, "transitions"),
+        land_use=lambda wildcards: table_file(wildcards, "land_use"),
+    output:
+        table=f"{RUN}/policy/{{table}}/inventory.csv",
+    log:
+        f"{RUN}/logs/reconcile_inventory.{{table}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/reconcile_inventory.{{table}}.tsv"
+    wildcard_constraints:
+        table=one_of([name for name, entry in POLICY.items() if "inventory" in entry]),
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=30,
+    params:
+        library=library("reconcile_inventory"),
+        entry=policy_config,
+        seed=config["seed"],
+    message:
+        "Reconcile {wildcards.table} with the inventory"
+    script:
+        "../scripts/reconcile_inventory.py"

@@ -66,6 +66,6 @@ if "snakemake" in globals():
             land=Path(snakemake.input.land),  # noqa: F821
             polygons=Path(snakemake.params.polygons),  # noqa: F821
             borders=Path(snakemake.input.borders) / snakemake.params.borders,  # noqa: F821
-            managed=Path(snakemake.input.managed) if snakemake.input.managed else None,  # noqa: F821
+            managed=next(map(Path, snakemake.input.managed), None),  # noqa: F821
             output=Path(snakemake.output.weights),  # noqa: F821
         )
