@@ -28,7 +28,7 @@ from concerto.config import (
 )
 from concerto.errors import ConcertoError
 from concerto.imports import digest
-from concerto.maps import map_grid
+from concerto.maps import map_grid, slug
 from concerto.networks import (
     ALL,
     FLUXES,
@@ -79,6 +79,17 @@ AREAS = list(config.setdefault("areas", {}))
 MAPS = list(config.setdefault("maps", {}))
 NETWORKS = list(config.setdefault("networks", {}))
 POLICY = config.get("policy", {})
+# Of each table the regions that have a page, by what its files are called.
+SHEETS = {
+    table: {slug(region): region for region in entry.get("factsheets", [])}
+    for table, entry in POLICY.items()
+}
+FACTSHEETS = [
+    f"{RUN}/report/{table}.{name}.{kind}"
+    for table, names in SHEETS.items()
+    for name in names
+    for kind in ("html", "pdf")
+]
 MAPPED = {
     **config["maps"],
     **scale_maps(config.get("scale", {})),
@@ -114,6 +125,7 @@ wildcard_constraints:
     map=one_of(MAPPED),
     network=one_of(NETWORKS),
     table=one_of(POLICY),
+    region="[a-z0-9-]+",
     tile="r[0-9]+c[0-9]+|b[0-9]+",
     place=one_of(PLACES),
     period="all|[0-9]{4}(-[0-9]{2})?",
@@ -151,6 +163,8 @@ rule all:
         expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
         expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
         expand(f"{RUN}/report/{{map}}.html", map=MAPS),
+        expand(f"{RUN}/report/{{table}}.html", table=POLICY),
+        FACTSHEETS,
         rules.write_predictions.output if NETWORKS else [],
         expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
 
@@ -186,6 +200,8 @@ onsuccess:
     print(texts([*shown, *twin] if asked else VERDICTS), end="")
     made = [f"Report: {REPORT}"] * bool(SITES)
     made += [f"Map: {RUN}/report/{name}.html" for name in MAPS]
+    made += [f"Table: {RUN}/report/{name}.html" for name in POLICY]
+    made += [f"Page: {page}" for page in FACTSHEETS if page.endswith("html")]
     made += [f"Report: {RUN}/report/{name}.html" for name in NETWORKS]
     made += [f"Cubes of {name}: {RUN}/cubes/{name}" for name in AREAS]
     print("Done.", ", ".join(asked or made))

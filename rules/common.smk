@@ -164,6 +164,18 @@ def weight_settings(wildcards):
     return {key: entry[key] for key in ("polygons", "managed") if key in entry}
 
 
+def inventory_of(wildcards):
+    """Return the table that a table of regions is reconciled with its inventory in, or none."""
+    asked = "inventory" in policy_config(wildcards)
+    return [f"{RUN}/policy/{wildcards.table}/inventory.csv"] if asked else []
+
+
+def sheets_of(wildcards):
+    """Return the pages of a table's regions."""
+    names = SHEETS[wildcards.table]
+    return expand(f"{RUN}/report/{wildcards.table}.{{region}}.html", region=names)
+
+
 def weights_of(wildcards):
     """Return the files of weights of the tables of the map of a job."""
     tables = [name for name, entry in POLICY.items() if entry["map"] == wildcards.map]
@@ -245,8 +257,13 @@ def map_settings(wildcards):
 
 
 def map_sources(wildcards):
+    """Return the files of the sources that the map of a job rests on."""
+    return sources_of_map(wildcards.map)
+
+
+def sources_of_map(name):
     """Return the files of the sources that a map rests on."""
-    cubes, borders = map_config(wildcards)["cubes"], config["borders"]["source"]
+    cubes, borders = MAPPED[name]["cubes"], config["borders"]["source"]
     if cubes in GRIDS:
         return field_sources(cubes, GRIDS[cubes], "land_classes", borders)
     return field_sources(

@@ -96,3 +96,83 @@ rule reconcile_inventory:
         "Reconcile {wildcards.table} with the inventory"
     script:
         "../scripts/reconcile_inventory.py"
+
+
+rule write_factsheet:
+    input:
+        template="scripts/concerto/products/factsheet.html.j2",
+        table=rules.tabulate_regions.output.table,
+        trends=rules.tabulate_regions.output.trends,
+        areas=rules.tabulate_regions.output.areas,
+        members=rules.tabulate_regions.output.members,
+        weights=rules.weigh_regions.output.weights,
+        inventory=inventory_of,
+        annual=lambda wildcards: (
+            f"{RUN}/products/{policy_config(wildcards)['map']}/annual.nc"
+        ),
+        land=lambda wildcards: map_files(policy_config(wildcards)["map"])["land"],
+        observations=lambda wildcards: map_files(policy_config(wildcards)["map"])[
+            "observations"
+        ],
+        borders=ancient(BORDERS),
+        sources=lambda wildcards: sources_of_map(policy_config(wildcards)["map"]),
+        citation="CITATION.cff",
+    output:
+        html=f"{RUN}/report/{{table}}.{{region}}.html",
+        pdf=f"{RUN}/report/{{table}}.{{region}}.pdf",
+    log:
+        f"{RUN}/logs/write_factsheet.{{table}}.{{region}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_factsheet.{{table}}.{{region}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library("write_factsheet"),
+        region=lambda wildcards: SHEETS[wildcards.table][wildcards.region],
+        config=config,
+        resolution=lambda wildcards: grid_of(
+            policy_config(wildcards)["map"]
+        ).resolution_deg,
+        borders=config["borders"]["file"],
+    message:
+        "Write the page of {params.region}"
+    script:
+        "../scripts/write_factsheet.py"
+
+
+rule write_region_page:
+    input:
+        template="scripts/concerto/products/regions.html.j2",
+        table=rules.tabulate_regions.output.table,
+        trends=rules.tabulate_regions.output.trends,
+        areas=rules.tabulate_regions.output.areas,
+        inventory=inventory_of,
+        pages=sheets_of,
+    output:
+        page=f"{RUN}/report/{{table}}.html",
+    log:
+        f"{RUN}/logs/write_region_page.{{table}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_region_page.{{table}}.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        library=library("write_region_page"),
+        run=config["run"],
+        entry=policy_config,
+        pages=lambda wildcards: {
+            region: f"{wildcards.table}.{name}.html"
+            for name, region in SHEETS[wildcards.table].items()
+        },
+    message:
+        "Write the page of {wildcards.table}"
+    script:
+        "../scripts/write_region_page.py"

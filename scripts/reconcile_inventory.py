@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from concerto.cubes import load
 from concerto.evaluation.inventory import Given, read_land_use, reconcile
 from concerto.evaluation.policy_files import read_inventory, read_lateral, read_transitions
+from concerto.evaluation.region_totals import read_rows
 from concerto.products.files import write_table
 from concerto.scripting import script_log
 from concerto.seeds import generator
@@ -63,7 +63,7 @@ def reconcile_inventory(
         given.transitions,
     )
     rng = generator(seed, "inventory", name)
-    table = reconcile(pieces, pd.read_csv(areas), entry.get("categories", {}), found, rng)
+    table = reconcile(pieces, read_rows(areas), entry.get("categories", {}), found, rng)
     write_table(table, output)
     for row in table[table.row == "unexplained"].itertuples():
         log.info("%s, %s, %d: unexplained %.4g +- %.2g %s", row.region, row.category, row.year,

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from concerto.cubes import load, save
+from concerto.maps import cell_boxes
 from concerto.prepare.land import read_borders
 from concerto.prepare.region_areas import (
-    cell_boxes,
     managed_share,
     read_regions,
     shares_of_cover,

@@ -64,3 +64,18 @@ def make_pieces(
     for k in range(cells):
         sums.add(f"c{k}", *cell(rng, axis, members, disturbed))
     return join_pieces([sums.dataset()], TABLE), parts
+
+
+def entry(
+    category: str = "total",
+    history: str = "",
+    gain: float = 0.5,
+    sd: float = 0.0,
+    region: str = "North",
+    year: int = 2001,
+) -> pd.DataFrame:
+    """Return an inventory of one number, as it is read."""
+    return pd.DataFrame(
+        [[region, category, history, year, gain, sd, "as given"]],
+        columns=["region", "category", "history", "year", "gain", "gain_sd", "given"],
+    )

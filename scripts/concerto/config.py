@@ -16,6 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from concerto.errors import ConcertoError, InputError
+from concerto.maps import slug
 from concerto.networks import trials
 from concerto.plugins import PACKAGES, available, declaring, suggestion
 from concerto.scale import scale_maps, synthetic_grids
@@ -527,6 +528,11 @@ def _faults_of_tables(config: Mapping[str, Any]) -> list[str]:
             faults.append(f"{where}.map: unknown map {entry['map']!r}; {offer}")
         if name in others:
             faults.append(f"{where}: a place or a page has the same name; expected one of its own")
+        names = [slug(region) for region in entry.get("factsheets", [])]
+        for number, region in enumerate(entry.get("factsheets", [])):
+            if not names[number] or names[number] in names[:number]:
+                found = f"found {region!r}, whose file would be called {names[number]!r}"
+                faults.append(f"{where}.factsheets: {found}; expected a name for each file")
         if {"source", "file"} & entry["polygons"].keys() == {"source"}:
             faults.append(f"{where}.polygons.file: missing; source names where it is from")
     return faults

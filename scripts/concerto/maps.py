@@ -7,6 +7,8 @@ alone, so that each is a job of its own; what cells a tile has is known from the
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -101,6 +103,18 @@ def square_grid(cells: int, resolution_deg: float, north: float, east: float) ->
     half_height, half_width = (0.5 * n * resolution_deg for n in (rows, cells // rows))
     edges = east - half_width, north - half_height, east + half_width, north + half_height
     return MapGrid(*(round(edge, 9) for edge in edges), resolution_deg)
+
+
+def cell_boxes(lat: np.ndarray, lon: np.ndarray, resolution: float) -> np.ndarray:
+    """Return west, south, east and north (cell, 4) of cells of a grid, from their middles."""
+    half = resolution / 2
+    return np.column_stack([lon - half, lat - half, lon + half, lat + half])
+
+
+def slug(name: str) -> str:
+    """Return a region's name as files carry it: ``Dem. Rep. Congo`` is ``dem-rep-congo``."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-").lower()
 
 
 STATUS = (

@@ -13,7 +13,7 @@ from concerto.evaluation.land_use_history import histories
 from concerto.evaluation.policy_files import read_inventory, read_lateral, read_transitions
 from concerto.evaluation.region_totals import area_table, group_of
 from concerto.land_use_categories import CATEGORIES, category_name, read_category
-from synthetic_pieces import make_pieces
+from synthetic_pieces import entry, make_pieces
 
 DOCS = Path(__file__).parents[2] / "docs/policy.md"
 REGIONS = ("North", "South", "East")
@@ -156,13 +156,6 @@ class TestHistories:
         areas = {"cropland": 20.0, "wetlands": 10.0}
         with pytest.raises(InputError, match=rf"area_km2: found \d+ km2 more of \w+ .* {when}; "):
             histories(moved, areas, 2000, 2003)
-
-
-def entry(category="total", history="", gain=0.5, sd=0.0, region="North"):
-    return pd.DataFrame(
-        [[region, category, history, 2001, gain, sd, "as given"]],
-        columns=["region", "category", "history", "year", "gain", "gain_sd", "given"],
-    )
 
 
 def bridge(given):

@@ -6,10 +6,10 @@ import pytest
 import shapely
 import xarray as xr
 from concerto.errors import InputError
+from concerto.maps import cell_boxes
 from concerto.prepare.grids import box_area, polygon_area, polygon_cells
 from concerto.prepare.region_areas import (
     OUTSIDE,
-    cell_boxes,
     check_apart,
     managed_share,
     read_regions,

@@ -35,15 +35,15 @@ from concerto.land_use_categories import CONVERTED, PRODUCTS, TOTAL, category_na
 log = logging.getLogger(__name__)
 
 WORDS = {
-    "nee": "net exchange with the atmosphere (NEE, turned)",
+    "nee": "net exchange with the atmosphere",
     "fire_emission": "burnt",
     "harvest": "carried away by harvest",
     "nbp": "net biome production (NBP)",
-    "land_use": "land use that the map does not have",
+    "land_use": "land use that the map has not",
     **TERMS,
     "stock_change": "change of the stocks",
     "unmanaged": "less: on land that is not managed",
-    "not_mapped": "land that the map does not cover, at the mean of what it covers",
+    "not_mapped": "land that is not on the map: a guess",
     "comparable": "what compares with the inventory",
     "unexplained": "unexplained",
     "inventory": "the inventory",

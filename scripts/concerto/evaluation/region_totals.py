@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -186,6 +187,15 @@ def region_table(
                     }
                 )
     return pd.DataFrame(rows, columns=TABLE)
+
+
+def read_rows(file: Path) -> pd.DataFrame:
+    """Read a table of regions, of trends, of areas or of an inventory.
+
+    Names stay text: Namibia's code is NA, and periods may be single years.
+    """
+    names = ("region", "period", "category", "note", "group")
+    return pd.read_csv(file, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=[""])
 
 
 def described(values: np.ndarray) -> dict[str, float]:

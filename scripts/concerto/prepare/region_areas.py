@@ -98,12 +98,6 @@ def _polygon_area(geometries: NDArray[np.object_]) -> NDArray[np.float64]:
     return np.bincount(owner[flat], area, minlength=len(geometries))
 
 
-def cell_boxes(lat: NDArray, lon: NDArray, resolution: float) -> NDArray[np.float64]:
-    """Return west, south, east and north (cell, 4) of cells of a grid, from their middles."""
-    half = resolution / 2
-    return np.column_stack([lon - half, lat - half, lon + half, lat + half])
-
-
 def shares_of_land(
     boxes: NDArray[np.float64], regions: Cells, land: shapely.Geometry | None = None
 ) -> NDArray[np.float64]:
@@ -241,7 +235,7 @@ def weigh(
     xarray.Dataset
         Along ``part``: number of the cell's ``location``, ``region``, ``cover``, whether
         ``managed``, ``area`` (m2). Along ``region_name``: ``polygon_area`` (m2), all of the
-        region; ``map_area``, its land in cells of the map.
+        region; ``map_area``, its land in cells of the map; ``outline`` (WKT), where it has some.
     """
     clip = None if outlines is None else shapely.union_all(outlines.geometry.to_numpy())
     in_region = shares_of_land(boxes, regions, clip)
@@ -277,6 +271,15 @@ def weigh(
             "area": ("part", table["area"].to_numpy(), {"units": "m2"}),
             "polygon_area": ("region_name", np.append(regions.area, np.nan), {"units": "m2"}),
             "map_area": ("region_name", in_region.T @ size, {"units": "m2"}),
+            "outline": ("region_name", _outlines(regions, in_region)),
         },
         coords={"region_name": names},
     )
+
+
+def _outlines(regions: Cells, shares: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Return the outlines of the regions that have land in the map, empty text for others."""
+    met = (shares[:, :-1] > 0.0).any(axis=0)
+    texts = np.full(shares.shape[1], "", dtype=object)
+    texts[:-1][met] = shapely.to_wkt(regions.polygons[met], rounding_precision=6)
+    return texts
