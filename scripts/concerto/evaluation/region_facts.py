@@ -52,9 +52,14 @@ class Interval:
 
     def text(self) -> str:
         """Write it as ``−1.5 (−4.7 to 1.6)``, alone where it is not uncertain."""
+        mean, low, high = self.parts()
+        return mean if low == high else f"{mean} ({low} to {high})"
+
+    def parts(self) -> tuple[str, str, str]:
+        """Write the number and its ends, with two digits of the larger end."""
         digits = _digits(max(abs(self.low), abs(self.high)))
         mean, low, high = (_fixed(value, digits) for value in (self.mean, self.low, self.high))
-        return mean if low == high else f"{mean} ({low} to {high})"
+        return mean, low, high
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,7 @@ def facts_of(
     if "nbp" not in whole.index:
         raise InputError("table of regions", "nbp", "none", "a model with net exchange and pools")
     area = areas.set_index("region").loc[region]
-    gain = _interval(whole.loc["nbp"])
+    gain = interval_of(whole.loc["nbp"])
     chance = float(whole.loc["nbp", "chance_of_gain"])
     monthly = len(years) < FEWEST_YEARS
     times, gains = _series(pieces, region, own, monthly)
@@ -276,7 +281,7 @@ def _lines(whole: pd.DataFrame) -> tuple[Line, ...]:
         if name in ("fire_emission", "harvest") and not row["q95"]:
             continue
         unit = "Mt C" if row["unit"] == "TgC" else "Mt C a year"
-        lines.append(Line(words, _interval(row), unit, name == "nbp"))
+        lines.append(Line(words, interval_of(row), unit, name == "nbp"))
     return tuple(lines)
 
 
@@ -284,7 +289,7 @@ def _categories(here: pd.DataFrame) -> tuple[Category, ...]:
     rows = here[(here["kind"] == "category") & (here["variable"] == "nbp")]
     whole = rows["area_km2"].sum()
     found = [
-        Category(row["group"], row["area_km2"] / whole, _interval(row))
+        Category(row["group"], row["area_km2"] / whole, interval_of(row))
         for _, row in rows.iterrows()
     ]
     return tuple(sorted(found, key=lambda category: -category.share))
@@ -303,7 +308,7 @@ def _bridge(
         first = rows[rows["category"] == "total"]
     last = first[first["year"] == first["year"].max()]
     found = tuple(
-        (row["words"][:1].upper() + row["words"][1:], _interval(row), bool(row["is_sum"]))
+        (row["words"][:1].upper() + row["words"][1:], interval_of(row), bool(row["is_sum"]))
         for _, row in last.iterrows()
         if row["is_sum"] or row["mean"] or row["sd"]
     )
@@ -349,7 +354,7 @@ def _limits(
         found.append(f"{len(years)} years are too few for a trend; {LEAST_YEARS} are needed.")
     else:
         row = trends[trends["variable"] == "nbp"].iloc[0]
-        slope = _interval(row).text()
+        slope = interval_of(row).text()
         found.append(f"Trend of the gain: {slope} Mt C a year in each year (90 %).")
     if np.isfinite(area["covered"]) and area["covered"] < _COVERED:
         found.append(
@@ -367,7 +372,8 @@ def _limits(
     return tuple(found)
 
 
-def _interval(row: Any) -> Interval:
+def interval_of(row: Any) -> Interval:
+    """Return the interval that a row of a table has."""
     return Interval(float(row["mean"]), float(row["q05"]), float(row["q95"]))
 
 

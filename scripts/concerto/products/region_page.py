@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from concerto.evaluation.region_facts import interval_of
 from concerto.evaluation.region_totals import WHOLE
-from concerto.products.report import percent, templates
+from concerto.products.report import templates
 
 TEMPLATE = "regions.html.j2"
 COLUMNS = {
     "gpp": ("GPP", "TgC yr⁻¹"),
     "reco": ("RECO", "TgC yr⁻¹"),
     "nee": ("NEE", "TgC yr⁻¹"),
+    "stock": ("Stocks", "TgC"),
     "nbp": ("NBP", "TgC yr⁻¹"),
-    "vegetation": ("Vegetation", "TgC"),
-    "soil": ("Soil", "TgC"),
 }
 FILES = {
     "regions.csv": "All numbers, also by cover, by IPCC category and by year.",
@@ -89,9 +90,10 @@ def _rows(
                 "page": pages.get(region),
                 "whole": region == WHOLE,
                 "area": known.loc[region, "with_values_km2"],
-                "covered": known.loc[region, "covered"],
+                "covered": _share(known.loc[region, "covered"]),
                 "sums": [
-                    sums.loc[name].to_dict() if name in sums.index else None for name in COLUMNS
+                    interval_of(sums.loc[name]).parts() if name in sums.index else None
+                    for name in COLUMNS
                 ],
                 "nbp": sums.loc["nbp"].to_dict(),
             }
@@ -111,10 +113,17 @@ def _warnings(years: list[str], areas: pd.DataFrame) -> list[str]:
     if len(partly):
         found.append(
             f"Of {len(partly)} of {len(covered)} regions the map covers a part alone, from "
-            f"{percent(partly.min())} to {percent(partly.max())}: sums are of these parts, and not "
+            f"{_share(partly.min())} to {_share(partly.max())}: sums are of these parts, and not "
             "of the regions."
         )
     return found
+
+
+def _share(share: float) -> str:
+    """Write a share with two digits, also of what is next to nothing; none where there is none."""
+    if not np.isfinite(share):
+        return ""
+    return f"{float(f'{100 * share:.2g}'):g}\N{NO-BREAK SPACE}%"
 
 
 def _bridges(inventory: pd.DataFrame | None) -> list[dict[str, Any]]:
