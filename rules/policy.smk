@@ -50,7 +50,7 @@ rule tabulate_regions:
     benchmark:
         f"{RUN}/benchmarks/tabulate_regions.{{table}}.tsv"
     conda:
-        "../envs/model.yaml"
+        "../envs/evaluate.yaml"
     threads: 1
     resources:
         mem_mb=memory(3000),
@@ -83,7 +83,7 @@ rule reconcile_inventory:
     wildcard_constraints:
         table=one_of([name for name, entry in POLICY.items() if "inventory" in entry]),
     conda:
-        "../envs/model.yaml"
+        "../envs/evaluate.yaml"
     threads: 1
     resources:
         mem_mb=memory(3000),

@@ -19,8 +19,9 @@ TILES = ["r0c0", "r1c0", "r2c0", "r3c0"]
 # From the south: two good cells; the sea; a good one, and one with a gap in its weather; one where
 # nothing was observed, and one that is dark all year, where the model has no finite result.
 SEA, GAP, UNSEEN, DARK = (2, 3), 5, 6, 7
+INVENTORY = "region,category,year,value,unit,sign\nNorth,total,2000,10,kt CO2,removal\n"
 NEEDED = (
-    "seed", "borders", "quality", "model", "constraints", "assimilation", "projection",
+    "seed", "borders", "quality", "model", "constraints", "assimilation", "projection", "policy",
 )  # fmt: skip
 """What a run of maps alone takes from the default configuration."""
 
@@ -37,6 +38,7 @@ def map_project(root: Path, index: Index) -> Project:
     )
     project.publish("transect_2000", {"transect_2000.nc": record.read_bytes()})
     project.change("config/config.yaml", _make_small)
+    (project.root / "inventory.csv").write_text(INVENTORY)
     return project
 
 
@@ -58,4 +60,7 @@ def _make_small(config: dict[str, Any]) -> None:
     }  # fmt: skip
     for key in config.keys() - {*NEEDED}:
         del config[key]
-    config |= {"run": "map", "maps": {NAME: entry}}
+    table = config["policy"]["countries"] | {
+        "map": NAME, "inventory": "inventory.csv", "factsheets": ["North"],
+    }  # fmt: skip
+    config |= {"run": "map", "maps": {NAME: entry}, "policy": {"countries": table}}

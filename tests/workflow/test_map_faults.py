@@ -21,9 +21,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from concerto.evaluation.region_totals import read_rows
 from concerto.plots.cells import read_map
 from concerto.plots.status import shares
 from concerto.products.map_page import verdict
+from html_page import parse
 from project import Outcome, Project, scripts_of
 from small_map import NAME, POSTERIORS, SEA, TILES, map_project
 
@@ -133,6 +135,31 @@ def test_cells_that_fail_are_counted(made):
     assert words.startswith("Of 6 cells of land, 0 (0 %) converged. 3 (50 %) did not converge")
     assert "drivers missing 1" in words
     assert "assimilation failed 1" in words
+
+
+def test_regions_have_a_table_a_page_and_the_way_to_their_inventory(made):
+    """Pieces of regions add up to the map; what failed is land without values."""
+    report = Path("results/map/report")
+    outcome = made.project.snakemake(str(report / "countries.html"))
+    assert outcome.code == 0, outcome.shown
+    folder = made.project.root / "results/map/policy/countries"
+    table = read_rows(folder / "regions.csv")
+    whole = table[(table.kind == "all") & (table.region == "whole map")].set_index("variable")
+    older = pd.read_csv(made.project.root / PRODUCTS / "regions.csv")
+    older = older[older.kind == "all"].set_index("variable")
+    for name in ("gpp", "reco", "nee"):
+        assert float(whole.loc[name, "mean"]) == pytest.approx(older.loc[name, "mean"], rel=1e-5)
+    closed = whole.loc["nbp", "mean"] - whole.loc["stock_change", "mean"]
+    assert abs(closed) < 1e-5 * whole.loc["gpp", "mean"]
+    areas = read_rows(folder / "areas.csv").set_index("region")
+    assert areas.loc["North", "without_values_km2"] > 0.0
+    assert areas.loc["whole map", "cells"] == 6
+    bridge = read_rows(folder / "inventory.csv")
+    terms = bridge[~bridge["is_sum"]]["mean"].sum()
+    assert terms == pytest.approx(10e-3 * 12 / 44, abs=1e-4)
+    _, said = parse((made.project.root / report / "countries.north.html").read_text())
+    assert "Beside the inventory" in said
+    assert (made.project.root / report / "countries.north.pdf").read_bytes().startswith(b"%PDF")
 
 
 # -- Faults of files

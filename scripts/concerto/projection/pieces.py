@@ -8,12 +8,11 @@ it does not matter how a map is tiled; pieces of a cell are rounded one by one, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-
-from concerto.projection.cells import POOLS, Months
 
 ANNUAL_FLUXES = ("gpp", "reco", "nee", "fire_emission", "harvest")
 """Fluxes of a year: sums of its months."""
@@ -23,6 +22,16 @@ START = "_start"
 KEYS = ("table", "region", "cover", "managed")
 """What makes a piece."""
 _LABEL = "piece_"
+
+
+class MonthsOfYears(Protocol):
+    """Months of an axis, as :class:`concerto.projection.cells.Months`, without its models."""
+
+    days: np.ndarray
+
+    @property
+    def whole_years(self) -> dict[int, slice]:
+        """The calendar years that the axis has whole, with their months."""
 
 
 class PieceSums:
@@ -36,7 +45,9 @@ class PieceSums:
         How many members there are, and the months of the cells' axis.
     """
 
-    def __init__(self, weights: Mapping[str, xr.Dataset], members: int, months: Months) -> None:
+    def __init__(
+        self, weights: Mapping[str, xr.Dataset], members: int, months: MonthsOfYears
+    ) -> None:
         self._members, self._months = members, months
         self._sums: dict[tuple, dict[str, np.ndarray]] = {}
         self._areas: dict[tuple, int] = {}
@@ -78,7 +89,7 @@ class PieceSums:
         days = self._months.days
         found = {}
         for name, values in shown.items():
-            if name in POOLS:
+            if name in start:
                 found[name] = np.stack([values[:, year.stop - 1] for year in years], axis=1)
                 first = years[0].start
                 found[name + START] = values[:, first - 1] if first else np.asarray(start[name])
