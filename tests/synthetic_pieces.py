@@ -33,7 +33,8 @@ def weights(rng: np.random.Generator, cells: int) -> xr.Dataset:
         {name: ("part", frame[name].to_numpy()) for name in frame},
         coords={"region_name": names.astype(object)},
     ).assign(
-        polygon_area=("region_name", np.array([*(2.0 * mapped[:2]), np.nan])),
+        polygon_area=("region_name", np.array([*(3.0 * mapped[:2]), np.nan])),
+        land_area=("region_name", np.array([*(2.0 * mapped[:2]), np.nan])),
         map_area=("region_name", mapped.to_numpy()),
     )
 

@@ -99,12 +99,16 @@ def test_sources_of_records_are_those_of_sites_areas_and_borders():
         "north": {"co2": {"source": "air"}, "resolution_deg": 0.5},
         "south": {"co2": {"source": "sea"}, "polygons": {"source": "regions"}},
     }
-    config = {"borders": {"source": "lines"}, "sites": sites, "areas": areas}
+    policy = {
+        "provinces": {"polygons": {"source": "regions", "file": "a.shp", "column": "name"}},
+        "mine": {"polygons": {"path": "mine.gpkg", "column": "name"}},
+    }
+    config = {"borders": {"source": "lines"}, "sites": sites, "areas": areas, "policy": policy}
     assert places.record_sources(config) == {
         "air": ["tower", "months", "north"],
         "flux": ["tower", "months"],
         "lines": ["borders"],
-        "regions": ["south"],
+        "regions": ["south", "provinces"],
         "sea": ["south"],
         "transect_2000": ["cell"],
     }

@@ -123,7 +123,7 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sources of records that a run rests on, each with what uses it, by name.
 
     These are the records of sites and of the places that sites are taken from, CO2 and polygons of
-    areas, records and heights of networks, and the borders.
+    areas, records and heights of networks, polygons of tables of regions, and the borders.
     """
     users = {config["borders"]["source"]: ["borders"]}
     sites = config.get("sites", {})
@@ -137,6 +137,9 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
         for part in (network["records"], network.get("heights")):
             if part:
                 users.setdefault(part["source"], []).append(name)
+    for name, table in config.get("policy", {}).items():
+        if "source" in table["polygons"]:
+            users.setdefault(table["polygons"]["source"], []).append(name)
     return dict(sorted(users.items()))
 
 

@@ -32,6 +32,7 @@ def test_a_flux_and_a_stock_by_hand():
             "location": ("part", ["c"]), "region": ("part", ["Chad"]), "cover": ("part", ["SAV"]),
             "managed": ("part", [1]), "area": ("part", [1e6]),
             "polygon_area": ("region_name", [4e6]), "map_area": ("region_name", [1e6]),
+            "land_area": ("region_name", [2.5e6]),
         },
         coords={"region_name": ["Chad"]},
     )  # fmt: skip
@@ -60,7 +61,7 @@ def test_a_flux_and_a_stock_by_hand():
     assert np.isnan(chad.loc[("nee", "late"), "chance_of_gain"])
     assert set(table[table.kind == "category"].group) == {"grassland"}
     areas = area_table(parts, pieces).set_index("region")
-    assert areas.loc["Chad"].to_list() == [1, 4.0, 1.0, 1.0, 0.0, 0.25]
+    assert areas.loc["Chad"].to_list() == [1, 4.0, 2.5, 1.0, 1.0, 0.0, 0.4]
 
 
 @settings(deadline=None, max_examples=15)

@@ -134,6 +134,19 @@ def test_parts_add_up_to_the_whole(seed, count):
         by_region.reindex(mapped.index, fill_value=0.0), mapped, rtol=1e-9, atol=1.0
     )
     assert (found["area"] > 0.0).all()
+    known = found["land_area"].notnull() & (found["region_name"] != OUTSIDE)
+    assert (found["map_area"][known] > 0.0).all()
+    assert (found["land_area"][known] <= found["polygon_area"][known] * (1.0 + 1e-9)).all()
+
+
+def test_the_sea_of_a_region_is_no_part_of_what_is_to_be_covered():
+    """Half of a zone is sea: a map of the other half covers all of its land."""
+    land = land_of(np.random.default_rng(0), 1).drop_vars("land_fraction")
+    land = land.assign(land_fraction=("location", [0.5]))
+    outlines = gpd.GeoDataFrame(geometry=[box(10.0, 50.0, 10.5, 51.0)], crs="EPSG:4326")
+    zone = regions(zone=box(10.0, 50.0, 11.0, 51.0))
+    found = weigh(land, ONE, zone, outlines, np.ones((17, 1))).sel(region_name="zone")
+    assert float(found["land_area"]) == pytest.approx(float(found["polygon_area"]) / 2, rel=1e-12)
 
 
 def test_parts_do_not_depend_on_which_other_cells_there_are():

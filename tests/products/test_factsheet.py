@@ -108,7 +108,7 @@ class TestFacts:
         assert len(found.times) == 12
         assert found.limits[0].startswith("One year, 2000: ")
         assert "demonstration" in found.limits[0]
-        assert "50\N{NO-BREAK SPACE}% of the area of North: not of the whole" in found.sentences[-1]
+        assert "50\N{NO-BREAK SPACE}% of the land of North: not of the whole" in found.sentences[-1]
         assert f"In {100 * found.chance:.0f} of 100 runs" in found.sentences[2]
         assert "15 of 17 cells passed" in found.basis[1]
         assert "No carbon flux" in found.basis[0]

@@ -281,7 +281,7 @@ def _with_sums(terms: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _row(row: str, values: np.ndarray) -> dict[str, object]:
-    found = described(values)
+    found = described(values + 0.0)  # of -0.0 as well
     return {
         "row": row,
         "is_sum": row in SUMS,

@@ -252,7 +252,7 @@ def _sentences(
     covered = area["covered"]
     if np.isfinite(covered) and covered < _COVERED:
         found.append(
-            f"This is of {_area(area['with_values_km2'])}, {_percent(covered)} of the area of "
+            f"This is of {_area(area['with_values_km2'])}, {_percent(covered)} of the land of "
             f"{region}: not of the whole."
         )
     return tuple(found)
@@ -333,7 +333,7 @@ def _basis_words(basis: Basis, area: pd.Series) -> tuple[str, ...]:
         "places share; not of faults of the model itself.",
     ]
     if np.isfinite(area["covered"]):
-        words[2] = words[2][:-1] + f"; {_percent(area['covered'])} of the region's area."
+        words[2] = words[2][:-1] + f"; {_percent(area['covered'])} of the region's land."
     return tuple(words)
 
 

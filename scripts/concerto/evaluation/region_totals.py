@@ -58,7 +58,8 @@ TRENDS = (
     "sd", *QUANTILES, "chance_of_rise", "note",
 )  # fmt: skip
 AREAS = (
-    "region", "cells", "polygon_km2", "map_km2", "with_values_km2", "without_values_km2", "covered",
+    "region", "cells", "polygon_km2", "land_km2", "map_km2", "with_values_km2",
+    "without_values_km2", "covered",
 )  # fmt: skip
 
 
@@ -307,8 +308,8 @@ def area_table(weights: xr.Dataset, pieces: xr.Dataset) -> pd.DataFrame:
     """Return how much of each region the map covers, with the columns :data:`AREAS`.
 
     ``map_km2`` is the region's land in cells of the map, which is that ``with_values_km2`` and
-    ``without_values_km2`` together; ``covered`` is the share of the polygon with values. Land in no
-    polygon is a region too, of which there is no polygon; the last row is the whole map.
+    ``without_values_km2`` together; ``covered`` is the share of the polygon's land with values.
+    Land in no polygon is a region too, of which there is no polygon; the last row is the whole map.
     """
     region = pieces["region"].to_numpy().astype(str)
     area = pieces["area"].to_numpy()
@@ -321,11 +322,11 @@ def area_table(weights: xr.Dataset, pieces: xr.Dataset) -> pd.DataFrame:
             continue
         known = min(float(area[region == name].sum()), on_map)
         unknown = on_map - known if on_map - known > _ROUNDING * on_map else 0.0
-        polygon = float(weights["polygon_area"][k])
-        rows.append([name, cells[name], polygon, on_map, known, unknown, known / polygon])
+        polygon, land = (float(weights[area][k]) for area in ("polygon_area", "land_area"))
+        rows.append([name, cells[name], polygon, land, on_map, known, unknown, known / land])
     table = pd.DataFrame(rows, columns=AREAS)
     whole = table[["map_km2", "with_values_km2", "without_values_km2"]].sum()
     every = parts["location"].nunique()
-    table.loc[len(table)] = [WHOLE, every, np.nan, *whole, np.nan]
+    table.loc[len(table)] = [WHOLE, every, np.nan, np.nan, *whole, np.nan]
     lengths = [name for name in AREAS if name.endswith("_km2")]
     return table.assign(**{name: table[name] * 1e-6 for name in lengths})

@@ -139,8 +139,8 @@ def _on_land(polygon: shapely.Geometry, land: shapely.Geometry) -> shapely.Geome
     """Return a polygon's land, in each turn of longitudes that the polygon reaches into."""
     west, _, east, _ = shapely.bounds(polygon)
     turns = range(int(np.floor((west + 180.0) / 360.0)), int(np.floor((east + 180.0) / 360.0)) + 1)
-    around = shapely.union_all([turned(land, turn) for turn in turns])
-    return shapely.intersection(polygon, around)
+    parts = [shapely.intersection(polygon, turned(land, turn)) for turn in turns]
+    return parts[0] if len(parts) == 1 else shapely.union_all(parts)
 
 
 def shares_of_cover(land: xr.Dataset) -> xr.DataArray:
@@ -235,28 +235,31 @@ def weigh(
     xarray.Dataset
         Along ``part``: number of the cell's ``location``, ``region``, ``cover``, whether
         ``managed``, ``area`` (m2). Along ``region_name``: ``polygon_area`` (m2), all of the
-        region; ``map_area``, its land in cells of the map; ``outline`` (WKT), where it has some.
+        region; where it has land in cells of the map ``land_area``, all of its land, and
+        ``map_area``, that in these cells; ``outline`` (WKT).
     """
     clip = None if outlines is None else shapely.union_all(outlines.geometry.to_numpy())
     in_region = shares_of_land(boxes, regions, clip)
+    met = (in_region[:, :-1] > 0.0).any(axis=0)
     covers = shares_of_cover(land)
     size = land["cell_area"].to_numpy().astype(float)
     if "land_fraction" in land:
         size = size * land["land_fraction"].to_numpy().astype(float)
     names = np.array([*regions.name, OUTSIDE], dtype=object)
     parts = []
+    cell, region = np.nonzero(in_region > 0.0)
+    meeting = in_region[cell, region] * size[cell]
     for is_managed, of_kind in ((True, managed), (False, 1.0 - managed)):
-        share = covers.to_numpy() * of_kind  # cover, location
-        area = in_region.T[:, None, :] * share[None] * size  # region, cover, location
-        region, cover, location = np.nonzero(area > 0.0)
+        area = (covers.to_numpy() * of_kind)[:, cell] * meeting  # cover, cell and region that meet
+        cover, pair = np.nonzero(area > 0.0)
         parts.append(
             pd.DataFrame(
                 {
-                    "location": land["location"].to_numpy()[location].astype(str),
-                    "region": names[region],
+                    "location": land["location"].to_numpy()[cell[pair]].astype(str),
+                    "region": names[region[pair]],
                     "cover": covers["cover"].to_numpy()[cover],
                     "managed": is_managed,
-                    "area": area[region, cover, location],
+                    "area": area[cover, pair],
                 }
             )
         )
@@ -271,15 +274,27 @@ def weigh(
             "area": ("part", table["area"].to_numpy(), {"units": "m2"}),
             "polygon_area": ("region_name", np.append(regions.area, np.nan), {"units": "m2"}),
             "map_area": ("region_name", in_region.T @ size, {"units": "m2"}),
-            "outline": ("region_name", _outlines(regions, in_region)),
+            "land_area": ("region_name", _land_areas(regions, met, clip), {"units": "m2"}),
+            "outline": ("region_name", _outlines(regions, met)),
         },
         coords={"region_name": names},
     )
 
 
-def _outlines(regions: Cells, shares: NDArray[np.float64]) -> NDArray[np.object_]:
+def _outlines(regions: Cells, met: NDArray[np.bool_]) -> NDArray[np.object_]:
     """Return the outlines of the regions that have land in the map, empty text for others."""
-    met = (shares[:, :-1] > 0.0).any(axis=0)
-    texts = np.full(shares.shape[1], "", dtype=object)
+    texts = np.full(len(regions) + 1, "", dtype=object)
     texts[:-1][met] = shapely.to_wkt(regions.polygons[met], rounding_precision=6)
     return texts
+
+
+def _land_areas(
+    regions: Cells, met: NDArray[np.bool_], land: shapely.Geometry | None
+) -> NDArray[np.float64]:
+    """Return the area of land of the regions that have some in the map, m2; of others nothing."""
+    areas = np.full(len(regions) + 1, np.nan)
+    outlines = regions.polygons[met]
+    if land is not None:
+        outlines = np.array([_on_land(polygon, land) for polygon in outlines], dtype=object)
+    areas[:-1][met] = _polygon_area(outlines)
+    return areas
