@@ -120,12 +120,14 @@ wildcard_constraints:
     flux="|".join(FLUXES),
     experiment="calibration|information",
     source="[a-z0-9_]+",
+    target=one_of([*AREAS, *GRIDS]),
 
 
 include: "rules/catalogue.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/learn.smk"
+include: "rules/upscale.smk"
 include: "rules/simulate.smk"
 include: "rules/assimilate.smk"
 include: "rules/project.smk"
@@ -170,6 +172,7 @@ onsuccess:
         "cost": f"Cost: {RUN}/speed",
         "canopy": f"Canopy: {RUN}/figures",
         "scale": f"Scale: {RUN}/report/scale.html",
+        "upscaling": f"Upscaled fluxes: {RUN}/report/upscaling.html",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
         "twin_map": f"Twin experiment of a map: {RUN}/report/twin_map.html",
     }

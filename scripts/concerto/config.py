@@ -31,7 +31,7 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "evaluation": (),
     "products": (),
     "figures": ("sites",),
-    "report": ("index", "scale", "twin", "twin_map"),
+    "report": ("index", "scale", "twin", "twin_map", "upscaling"),
 }
 # What a run works on, by the key of its configuration.
 PLACES = ("sites", "areas", "maps", "networks")
@@ -41,7 +41,7 @@ GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
 # that are wanted. Words about it do not, nor do mirrors, which have the same files.
 IDENTITY = ("protocol", "locator", "members", "request")
 # Targets that are made of the part of the configuration of the same name.
-ASKED = ("canopy", "cost", "scale", "twin", "twin_map")
+ASKED = ("canopy", "cost", "scale", "twin", "twin_map", "upscaling")
 # Words about a source that people read in products and reports.
 WORDS = ("title", "licence", "citation")
 
@@ -72,6 +72,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
         *_faults_of_priors(whole),
         *_faults_of_maps(whole, root),
         *_faults_of_networks(whole),
+        *_faults_of_upscaling(whole),
     ]
     _refuse("configuration", faults)
 
@@ -509,6 +510,30 @@ def _faults_of_networks(config: Mapping[str, Any]) -> list[str]:
         for name in config["networks"]
         if name in others
     ]
+
+
+def _faults_of_upscaling(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of upscaling: who teaches, and whose cells, must be there."""
+    areas, asked = config["areas"], config.get("upscaling", {"cubes": []})
+    known = (*areas, *GRIDS)
+    faults = [
+        f"upscaling.cubes: unknown area {name!r}; {suggestion(name, known)}"
+        for name in asked["cubes"]
+        if name not in known
+    ]
+    if "network" in asked and asked["network"] not in config["networks"]:
+        name = asked["network"]
+        offer = suggestion(name, config["networks"]) if config["networks"] else "the run has none"
+        faults.append(
+            f"upscaling.network: unknown network {name!r}; {offer}. One or two towers of a run's "
+            "sites cannot teach: what some teach is calibrated and judged at others"
+        )
+    faults += [
+        f"maps.{name}.upscaled: {entry['cubes']} is not among upscaling.cubes; expected it there"
+        for name, entry in config["maps"].items()
+        if entry.get("upscaled") and entry["cubes"] not in asked["cubes"]
+    ]
+    return faults
 
 
 def _faults_of_cubes(sites: Mapping[str, Any]) -> list[str]:

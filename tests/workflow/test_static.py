@@ -54,6 +54,7 @@ def test_rule_has_all_directives_in_order(name):
         "scale",
         "twin",
         "twin_map",
+        "upscaling",
     ):  # they only name what others make
         assert [part for part in parts if part in wanted] == wanted
 
