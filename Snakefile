@@ -121,6 +121,7 @@ wildcard_constraints:
     experiment="calibration|information",
     source="[a-z0-9_]+",
     target=one_of([*AREAS, *GRIDS]),
+    leafy=one_of([*AREAS, *GRIDS, *NETWORKS]),
 
 
 include: "rules/catalogue.smk"
@@ -128,6 +129,7 @@ include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/learn.smk"
 include: "rules/upscale.smk"
+include: "rules/reconstruct.smk"
 include: "rules/simulate.smk"
 include: "rules/assimilate.smk"
 include: "rules/project.smk"
@@ -150,6 +152,7 @@ rule all:
         expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
         expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
         expand(f"{RUN}/report/{{map}}.html", map=MAPS),
+        [f"{RUN}/report/reconstruction.html"] if "reconstruction" in config else [],
         rules.write_predictions.output if NETWORKS else [],
         expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
 

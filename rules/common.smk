@@ -132,6 +132,14 @@ def map_cubes(wildcards):
     return files
 
 
+def months_of(wildcards):
+    """Return the monthly cubes of cells, or of a network of towers, by what is in them."""
+    of_network = wildcards.leafy in NETWORKS
+    folder = "cubes/{}" if of_network else "upscaled/{}/months"
+    folder = f"{RUN}/{folder.format(wildcards.leafy)}"
+    return {what: f"{folder}/{what}.nc" for what in ("drivers", "observations", "land")}
+
+
 def map_model(wildcards):
     """Return the files of the model of a map, with those of the operators of its streams."""
     return model_files({**config, "sites": {wildcards.map: map_config(wildcards)}})

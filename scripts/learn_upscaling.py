@@ -14,9 +14,9 @@ from concerto.evaluation.upscaling import SCHEMES, score_table
 from concerto.learning import flux_maps as maps
 from concerto.learning.cards import Card, keep, write_card
 from concerto.learning.features import place_features
-from concerto.learning.partitions import Fold, folds_by, table_of
+from concerto.learning.partitions import UNKNOWN, Fold, folds_by, table_of
 from concerto.learning.seasons import season_of_kind
-from concerto.learning.upscaling import folds_of
+from concerto.learning.upscaling import Blend, folds_of
 from concerto.products.files import write_table
 from concerto.scripting import script_log
 from concerto.seeds import generator
@@ -56,6 +56,7 @@ def learn_upscaling(
     files: LearnFiles,
     *,
     seed: int,
+    size: tuple[int, int] = (200, 300),
 ) -> None:
     """Write a model of a flux for a map's cells, with its card and all that judged it.
 
@@ -73,6 +74,8 @@ def learn_upscaling(
         Description of the source of the towers' records.
     files
         Files to write.
+    size
+        Number of randomised trees, and of boosted ones.
     """
     name, entry = network
     drivers, observations, land = _cubes(towers)
@@ -90,24 +93,25 @@ def learn_upscaling(
     places = observations["location"].to_numpy().astype(str)
     climate = table.loc[places, "climate"].to_numpy().astype(str)
     rng = generator(seed, "upscaling", name, flux)
-    schemes = {
-        "site": folds_by(dealt.astype(str), able, rng),
-        "climate": folds_by(climate, able, rng),
-    }
-    draw = int(rng.integers(2**31))
+    schemes = {"site": folds_by(dealt.astype(str), able, rng)}
+    if len({*climate[able]} - {UNKNOWN}) > 1:
+        schemes["climate"] = folds_by(climate, able, rng)
+    else:
+        log.warning("all towers are of one climate: none can be told by the others")
+    learner = Blend(int(rng.integers(2**31)), *size)
     judged = {
-        scheme: maps.judge(features, values, folds, draw) for scheme, folds in schemes.items()
+        scheme: maps.judge(features, values, folds, learner) for scheme, folds in schemes.items()
     }
     shown = _judged(judged, schemes, values, observations, igbp, climate)
     scores = pd.concat([score_table(scheme, shown) for scheme in schemes])
     grown = judged["site"][1].groupby("group", sort=False)["grown"].mean()
     fitted = maps.finish(
-        flux, features, values, judged["site"][0], grown.to_dict(), dealt, kinds, draw
+        flux, features, values, judged["site"][0], grown.to_dict(), dealt, kinds, learner
     )
     write_table(table_of(schemes, places), files.splits)
     write_table(scores.assign(flux=flux), files.scores)
     write_table(pd.concat([t.assign(scheme=s) for s, (_, t) in judged.items()]), files.attributions)
-    curve = maps.learning_curve(features, values, schemes["site"][:3], draw)
+    curve = maps.learning_curve(features, values, schemes["site"][:3], learner)
     write_table(curve, files.curve)
     save(shown, files.judged)
     keep(fitted, files.model)
@@ -120,8 +124,8 @@ def learn_upscaling(
             period=f"{times[0]:%Y-%m} to {times[-1]:%Y-%m}",
             features=names,
             left_out=left_out,
-            splits=f"{len(schemes['site'])} folds by tower, {len(schemes['climate'])} by climate; "
-            f"inner groups calibrate: {files.splits.name}",
+            splits=", ".join(f"{len(folds)} folds by {key}" for key, folds in schemes.items())
+            + f"; inner groups calibrate: {files.splits.name}",
             scores=_pooled(scores) | {"variance of a place's own": round(fitted.shared, 3)},
             limits=LIMITS,
             licence=described["licence"],

@@ -31,7 +31,7 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "evaluation": (),
     "products": (),
     "figures": ("sites",),
-    "report": ("index", "scale", "twin", "twin_map", "upscaling"),
+    "report": ("index", "reconstruction", "scale", "twin", "twin_map", "upscaling"),
 }
 # What a run works on, by the key of its configuration.
 PLACES = ("sites", "areas", "maps", "networks")
@@ -73,6 +73,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
         *_faults_of_maps(whole, root),
         *_faults_of_networks(whole),
         *_faults_of_upscaling(whole),
+        *_faults_of_reconstruction(whole),
     ]
     _refuse("configuration", faults)
 
@@ -533,6 +534,25 @@ def _faults_of_upscaling(config: Mapping[str, Any]) -> list[str]:
         for name, entry in config["maps"].items()
         if entry.get("upscaled") and entry["cubes"] not in asked["cubes"]
     ]
+    return faults
+
+
+def _faults_of_reconstruction(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of reconstruction: whose leaves they are, and blocks that share cells."""
+    asked = config.get("reconstruction", {})
+    known = (*config["areas"], *config["networks"], *GRIDS)
+    faults = []
+    if asked and asked["leaves"]["cubes"] not in known:
+        name = asked["leaves"]["cubes"]
+        offer = suggestion(name, known)
+        faults.append(f"reconstruction.leaves.cubes: unknown area {name!r}; {offer}")
+    cover = asked.get("cover", {"region_deg": 1.0, "coarse_deg": 1.0})
+    blocks = cover["region_deg"] / cover["coarse_deg"]
+    if abs(blocks - round(blocks)) > 1e-9:
+        faults.append(
+            f"reconstruction.cover.region_deg: found {cover['region_deg']:g}; expected a multiple "
+            f"of coarse_deg, {cover['coarse_deg']:g}, or a coarse block teaches and judges"
+        )
     return faults
 
 

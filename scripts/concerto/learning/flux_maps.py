@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from concerto.errors import ConcertoError
 from concerto.learning.calibration import Shape, stated_spread
@@ -135,12 +136,12 @@ def check_target(flux: str, values: np.ndarray) -> None:
         raise ConcertoError(f"{flux}: found {found}; expected values that differ, to learn from")
 
 
-def learn(features: Features, flux: np.ndarray, places: np.ndarray, seed: int) -> Blend:
-    """Return what the months (place, time) of some places teach."""
+def learn(features: Features, flux: np.ndarray, places: np.ndarray, learner: Blend) -> Blend:
+    """Return a new learner, taught by the months (place, time) of some places."""
     known = np.zeros(flux.shape, bool)
     known[places] = np.isfinite(flux[places])
     weight = weights(np.isfinite(flux))
-    return Blend(seed).fit(features.values[known], flux[known], weight[known])
+    return clone(learner).fit(features.values[known], flux[known], weight[known])
 
 
 def foretell(learner: Blend, features: Features, places: np.ndarray) -> np.ndarray:
@@ -204,7 +205,7 @@ def shared_variance(ratios: np.ndarray) -> float:
 
 
 def judge(
-    features: Features, flux: np.ndarray, folds: Sequence[Fold], seed: int
+    features: Features, flux: np.ndarray, folds: Sequence[Fold], learner: Blend
 ) -> tuple[Judged, pd.DataFrame]:
     """Return the predictions of each fold's test, and how much each group of features told.
 
@@ -219,27 +220,27 @@ def judge(
         What was measured (place, time), NaN where nothing was.
     folds
         Who teaches and who judges.
-    seed
-        Of the learners' draws.
+    learner
+        Not taught yet; its seed is that of all draws.
 
     Returns
     -------
     judged, table
         ``table`` has the columns ``fold, group, grown``: the growth of the mean square error.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(learner.seed)
     out = Judged(*(np.full(flux.shape, np.nan) for _ in range(5)))
     rows = []
     for fold in folds:
-        inner, told_inside = _inner(features, flux, fold, seed, rng)
+        inner, told_inside = _inner(features, flux, fold, learner, rng)
         floor, share = stated_spread(flux[fold.teachers] - inner, inner)
         ratios = (flux[fold.teachers] - inner) / np.hypot(floor, share * inner)
         shape = Shape.of(ratios)
-        learner = learn(features, flux, fold.teachers, seed)
-        grown = importance(learner, features, flux, fold.test, rng)
+        taught = learn(features, flux, fold.teachers, learner)
+        grown = importance(taught, features, flux, fold.test, rng)
         rows += [(fold.name, group, value) for group, value in grown.items()]
         apart = _dissimilarity(features, flux, fold, by_feature(features, told_inside))
-        mean = foretell(learner, features, fold.test)
+        mean = foretell(taught, features, fold.test)
         sd = np.hypot(floor, share * mean)
         out.mean[fold.test], out.sd[fold.test] = mean, sd
         out.rank[fold.test] = shape.share((flux[fold.test] - mean) / sd)
@@ -253,7 +254,7 @@ def judge(
 
 
 def _inner(
-    features: Features, flux: np.ndarray, fold: Fold, seed: int, rng: np.random.Generator
+    features: Features, flux: np.ndarray, fold: Fold, learner: Blend, rng: np.random.Generator
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Return the flux (teacher, time) of each teacher as those of other inner groups teach it.
 
@@ -263,9 +264,9 @@ def _inner(
     told: dict[str, float] = {}
     for group in np.unique(fold.inner):
         own = fold.inner == group
-        learner = learn(features, flux, fold.teachers[~own], seed)
-        found[own] = foretell(learner, features, fold.teachers[own])
-        for name, grown in importance(learner, features, flux, fold.teachers[own], rng).items():
+        taught = learn(features, flux, fold.teachers[~own], learner)
+        found[own] = foretell(taught, features, fold.teachers[own])
+        for name, grown in importance(taught, features, flux, fold.teachers[own], rng).items():
             told[name] = told.get(name, 0.0) + grown
     return found, told
 
@@ -286,7 +287,7 @@ def finish(
     grown: Mapping[str, float],
     groups: np.ndarray,
     kinds: Sequence[str],
-    seed: int,
+    learner: Blend,
 ) -> FluxModel:
     """Return the model that all places teach, with the errors of those that judged.
 
@@ -300,6 +301,8 @@ def finish(
         Fold of each place (place,).
     kinds
         Classes of land that were taught.
+    learner
+        Not taught yet.
     """
     places = np.flatnonzero(np.isfinite(values).any(axis=1))
     floor, share = stated_spread(values - judged.mean, judged.mean)
@@ -309,7 +312,7 @@ def finish(
         flux,
         features.names,
         tuple(kinds),
-        learn(features, values, places, seed),
+        learn(features, values, places, learner),
         floor,
         share,
         Shape.of(ratios),
@@ -319,15 +322,15 @@ def finish(
 
 
 def learning_curve(
-    features: Features, flux: np.ndarray, folds: Sequence[Fold], seed: int
+    features: Features, flux: np.ndarray, folds: Sequence[Fold], learner: Blend
 ) -> pd.DataFrame:
     """Return the error at places that judge by the share of teachers: ``share, teachers, rmse``."""
-    rng, rows = np.random.default_rng(seed), []
+    rng, rows = np.random.default_rng(learner.seed), []
     for share in (*SHARES, 1.0):
         squares, count = [], 0
         for fold in folds:
             chosen = rng.permutation(fold.teachers)[: max(round(share * len(fold.teachers)), 2)]
-            found = foretell(learn(features, flux, chosen, seed), features, fold.test)
+            found = foretell(learn(features, flux, chosen, learner), features, fold.test)
             squares.append(((flux[fold.test] - found) ** 2)[np.isfinite(flux[fold.test])])
             count += len(chosen)
         rmse = float(np.sqrt(np.mean(np.concatenate(squares))))

@@ -52,9 +52,25 @@ def climates_of(zones: np.ndarray) -> np.ndarray:
 
 
 def folds_by(
-    groups: np.ndarray, able: np.ndarray, rng: np.random.Generator, inner: int = INNER
+    groups: np.ndarray,
+    able: np.ndarray,
+    rng: np.random.Generator,
+    inner: int = INNER,
+    together: np.ndarray | None = None,
 ) -> list[Fold]:
     """Return a fold for each group (place,) that has a place which is ``able`` (place,) to judge.
+
+    Parameters
+    ----------
+    groups, able
+        Of places.
+    rng
+        Deals those that teach to inner groups.
+    inner
+        Number of these.
+    together
+        Number of what each place is a part of (place,), such as a region, whose places go to the
+        same inner group, since they are alike; each by itself if left out.
 
     Raises
     ------
@@ -72,9 +88,11 @@ def folds_by(
     for name in names:
         test = np.flatnonzero(able & (groups.astype(str) == name))
         teachers = np.flatnonzero(able & (groups.astype(str) != name))
-        if len(teachers) < inner:
+        parts = teachers if together is None else together[teachers]
+        known, which = np.unique(parts, return_inverse=True)
+        if len(known) < inner:
             continue
-        dealt = rng.permutation(np.arange(len(teachers)) % inner)
+        dealt = rng.permutation(np.arange(len(known)) % inner)[which]
         folds.append(Fold(name, test, teachers, dealt))
     return folds
 

@@ -41,7 +41,7 @@ def draw_skill(judged: Mapping[str, xr.Dataset], scores: pd.DataFrame) -> style.
         _means(means, flux, ds)
         own = scores[scores["flux"] == flux]
         _by_climate(skill, own)
-        for scheme in SCHEMES:
+        for scheme in (scheme for scheme in SCHEMES if f"{scheme}_rank" in ds):
             _reliability(reliability, scheme, ds[f"{scheme}_rank"].to_numpy())
             row = own[(own["scheme"] == scheme) & (own["name"] == "pooled")].iloc[0]
             told.append(
