@@ -137,6 +137,7 @@ include: "rules/evaluate.smk"
 include: "rules/publish.smk"
 include: "rules/towers.smk"
 include: "rules/canopy.smk"
+include: "rules/emulate.smk"
 include: "rules/twin.smk"
 include: "rules/twin_map.smk"
 include: "rules/scale.smk"
@@ -174,6 +175,7 @@ onsuccess:
         "benchmark": f"Speed: {RUN}/speed; of maps: {MAPS_COST}",
         "cost": f"Cost: {RUN}/speed",
         "canopy": f"Canopy: {RUN}/figures",
+        "emulator": f"Emulators: {RUN}/report/emulator.html",
         "scale": f"Scale: {RUN}/report/scale.html",
         "upscaling": f"Upscaled fluxes: {RUN}/report/upscaling.html",
         "twin": f"Twin experiments: {RUN}/report/twin.html",

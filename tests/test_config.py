@@ -649,7 +649,7 @@ def test_an_experiment_that_is_not_configured_names_where_one_is(config, target)
     config.pop(target, None)
     with pytest.raises(ConcertoError) as fault:
         checks.check_targets([target], config)
-    files = {"scale": "config/runs/scale.yaml", "twin": "config/runs/twin.yaml"}
+    files = {name: f"config/runs/{name}.yaml" for name in ("scale", "twin", "upscaling")}
     found, expected = str(fault.value).split("; ")
     assert found == f"{target}: found no {target} in the configuration"
     assert expected.startswith(

@@ -31,7 +31,7 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "evaluation": (),
     "products": (),
     "figures": ("sites",),
-    "report": ("index", "reconstruction", "scale", "twin", "twin_map", "upscaling"),
+    "report": ("index", "emulator", "reconstruction", "scale", "twin", "twin_map", "upscaling"),
 }
 # What a run works on, by the key of its configuration.
 PLACES = ("sites", "areas", "maps", "networks")
@@ -41,7 +41,7 @@ GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
 # that are wanted. Words about it do not, nor do mirrors, which have the same files.
 IDENTITY = ("protocol", "locator", "members", "request")
 # Targets that are made of the part of the configuration of the same name.
-ASKED = ("canopy", "cost", "scale", "twin", "twin_map", "upscaling")
+ASKED = ("canopy", "cost", "emulator", "scale", "twin", "twin_map", "upscaling")
 # Words about a source that people read in products and reports.
 WORDS = ("title", "licence", "citation")
 

@@ -51,6 +51,7 @@ def test_rule_has_all_directives_in_order(name):
         "benchmark",
         "canopy",
         "cost",
+        "emulator",
         "scale",
         "twin",
         "twin_map",
