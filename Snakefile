@@ -34,6 +34,8 @@ from concerto.networks import (
     FLUXES,
     INNER,
     MOST_TOWERS,
+    TAUGHT_BY,
+    TRAITS,
     UNSEEN,
     trial_name,
     trials,
@@ -98,7 +100,9 @@ MAPS_COST = (
 )
 VERDICTS = [f"{RUN}/evaluation/{site}/verdicts.txt" for site in SITES]
 
-os.environ.update(NUMBA_CACHE_DIR=str(Path(RUN, "numba_cache").resolve()))
+# Machine code of this run, or of all runs where the variable says so.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(RUN, "numba_cache").resolve()))
+os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = "concerto.machine_code.LibraryLocator"
 # One job, one core: libraries must not start threads of their own.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -118,6 +122,7 @@ wildcard_constraints:
     method="|".join({*METHODS, *CALIBRATED}),
     job="[0-9]+",
     flux="|".join(FLUXES),
+    by="|".join(TAUGHT_BY),
     experiment="calibration|information",
     source="[a-z0-9_]+",
     target=one_of([*AREAS, *GRIDS]),

@@ -14,9 +14,10 @@ from concerto.evaluation.upscaling import SCHEMES, score_table
 from concerto.learning import flux_maps as maps
 from concerto.learning.cards import Card, keep, write_card
 from concerto.learning.features import place_features
+from concerto.learning.folds import folds_of
 from concerto.learning.partitions import UNKNOWN, Fold, folds_by, table_of
 from concerto.learning.seasons import season_of_kind
-from concerto.learning.upscaling import Blend, folds_of
+from concerto.learning.upscaling import Blend
 from concerto.products.files import write_table
 from concerto.scripting import script_log
 from concerto.seeds import generator

@@ -110,7 +110,7 @@ def _of_place(
         told |= _leaves(observations["lai"].to_numpy())
     if _has(observations, "total_biomass"):
         told["total biomass"] = _constant(
-            _known_mean(observations["total_biomass"].to_numpy()), drivers
+            known_mean(observations["total_biomass"].to_numpy()), drivers
         )
     if "igbp" in land:
         told |= _kinds(_classes(land), kinds, drivers)
@@ -129,7 +129,7 @@ def _classes(land: xr.Dataset) -> np.ndarray:
 def season(values: np.ndarray) -> np.ndarray:
     """Return the mean of each calendar month's known values (location, time), repeated by year."""
     years = values.reshape(len(values), -1, YEAR)
-    return np.tile(_known_mean(years.swapaxes(1, 2)), (1, years.shape[1]))
+    return np.tile(known_mean(years.swapaxes(1, 2)), (1, years.shape[1]))
 
 
 def months_ago(values: np.ndarray, lag: int) -> np.ndarray:
@@ -207,7 +207,7 @@ def _constant(values: np.ndarray, drivers: xr.Dataset) -> np.ndarray:
     return np.broadcast_to(values[:, None], (len(values), drivers.sizes["time"]))
 
 
-def _known_mean(values: np.ndarray) -> np.ndarray:
+def known_mean(values: np.ndarray) -> np.ndarray:
     """Return means over the last dimension of what is known, NaN where nothing is."""
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):
