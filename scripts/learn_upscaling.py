@@ -29,6 +29,8 @@ LIMITS = (
     "Where the status is not `inside`, the prediction extrapolates and is no observation.",
     "Towers are not where the land is a sample of it: tropics, deserts and managed land are rare.",
     "Weather and leaves of towers may be of other products than the map's, which no score shows.",
+    "Errors that cells share are not told to an assimilation: sums over regions look too sure.",
+    "The index does not say which climate is told worse: see the scores.",
     "NEE of towers has no disturbance, and no lateral flux of carbon.",
     "What the process model says is not told: a map has none before it is assimilated.",
 )
