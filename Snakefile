@@ -139,12 +139,16 @@ wildcard_constraints:
     by="|".join(TAUGHT_BY),
     experiment="calibration|information",
     source="[a-z0-9_]+",
+    target=one_of([*AREAS, *GRIDS]),
+    leafy=one_of([*AREAS, *GRIDS, *NETWORKS]),
 
 
 include: "rules/catalogue.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/learn.smk"
+include: "rules/upscale.smk"
+include: "rules/reconstruct.smk"
 include: "rules/simulate.smk"
 include: "rules/assimilate.smk"
 include: "rules/project.smk"
@@ -153,6 +157,7 @@ include: "rules/publish.smk"
 include: "rules/policy.smk"
 include: "rules/towers.smk"
 include: "rules/canopy.smk"
+include: "rules/emulate.smk"
 include: "rules/twin.smk"
 include: "rules/twin_map.smk"
 include: "rules/scale.smk"
@@ -170,6 +175,7 @@ rule all:
         expand(f"{RUN}/report/{{map}}.html", map=MAPS),
         expand(f"{RUN}/report/{{table}}.html", table=POLICY),
         FACTSHEETS,
+        [f"{RUN}/report/reconstruction.html"] if "reconstruction" in config else [],
         rules.write_predictions.output if NETWORKS else [],
         expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
 
@@ -191,7 +197,9 @@ onsuccess:
         "benchmark": f"Speed: {RUN}/speed; of maps: {MAPS_COST}",
         "cost": f"Cost: {RUN}/speed",
         "canopy": f"Canopy: {RUN}/figures",
+        "emulator": f"Emulators: {RUN}/report/emulator.html",
         "scale": f"Scale: {RUN}/report/scale.html",
+        "upscaling": f"Upscaled fluxes: {RUN}/report/upscaling.html",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
         "twin_map": f"Twin experiment of a map: {RUN}/report/twin_map.html",
     }

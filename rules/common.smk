@@ -125,7 +125,23 @@ def map_cubes(wildcards):
 
 def map_files(name):
     """Return the cubes that a map works on, by what is in them."""
-    folder = f"{RUN}/cubes/{MAPPED[name]['cubes']}"
+    entry = MAPPED[name]
+    folder = f"{RUN}/cubes/{entry['cubes']}"
+    if entry.get("upscaled"):
+        folder = f"{RUN}/upscaled/{entry['cubes']}/months"
+    files = {
+        what: f"{folder}/{what}.nc" for what in ("drivers", "observations", "land")
+    }
+    if entry.get("upscaled"):
+        files["observations"] = f"{RUN}/upscaled/{entry['cubes']}/observations.nc"
+    return files
+
+
+def months_of(wildcards):
+    """Return the monthly cubes of cells, or of a network of towers, by what is in them."""
+    of_network = wildcards.leafy in NETWORKS
+    folder = "cubes/{}" if of_network else "upscaled/{}/months"
+    folder = f"{RUN}/{folder.format(wildcards.leafy)}"
     return {what: f"{folder}/{what}.nc" for what in ("drivers", "observations", "land")}
 
 

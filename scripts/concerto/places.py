@@ -123,7 +123,8 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sources of records that a run rests on, each with what uses it, by name.
 
     These are the records of sites and of the places that sites are taken from, CO2 and polygons of
-    areas, records and heights of networks, polygons of tables of regions, and the borders.
+    areas, records and heights of networks, polygons of tables of regions, what land cover is learnt
+    from, and the borders.
     """
     users = {config["borders"]["source"]: ["borders"]}
     sites = config.get("sites", {})
@@ -140,6 +141,10 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
     for name, table in config.get("policy", {}).items():
         if "source" in table["polygons"]:
             users.setdefault(table["polygons"]["source"], []).append(name)
+    cover = config.get("reconstruction", {}).get("cover")
+    if cover:
+        for source in ("land_classes", cover["climate"]["source"]):
+            users.setdefault(source, []).append("reconstruction")
     return dict(sorted(users.items()))
 
 
