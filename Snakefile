@@ -88,6 +88,16 @@ REQUESTED = requests(config)
 MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
 FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "members": 2})
+SCENARIOS = config.get(
+    "scenarios",
+    {
+        "places": [],
+        "until": 0,
+        "baseline": "",
+        "climates": {},
+        "land_uses": {},
+    },
+)
 CALIBRATION = config.get("twin", {}).get("calibration", {})
 CALIBRATED = list(CALIBRATION.get("budgets", {}))
 REPORT = f"{RUN}/report/index.html"
@@ -113,6 +123,8 @@ wildcard_constraints:
     map=one_of(MAPPED),
     network=one_of(NETWORKS),
     tile="r[0-9]+c[0-9]+|b[0-9]+",
+    part="all|r[0-9]+c[0-9]+",
+    climate=one_of(SCENARIOS["climates"]),
     place=one_of(PLACES),
     period="all|[0-9]{4}(-[0-9]{2})?",
     method="|".join({*METHODS, *CALIBRATED}),
@@ -131,6 +143,7 @@ include: "rules/assimilate.smk"
 include: "rules/project.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
+include: "rules/scenarios.smk"
 include: "rules/towers.smk"
 include: "rules/canopy.smk"
 include: "rules/twin.smk"
@@ -150,6 +163,7 @@ rule all:
         expand(f"{RUN}/report/{{map}}.html", map=MAPS),
         rules.write_predictions.output if NETWORKS else [],
         expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
+        f"{RUN}/report/scenarios.html" if "scenarios" in config else [],
 
 
 onstart:
@@ -184,6 +198,7 @@ onsuccess:
     made = [f"Report: {REPORT}"] * bool(SITES)
     made += [f"Map: {RUN}/report/{name}.html" for name in MAPS]
     made += [f"Report: {RUN}/report/{name}.html" for name in NETWORKS]
+    made += [f"Scenarios: {RUN}/report/scenarios.html"] * ("scenarios" in config)
     made += [f"Cubes of {name}: {RUN}/cubes/{name}" for name in AREAS]
     print("Done.", ", ".join(asked or made))
 

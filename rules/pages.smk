@@ -88,3 +88,7 @@ def network_sources(wildcards):
     return [
         f"config/sources/{name}.yaml" for name in [*names, config["borders"]["source"]]
     ]
+
+
+# In the order of the page of scenarios, for each place.
+SCENARIO_FIGURES = ["paths", "components", "variance"]

@@ -27,11 +27,12 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "learned": (),
     "prior": (),
     "posterior": (),
+    "scenarios": (),
     "projection": (),
     "evaluation": (),
     "products": (),
     "figures": ("sites",),
-    "report": ("index", "scale", "twin", "twin_map"),
+    "report": ("index", "scale", "scenarios", "twin", "twin_map"),
 }
 # What a run works on, by the key of its configuration.
 PLACES = ("sites", "areas", "maps", "networks")
@@ -67,6 +68,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
     faults = [
         *_faults_of_cases(whole),
         *_faults_of_forecast(whole),
+        *_faults_of_scenarios(whole),
         *_faults_of_files(whole, root),
         *_faults_of_fields(whole, root),
         *_faults_of_priors(whole),
@@ -365,6 +367,9 @@ def _wanted(config: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
         for kind in (kind for kind in classes if kind != "source"):
             request = {"source": classes["source"], "file": classes[kind]}
             wanted[f"areas.{area}.classes.{kind}"] = request
+    for climate, settings in config.get("scenarios", {"climates": {}})["climates"].items():
+        if "co2" in settings:
+            wanted[f"scenarios.climates.{climate}.co2"] = settings["co2"]
     for network, settings in config["networks"].items():
         records = settings["records"]
         request = {"source": records["source"], "file": records["table"], "key": "table"}
@@ -558,6 +563,35 @@ def _faults_of_forecast(config: Mapping[str, Any]) -> list[str]:
             f"which are {', '.join(methods)}"
         )
     return faults
+
+
+def _faults_of_scenarios(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of scenarios: places, climates, land uses and covers that are not there."""
+    if "scenarios" not in config:
+        return []
+    wanted, sites = config["scenarios"], config["sites"]
+    places = [*(name for name in sites if site_step(sites[name]) == "day"), *config["maps"]]
+    named = [("places", name, places) for name in wanted["places"]]
+    for name, case in wanted["cases"].items():
+        for key, table in (("climate", "climates"), ("land_use", "land_uses")):
+            named.append((f"cases.{name}.{key}", case[key], wanted[table]))
+    faults = []
+    for name, use in wanted["land_uses"].items():
+        for k, lever in enumerate(use.get("transitions", [])):
+            where = f"land_uses.{name}.transitions[{k}]"
+            named += [(f"{where}.{key}", lever[key], wanted["covers"]) for key in ("from", "to")]
+            if lever["from"] == lever["to"]:
+                faults.append(
+                    f"scenarios.{where}.to: found {lever['to']!r}; expected another cover"
+                )
+        for k, own in enumerate(use.get("management", [])):
+            where = f"land_uses.{name}.management[{k}].cover"
+            named.append((where, own["cover"], wanted["covers"]))
+    return faults + [
+        f"scenarios.{where}: unknown name {name!r}; {suggestion(name, known)}"
+        for where, name, known in named
+        if name not in known
+    ]
 
 
 def _refuse(what: object, faults: Sequence[str]) -> None:

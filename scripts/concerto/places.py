@@ -123,7 +123,7 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sources of records that a run rests on, each with what uses it, by name.
 
     These are the records of sites and of the places that sites are taken from, CO2 and polygons of
-    areas, records and heights of networks, and the borders.
+    areas, CO2 of climates, records and heights of networks, and the borders.
     """
     users = {config["borders"]["source"]: ["borders"]}
     sites = config.get("sites", {})
@@ -133,6 +133,9 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
     for name, area in config.get("areas", {}).items():
         for source in {part["source"] for part in (area["co2"], area.get("polygons")) if part}:
             users.setdefault(source, []).append(name)
+    for name, climate in config.get("scenarios", {}).get("climates", {}).items():
+        if "co2" in climate:
+            users.setdefault(climate["co2"]["source"], []).append(name)
     for name, network in config.get("networks", {}).items():
         for part in (network["records"], network.get("heights")):
             if part:

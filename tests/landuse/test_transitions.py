@@ -53,9 +53,9 @@ def test_areas_follow_from_gross_transitions():
             [[0.8, 0.2, 0.0]], [only(0, 1, np.nan), only(1, 2, 0.1)],
             "f: transitions of 2001 at a, present to field: found nan; expected a share",
         ),
-        ([[1.2, -0.2, 0.0]], [only(0, 1, 0.1)] * 2, "f: states, field at a: found -0.2; expected a"),
-        ([[0.8, 0.1, 0.0]], [only(0, 1, 0.1)] * 2, "f: states at a: found 0.9 of the cell together"),
-        ([[1.0, 0.0, 0.0]], [only(0, 0, 0.1)] * 2, "present to present: found 0.1; expected nothing"),
+        ([[1.2, -0.2, 0.0]], [only(0, 1, 0.1)] * 2, "states, field at a: found -0.2; expected a"),
+        ([[0.8, 0.1, 0.0]], [only(0, 1, 0.1)] * 2, "states at a: found 0.9 of the cell"),
+        ([[1.0, 0.0, 0.0]], [only(0, 0, 0.1)] * 2, "present to present: found 0.1"),
     ],
 )  # fmt: skip
 def test_impossible_areas_are_named(states, transitions, said):

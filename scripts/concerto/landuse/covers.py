@@ -63,8 +63,8 @@ class Clearing:
     slash_years
         E-folding time of woody slash.
     sown
-        Share of leaves, roots and labile carbon that lives on, as the first plants of the cover that
-        follows: a model without leaves would never grow again.
+        Share of leaves, roots and labile carbon that lives on, as the first plants of the cover
+        that follows: a model without leaves would never grow again.
     harvested
         Shares of harvested wood, all of which is carried away, that become products of 1, 10 and
         100 years. Yields are products of a year.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -95,6 +96,7 @@ def check_model(model: Model) -> None:
         )
 
 
+@cache
 def order_of(model: Model) -> list[int]:
     """Return where the pools of land are among those of the model: carbon first, then others."""
     others = [name for name in model.pools if name not in POOLS]
