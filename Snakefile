@@ -124,7 +124,6 @@ wildcard_constraints:
     network=one_of(NETWORKS),
     tile="r[0-9]+c[0-9]+|b[0-9]+",
     part="all|r[0-9]+c[0-9]+",
-    climate=one_of(SCENARIOS["climates"]),
     place=one_of(PLACES),
     period="all|[0-9]{4}(-[0-9]{2})?",
     method="|".join({*METHODS, *CALIBRATED}),

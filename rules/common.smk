@@ -253,19 +253,10 @@ def scenario_record(wildcards):
     return f"{RUN}/cubes/{origin.get('cubes', wildcards.place)}/drivers.nc"
 
 
-def climate_co2(wildcards):
-    """Return the folder and the file of the source of a climate's CO2, or nothing."""
-    entry = SCENARIOS["climates"][wildcards.climate].get("co2")
-    if entry is None:
-        return {}
-    name = entry["source"]
-    return {"co2": [ancient(f"{RUN}/raw/{name}"), f"config/sources/{name}.yaml"]}
-
-
-def supplied_climate(wildcards):
-    """Return the file that a climate is supplied in, or none: a list."""
-    entry = SCENARIOS["climates"][wildcards.climate]
-    named = [entry["supplied"]] if "supplied" in entry else []
+def supplied_climates(wildcards):
+    """Return the files that climates are supplied in, which may be none."""
+    entries = SCENARIOS["climates"].values()
+    named = [entry["supplied"] for entry in entries if "supplied" in entry]
     return [file.replace("{place}", wildcards.place) for file in named]
 
 

@@ -92,3 +92,10 @@ def network_sources(wildcards):
 
 # In the order of the page of scenarios, for each place.
 SCENARIO_FIGURES = ["paths", "components", "variance"]
+
+# Sources of CO2 of the climates to come: their folders, and what describes them.
+CO2_NAMES = [
+    entry["co2"]["source"] for entry in SCENARIOS["climates"].values() if "co2" in entry
+]
+CO2_FOLDERS = [ancient(f"{RUN}/raw/{name}") for name in dict.fromkeys(CO2_NAMES)]
+CO2_SOURCES = [f"config/sources/{name}.yaml" for name in dict.fromkeys(CO2_NAMES)]

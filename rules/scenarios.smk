@@ -3,15 +3,19 @@
 
 rule make_scenario:
     input:
-        unpack(climate_co2),
         record=scenario_record,
-        supplied=supplied_climate,
+        folders=CO2_FOLDERS,
+        sources=CO2_SOURCES,
+        supplied=supplied_climates,
     output:
-        drivers=f"{RUN}/scenarios/{{place}}/drivers.{{climate}}.nc",
+        expand(
+            f"{RUN}/scenarios/{{{{place}}}}/drivers.{{climate}}.nc",
+            climate=SCENARIOS["climates"],
+        ),
     log:
-        f"{RUN}/logs/make_scenario.{{place}}.{{climate}}.log",
+        f"{RUN}/logs/make_scenario.{{place}}.log",
     benchmark:
-        f"{RUN}/benchmarks/make_scenario.{{place}}.{{climate}}.tsv"
+        f"{RUN}/benchmarks/make_scenario.{{place}}.tsv"
     wildcard_constraints:
         place=one_of(SCENARIOS["places"]),
     conda:
@@ -22,11 +26,11 @@ rule make_scenario:
         runtime=30,
     params:
         library=library("make_scenario"),
-        climate=lambda wildcards: SCENARIOS["climates"][wildcards.climate],
+        climates=SCENARIOS["climates"],
         until=SCENARIOS["until"],
         monthly=lambda wildcards: wildcards.place in MAPS,
     message:
-        "Make the climate {wildcards.climate} of {wildcards.place}"
+        "Make the climates to come of {wildcards.place}"
     script:
         "../scripts/make_scenario.py"
 
@@ -117,6 +121,9 @@ rule plot_scenarios:
         library=library("plot_scenarios"),
         name=lambda wildcards: scenario_place(wildcards.place)["name"],
         scenarios=SCENARIOS,
+        crossed=lambda wildcards: SCENARIOS[
+            "map_crossed" if wildcards.place in MAPS else "crossed"
+        ],
     message:
         "Draw the scenarios of {wildcards.place}"
     script:

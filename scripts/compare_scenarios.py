@@ -12,7 +12,6 @@ from concerto.evaluation.scenarios import (
     by_region,
     joined,
     scenario_table,
-    spread_of_pairs,
     variance_table,
 )
 from concerto.products.files import write_table
@@ -47,7 +46,6 @@ def compare_scenarios(place: str, parts: Sequence[Path], baseline: str, files: F
     """
     outcome = joined([load(part) for part in parts])
     regions = by_region(outcome)
-    spread = spread_of_pairs(outcome)
     said = {
         "source": outcome.attrs["source"],
         "history": f"compare_scenarios: {outcome.sizes['location']} locations",
@@ -55,8 +53,6 @@ def compare_scenarios(place: str, parts: Sequence[Path], baseline: str, files: F
     notes = {
         "method": outcome.attrs["method"],
         "converged": outcome.attrs["converged"],
-        "spread_paired": spread["paired"],
-        "spread_crossed": spread["crossed"],
         "locations": outcome.sizes["location"],
         "members": outcome.sizes["member"],
     }

@@ -1,11 +1,12 @@
-"""Make the drivers of a place under one climate, from the end of its record on."""
+"""Make the drivers of a place under all climates, from the end of its record on."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 from concerto.cubes import (
     DAY,
     DRIVERS_OF_CELLS,
@@ -33,93 +34,96 @@ log = logging.getLogger(__name__)
 NOWHERE = pd.Timedelta(0)  # outside of its record CO2 is not known
 
 
-@dataclass(frozen=True)
-class Co2:
-    """Where the record of CO2 is: its source's folder of files, and the source's own file."""
-
-    folder: Path
-    source: Path
-
-
 def make_scenario(
     place: str,
-    climate: str,
-    entry: Mapping,
+    climates: Mapping[str, Mapping],
     record: Path,
-    output: Path,
+    outputs: Sequence[Path],
     *,
     until: int,
     monthly: bool,
-    co2: Co2 | None,
+    folders: Mapping[str, Path],
+    sources: Mapping[str, Path],
 ) -> None:
     """Write the drivers.
 
     Parameters
     ----------
-    place, climate, entry
-        Name of the place; name and entry of the climate in the configuration.
+    place, climates
+        Name of the place; the climates of the configuration.
     record
         Cube of the drivers of the record.
-    output
-        File to write.
+    outputs
+        Files to write, one of each climate.
     until
         Last year.
     monthly
         Whether to go on in steps of months.
-    co2
-        The record of CO2, if the climate has one.
+    folders, sources
+        Of the sources of CO2, by name: folders of files, and the sources' own files.
     """
     known = read_cube(record, DRIVERS_OF_CELLS)
-    attributes = known.attrs
+    offset = known.attrs["utc_offset_hours"]
     if monthly and not is_monthly(known.indexes["time"]):
         known = monthly_drivers(known, MaskCount(), record)
-    times = known.indexes["time"]
-    axis = axis_until(times, until, record)
-    if "supplied" in entry:
-        file = entry["supplied"].replace("{place}", place)
-        made = adjusted_drivers(known, read_cube(file, DRIVERS_OF_CELLS), axis, file)
-        words = f"{file}, adjusted to the record by quantile delta mapping by calendar month"
-    else:
-        rise = None
-        if co2:
-            series = read_record({}, entry["co2"], co2.folder, co2.source)
-            of = series["time"].dt.year.to_numpy()
-            series = series.isel(time=(of >= times[0].year - 1) & (of <= until + 1))
-            then, later = (
-                co2_at(when, series, NOWHERE, entry["co2"]["file"]) for when in (times, axis)
+    axis = axis_until(known.indexes["time"], until, record)
+    for (climate, entry), output in zip(climates.items(), outputs, strict=True):
+        if "supplied" in entry:
+            file = entry["supplied"].replace("{place}", place)
+            made = adjusted_drivers(known, read_cube(file, DRIVERS_OF_CELLS), axis, file)
+            words = f"{file}, adjusted to the record by quantile delta mapping by calendar month"
+        else:
+            rise, name = None, "the record"
+            if "co2" in entry:
+                name = entry["co2"]["source"]
+                rise = _rise(known, axis, entry["co2"], folders[name], sources[name], record)
+            change = Change(entry.get("warming_per_year", 0.0), entry.get("change_per_year", {}))
+            made = changed_drivers(known, axis, change, rise, record)
+            words = (
+                "A demonstration: whole years of the record in turn, "
+                f"{change.warming_per_year:g} K warmer a year; CO2 of {name}"
             )
-            rise = later - then[source_steps(times, axis, record)]
-        change = Change(entry.get("warming_per_year", 0.0), entry.get("change_per_year", {}))
-        made = changed_drivers(known, axis, change, rise, record)
-        words = (
-            f"A demonstration: whole years of the record in turn, {change.warming_per_year:g} K "
-            f"warmer a year; CO2 {'of ' + entry['co2']['source'] if co2 else 'of the record'}"
+        log.info("%s, %s: %s; %s", place, climate, span(axis), words)
+        cube = with_bounds(made, MONTH if is_monthly(axis) else DAY, offset)
+        write_cube(
+            cube.assign_attrs(featureType="timeSeries", utc_offset_hours=offset),
+            output,
+            DRIVERS_OF_CELLS,
+            title=f"Drivers of {place} in the climate {climate}",
+            source=str(record),
+            history=f"make_scenario: {span(axis)}",
+            comment=words,
         )
-    log.info("%s, %s: %s; %s", place, climate, span(axis), words)
-    cube = with_bounds(made, MONTH if is_monthly(axis) else DAY, attributes["utc_offset_hours"])
-    write_cube(
-        cube.assign_attrs(
-            featureType="timeSeries", utc_offset_hours=attributes["utc_offset_hours"]
-        ),
-        output,
-        DRIVERS_OF_CELLS,
-        title=f"Drivers of {place} in the climate {climate}",
-        source=str(record),
-        history=f"make_scenario: {span(axis)}",
-        comment=words,
-    )
+
+
+def _rise(
+    known: xr.Dataset,
+    axis: pd.DatetimeIndex,
+    entry: Mapping,
+    folder: Path,
+    source: Path,
+    record: Path,
+) -> np.ndarray:
+    """Return by how much CO2 is higher at each step than at that whose weather it takes, ppm."""
+    times = known.indexes["time"]
+    series = read_record({}, entry, folder, source)
+    years = series["time"].dt.year.to_numpy()
+    # nanoseconds reach over less than three centuries
+    series = series.isel(time=(years >= times[0].year - 1) & (years <= axis[-1].year + 1))
+    then, later = (co2_at(when, series, NOWHERE, entry["file"]) for when in (times, axis))
+    return later - then[source_steps(times, axis, record)]
 
 
 if "snakemake" in globals():
     with script_log(snakemake.log[0]):  # noqa: F821
-        folder = snakemake.input.get("co2")  # noqa: F821
+        described = [Path(file) for file in snakemake.input.sources]  # noqa: F821
         make_scenario(
             snakemake.wildcards.place,  # noqa: F821
-            snakemake.wildcards.climate,  # noqa: F821
-            snakemake.params.climate,  # noqa: F821
+            snakemake.params.climates,  # noqa: F821
             Path(snakemake.input.record),  # noqa: F821
-            Path(snakemake.output.drivers),  # noqa: F821
+            [Path(file) for file in snakemake.output],  # noqa: F821
             until=snakemake.params.until,  # noqa: F821
             monthly=snakemake.params.monthly,  # noqa: F821
-            co2=Co2(Path(folder[0]), Path(folder[1])) if folder else None,
+            folders={Path(file).name: Path(file) for file in snakemake.input.folders},  # noqa: F821
+            sources={file.stem: file for file in described},
         )

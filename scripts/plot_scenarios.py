@@ -11,7 +11,12 @@ from concerto.scripting import script_log
 
 
 def plot_scenarios(
-    name: str, entry: Mapping, regions: Path, variance: Path, outputs: Sequence[Path]
+    name: str,
+    entry: Mapping,
+    crossed: int,
+    regions: Path,
+    variance: Path,
+    outputs: Sequence[Path],
 ) -> None:
     """Write the figures and the words beside them.
 
@@ -21,6 +26,8 @@ def plot_scenarios(
         Of the place, for people.
     entry
         The configuration's ``scenarios``.
+    crossed
+        How many states and sets of parameters were combined.
     regions, variance
         Files of ``compare_scenarios``.
     outputs
@@ -34,7 +41,7 @@ def plot_scenarios(
     drawings = (
         draw_paths(found, name, entry["baseline"], words),
         draw_components(found, name, words),
-        draw_variance(pd.read_csv(variance), name, levels, entry["crossed"]),
+        draw_variance(pd.read_csv(variance), name, levels, crossed),
     )
     for drawing, output in zip(drawings, outputs, strict=True):
         style.save(drawing, output)
@@ -45,6 +52,7 @@ if "snakemake" in globals():
         plot_scenarios(
             snakemake.params.name,  # noqa: F821
             snakemake.params.scenarios,  # noqa: F821
+            snakemake.params.crossed,  # noqa: F821
             Path(snakemake.input.regions),  # noqa: F821
             Path(snakemake.input.variance),  # noqa: F821
             [Path(file) for file in snakemake.output],  # noqa: F821

@@ -16,6 +16,7 @@ from concerto.landuse.levers import Ground, read_land_use
 from concerto.models import load_model
 from concerto.projection.ensemble import inflations_of, some_members
 from concerto.projection.scenarios import (
+    Combined,
     Drive,
     Members,
     Plan,
@@ -50,7 +51,7 @@ def project_scenario(
     *,
     seed: int,
 ) -> None:
-    """Write the members' fluxes and stocks by year in all cases, and the crossing of what varies.
+    """Write the members' fluxes and stocks by year in all cases, and NBP by all that varies.
 
     Parameters
     ----------
@@ -102,17 +103,25 @@ def project_scenario(
     }  # fmt: skip
     drives = {name: drive.select(cells) for name, drive in ahead.items()}
     cases = {
-        name: project(
-            members, drives[case["climate"]], plans[case["land_use"]], rules,
-        )[1]
+        name: project(members, drives[case["climate"]], plans[case["land_use"]], rules)[1]
         for name, case in entry["cases"].items()
-    }  # fmt: skip
-    most = entry["map_crossed" if files.statement is None else "crossed"]
-    few = members.crossed(min(most, size))
-    crossed = [
-        [project(few, drive, plan, rules, ("nbp",))[1]["nbp"] for plan in plans.values()]
-        for drive in drives.values()
+    }
+    every = members if files.statement is not None else members.first(entry["map_crossed"] ** 2)
+    combined = [
+        [
+            project(every, drive, plan, rules, ("nbp",))[1]["nbp"]
+            if (done := _case_of(entry, climate, use)) is None
+            else cases[done]["nbp"][..., : every.size]
+            for use, plan in plans.items()
+        ]
+        for climate, drive in drives.items()
     ]
+    most = entry["map_crossed" if files.statement is None else "crossed"]
+    base = entry["cases"][entry["baseline"]]
+    crossed = project(
+        members.crossed(min(most, size)), drives[base["climate"]], plans[base["land_use"]], rules,
+        ("nbp",),
+    )[1]["nbp"]  # fmt: skip
     errors = None
     if files.statement is not None:
         statement = ErrorStatement.read(files.statement)
@@ -122,7 +131,13 @@ def project_scenario(
                 next(iter(ahead.values())).time, size, generator(seed, "model error ahead", place),
             )  # fmt: skip
     dataset = outcome_dataset(
-        posterior, kept, years, rules, cases, crossed, (list(drives), list(plans)), errors
+        posterior,
+        kept,
+        years,
+        rules,
+        cases,
+        Combined(list(drives), list(plans), combined, crossed),
+        errors,
     )
     regions = {name: land[name] for name in ("country", "igbp", "koppen") if name in land}
     regions |= {name: land[name] for name in ("cell_area", "land_fraction") if name in land}
@@ -152,6 +167,12 @@ def _draws(
     if of_site:
         return some_members(draws, entry["members"], rng)
     return draws.isel(member=slice(entry["map_members"]))
+
+
+def _case_of(entry: Mapping, climate: str, use: str) -> str | None:
+    """Return the case that a climate and a land use make, if there is one."""
+    made = ((case["climate"], case["land_use"], name) for name, case in entry["cases"].items())
+    return next((name for one, other, name in made if (one, other) == (climate, use)), None)
 
 
 def _ground(land: xr.Dataset, cells: np.ndarray) -> Ground:

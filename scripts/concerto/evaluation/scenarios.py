@@ -20,12 +20,17 @@ from concerto.landuse.run import FLUXES, STOCKS
 GAIN = "carbon_gain"
 """What land and products have gained since the start, the sum of NBP, gC m-2."""
 MODEL_ERROR = "model_error"
+MEMBERS, CROSSED = "members", "crossed"
+"""Designs: members as assimilated, under all climates and land uses; states with the parameters of
+others, under one of them."""
 FACTORS = {
-    "climate": "climate", "land_use": "land use", "state": "initial state",
-    "parameters": "parameters", INTERACTIONS: "interactions", MODEL_ERROR: "model error",
+    MEMBERS: {
+        "climate": "climate", "land_use": "land use", "member": "initial state and parameters",
+        INTERACTIONS: "interactions", MODEL_ERROR: "model error",
+    },
+    CROSSED: {"state": "initial state", "parameters": "parameters", INTERACTIONS: "together"},
 }  # fmt: skip
-"""Factors of the analysis of variance, in words."""
-_ORDER = ("climate", "land_use", "state", "parameters")
+"""Factors of each design of the analysis of variance, in words."""
 _REGION = ("scenario", "member", "region", "year")
 _LAST = 10  # yr of which a mean is stated, at the end
 _SQUARE_KM = 1e-6
@@ -156,61 +161,58 @@ def _described(values: np.ndarray) -> dict[str, float]:
 def variance_table(outcome: xr.Dataset) -> pd.DataFrame:
     """Return the variance of the gain of carbon by the end of each year, by factor.
 
+    State and parameters of a member were learnt together and hang together: a soil that is large
+    decays slowly. The design ``members`` keeps them together. What each of them does is told by the
+    design ``crossed``, which gives every state the parameters of every other member, as if they
+    were independent; its variance is another, and larger where they are correlated.
+
     Parameters
     ----------
     outcome
-        Of :func:`joined`, with ``nbp_crossed`` and, of a site, ``nee_error``.
+        Of :func:`joined`, with ``nbp_combined``, ``nbp_crossed`` and, of a site, ``nee_error``.
 
     Returns
     -------
     pandas.DataFrame
-        ``year, factor, variance`` (gC m-2)2 of the mean over all land, and ``share`` of the total.
-        The model's error is independent of all else, so its variance is added; NaN where it is not
-        known.
-    """
-    area = _regions(outcome)[1][0]
-    crossed = outcome["nbp_crossed"].transpose(*_ORDER, "location", "year").to_numpy()
-    gain = np.cumsum(np.einsum("abcdly,l->abcdy", crossed, area / area.sum()), axis=-1)
-    parts = variance_shares(gain, _ORDER)
-    years = outcome["year"].to_numpy()
-    if "nee_error" in outcome:
-        error = outcome["nee_error"].isel(location=0).cumsum("year")
-        parts[MODEL_ERROR] = error.var("member").to_numpy().astype(float)
-    else:
-        parts[MODEL_ERROR] = np.full(len(years), np.nan)
-    whole = np.nansum(list(parts.values()), axis=0)
-    frames = [
-        pd.DataFrame(
-            {
-                "year": years,
-                "factor": name,
-                "variance": values,
-                "share": np.divide(values, whole, out=np.zeros_like(whole), where=whole > 0.0),
-            }
-        )
-        for name, values in parts.items()
-    ]
-    return pd.concat(frames, ignore_index=True)
-
-
-def spread_of_pairs(outcome: xr.Dataset) -> dict[str, float]:
-    """Return how wide the gain by the last year is as assimilated, and as crossed, gC m-2.
-
-    Crossing gives a state the parameters of another member. Where the two are correlated in the
-    posterior the crossed spread is another than that of the members, which is what is published.
+        ``design, year, factor, variance`` (gC m-2)2 of the mean over all land, and ``share`` of the
+        design's total. The model's error is independent of all else, so its variance is added; NaN
+        where it is not known.
     """
     area = _regions(outcome)[1][0]
     share = area / area.sum()
-    paired = np.einsum("smly,l->sm", outcome["nbp"].transpose(*_AS_MEMBERS).to_numpy(), share)
-    crossed = outcome["nbp_crossed"].transpose(*_ORDER, "location", "year").to_numpy()
-    every = np.einsum("abcdly,l->abcd", crossed, share)
-    return {
-        "paired": float(paired.std(axis=1, ddof=1).mean()),
-        "crossed": float(np.sqrt(every.var(axis=(2, 3)).mean())),
-    }
+    years = outcome["year"].to_numpy()
+    frames = []
+    for design, axes in (
+        (MEMBERS, ("climate", "land_use", "one")), (CROSSED, ("state", "parameters")),
+    ):  # fmt: skip
+        name = "nbp_combined" if design == MEMBERS else "nbp_crossed"
+        nbp = outcome[name].transpose(*axes, "location", "year").to_numpy()
+        gain = np.cumsum(np.einsum("...ly,l->...y", nbp, share), axis=-1)
+        parts = variance_shares(gain, ["member" if axis == "one" else axis for axis in axes])
+        if design == MEMBERS:
+            parts[MODEL_ERROR] = _variance_of_errors(outcome)
+        whole = np.nansum(list(parts.values()), axis=0)
+        frames += [
+            pd.DataFrame(
+                {
+                    "design": design,
+                    "year": years,
+                    "factor": factor,
+                    "variance": values,
+                    "share": np.divide(values, whole, out=np.zeros_like(whole), where=whole > 0.0),
+                }
+            )
+            for factor, values in parts.items()
+        ]
+    return pd.concat(frames, ignore_index=True)
 
 
-_AS_MEMBERS = ("scenario", "member", "location", "year")
+def _variance_of_errors(outcome: xr.Dataset) -> np.ndarray:
+    """Return the variance (year,) of the sum of the model's errors, NaN if they are not known."""
+    if "nee_error" not in outcome:
+        return np.full(outcome.sizes["year"], np.nan)
+    error = outcome["nee_error"].isel(location=0).cumsum("year")
+    return error.var("member", ddof=1).to_numpy().astype(float)
 
 
 def baseline_of(outcome: xr.Dataset, baseline: str) -> xr.Dataset:

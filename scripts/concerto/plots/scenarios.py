@@ -9,17 +9,19 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
-from concerto.evaluation.scenarios import FACTORS, GAIN, MODEL_ERROR
+from concerto.evaluation.scenarios import CROSSED, FACTORS, GAIN, MEMBERS, MODEL_ERROR
+from concerto.evaluation.variance import INTERACTIONS
 from concerto.plots import style
 
 TINTS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
-FACTOR_TINTS = dict(
-    zip(FACTORS, ("#D55E00", "#009E73", "#0072B2", "#56B4E9", "#8C8C8C", "#E69F00"), strict=True)
-)
+FACTOR_TINTS = {
+    "climate": "#D55E00", "land_use": "#009E73", "member": "#0072B2", "state": "#332288",
+    "parameters": "#56B4E9", INTERACTIONS: "#8C8C8C", MODEL_ERROR: "#E69F00",
+}  # fmt: skip
 SOURCES = {
     "clearing": ("burned in clearing", "#882255"),
     "slash_decay": ("slash", "#CC79A7"),
-    "product_decay": ("products", "#D55E00"),
+    "product_decay": ("products and crops", "#D55E00"),
     "soil_legacy": ("soil legacy", "#E69F00"),
     "fire": ("fire", "#B00020"),
 }
@@ -51,7 +53,7 @@ def draw_paths(
     figure = style.new_figure(3.6)
     left, right = figure.subplots(1, 2)
     left.set(title="Gain of carbon by land and products", ylabel=_UNIT)
-    right.set(title=f"Difference to “{words[baseline]}”, member by member", ylabel=_UNIT)
+    right.set(title="Difference to the baseline, within members", ylabel=_UNIT)
     for tint, scenario in zip(TINTS, regions["scenario"].to_numpy(), strict=False):
         members = gain.sel(scenario=scenario).to_numpy()
         _band(left, years, members, tint, words[scenario])
@@ -68,9 +70,10 @@ def draw_paths(
     ]
     caption = (
         f"Left: what land and products of {name} have gained since the end of the record, median "
-        "and central 90 % of the members; loss is negative. Right: the difference to the baseline, "
-        "taken within each member, so that what is uncertain but common to both cancels. The "
-        "model's own error is not in the bands. A demonstration with stated changes."
+        "and central 90 % of the members; loss is negative. Right: the difference to "
+        f"the baseline, “{words[baseline]}”, taken within each member, so that what is uncertain "
+        "but common to both cancels. The model's own error is not in the bands. A demonstration "
+        "with stated changes."
     )
     alternative = f"Gain by {end} in gC m-2, median: {'; '.join(parts)}."
     return style.Drawing(figure, "Gain of carbon", caption, alternative)
@@ -149,30 +152,44 @@ def draw_variance(
     crossed
         How many states and sets of parameters were.
     """
-    table = variance.pivot_table(index="year", columns="factor", values="share")
-    spread = np.sqrt(variance.groupby("year")["variance"].sum())
-    known = [factor for factor in FACTORS if factor in table]
-    figure = style.new_figure(3.4)
-    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
-    left.stackplot(
-        table.index, [table[factor] for factor in known],
-        labels=[FACTORS[factor] for factor in known],
-        colors=[FACTOR_TINTS[factor] for factor in known], linewidth=0,
-    )  # fmt: skip
-    left.set(title="Share of the variance of the gain", ylim=(0, 1), xlim=table.index[[0, -1]])
-    right.plot(spread.index, spread, color=style.OBSERVED)
-    right.set(title="Standard deviation", ylabel=_UNIT, ylim=(0, None))
+    figure = style.new_figure(3.6)
+    panels = figure.subplots(1, 3, width_ratios=(2, 2, 1.3))
+    titles = ("All, as assimilated", "State and parameters, as if independent")
+    said = []
+    for axes, design, title in zip(panels, (MEMBERS, CROSSED), titles, strict=False):
+        table = variance[variance["design"] == design].pivot_table(
+            index="year", columns="factor", values="share"
+        )
+        known = [factor for factor in FACTORS[design] if factor in table]
+        axes.stackplot(
+            table.index, [table[factor] for factor in known],
+            labels=[FACTORS[design][factor] for factor in known],
+            colors=[FACTOR_TINTS[factor] for factor in known], linewidth=0,
+        )  # fmt: skip
+        axes.set(title=title, ylim=(0, 1), xlim=table.index[[0, -1]])
+        last = ", ".join(
+            f"{FACTORS[design][factor]} {100 * table[factor].iloc[-1]:.0f} %" for factor in known
+        )
+        said.append(f"{title}, {table.index[-1]}: {last}.")
+        spread = np.sqrt(variance[variance["design"] == design].groupby("year")["variance"].sum())
+        panels[2].plot(
+            spread.index, spread, color=style.OBSERVED, label=design,
+            linestyle="-" if design == MEMBERS else ":",
+        )  # fmt: skip
+    panels[0].set(ylabel="share of the variance")
+    panels[2].set(title="Standard deviation", ylabel=_UNIT, ylim=(0, None))
+    panels[2].legend(("as assimilated", "as if independent"), loc="upper left")
     style.head(figure, f"What is uncertain at {name}")
-    style.shared_legend(figure, left, columns=6)
-    without = "" if MODEL_ERROR in known else " The model's own error is not known here."
+    style.shared_legend(figure, panels[0], panels[1], columns=4)
+    error_known = variance.loc[variance["factor"] == MODEL_ERROR, "share"].notna().any()
+    without = "" if error_known else " The model's own error is not known here."
     caption = (
-        f"Variance of the gain of carbon at {name} from the start to each year, by what it comes "
-        f"from: {crossed} states and {crossed} sets of parameters of the posterior, "
-        f"{'; '.join(levels)}, each combined with each. Shares of climate and land use depend on "
-        "the scenarios that were chosen and are no probabilities. The model's error is that of "
-        f"the record, which forgets within months: it has no lasting bias.{without}"
+        f"Variance of the gain of carbon at {name} from the start to each year. Left: all members, "
+        f"each with its own state and parameters, under {'; '.join(levels)}, each combined with "
+        f"each. Middle: {crossed} states and {crossed} sets of parameters of the posterior under "
+        "the baseline, each combined with each. Members learnt both together, so the variance of "
+        "the middle is another than theirs (right). Shares of climate and land use depend on the "
+        "scenarios that were chosen and are no probabilities. The model's error is that of the "
+        f"record, which forgets within months: it has no lasting bias.{without}"
     )
-    last = table.iloc[-1]
-    said = [f"{FACTORS[factor]} {100 * last[factor]:.0f} %" for factor in known]
-    alternative = f"Shares in {table.index[-1]}: {', '.join(said)}."
-    return style.Drawing(figure, "What the variance is made of", caption, alternative)
+    return style.Drawing(figure, "What the variance is made of", caption, " ".join(said))

@@ -161,6 +161,16 @@ class Members:
         pools = pools_of_land(record.model, runs.final_pools)
         return cls(parameters, pools.reshape(cells, members, -1), factors)
 
+    @property
+    def size(self) -> int:
+        """Number of members."""
+        return len(self.factors)
+
+    def first(self, count: int) -> Members:
+        """Return the first members, at most as many as there are."""
+        few = slice(0, count)
+        return Members(self.parameters[:, few], self.pools[:, few], self.factors[few])
+
     def crossed(self, count: int) -> Members:
         """Return the states of ``count`` members, each with the parameters of each of these.
 
@@ -172,6 +182,20 @@ class Members:
             np.repeat(self.pools[:, few], count, axis=1),
             np.ones(count * count),
         )
+
+
+@dataclass(frozen=True)
+class Combined:
+    """NBP for the analysis of variance.
+
+    ``members`` (year, cell, member) by climate and land use; ``crossed`` (year, cell, member) of
+    one climate and land use, its members those of :meth:`Members.crossed`.
+    """
+
+    climates: Sequence[str]
+    land_uses: Sequence[str]
+    members: Sequence[Sequence[np.ndarray]]
+    crossed: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -317,8 +341,7 @@ def outcome_dataset(
     years: Sequence[int],
     rules: Rules,
     cases: Mapping[str, Mapping[str, np.ndarray]],
-    crossed: Sequence[Sequence[np.ndarray]],
-    levels: tuple[Sequence[str], Sequence[str]],
+    combined: Combined,
     errors: np.ndarray | None = None,
 ) -> xr.Dataset:
     """Return what members did as a dataset, NaN at locations without members.
@@ -333,11 +356,8 @@ def outcome_dataset(
         The calendar years, the covers.
     cases
         Of each case the variables (year, cell, member), shares and age (year, cell, member, cover).
-    crossed
-        NBP (year, cell, member) by climate and land use, its members those of
-        :meth:`Members.crossed`.
-    levels
-        Names of the climates and of the land uses.
+    combined
+        NBP of all climates with all land uses, and of states with the parameters of others.
     errors
         (member, year) of NEE, at the only location.
 
@@ -345,9 +365,9 @@ def outcome_dataset(
     -------
     xarray.Dataset
         Each of ``VARIABLES`` (scenario, member, location, year); ``cover_share`` and ``cover_age``
-        (scenario, location, year, cover), means over members; ``nbp_crossed`` (climate, land_use,
-        state, parameters, location, year); ``nee_error`` (member, location, year) if there are
-        errors.
+        (scenario, location, year, cover), means over members; ``nbp_combined`` (climate, land_use,
+        one, location, year), ``nbp_crossed`` (state, parameters, location, year); ``nee_error``
+        (member, location, year) if there are errors.
     """
     cells = np.flatnonzero(kept)
     locations = len(kept)
@@ -379,12 +399,17 @@ def outcome_dataset(
             placed(means, 1),
             {"units": unit, "long_name": f"{words}, mean over the members"},
         )
-    every = np.array(crossed)  # climate, land use, year, cell, state and parameters
-    side = math.isqrt(every.shape[-1])
-    every = every.reshape(*every.shape[:-1], side, side).transpose(0, 1, 4, 5, 3, 2)
+    every = np.array(combined.members)  # climate, land use, year, cell, member
+    variables["nbp_combined"] = (
+        ("climate", "land_use", "one", "location", "year"),
+        placed(every.transpose(0, 1, 4, 3, 2), 3),
+        described("nbp"),
+    )
+    side = math.isqrt(combined.crossed.shape[-1])
+    crossed = combined.crossed.reshape(*combined.crossed.shape[:-1], side, side)
     variables["nbp_crossed"] = (
-        ("climate", "land_use", "state", "parameters", "location", "year"),
-        placed(every, 4),
+        ("state", "parameters", "location", "year"),
+        placed(crossed.transpose(2, 3, 1, 0), 2),
         described("nbp"),
     )
     if errors is not None:
@@ -400,7 +425,7 @@ def outcome_dataset(
             "scenario": names,
             "year": list(years),
             "cover": rules.names,
-            "climate": list(levels[0]),
-            "land_use": list(levels[1]),
+            "climate": list(combined.climates),
+            "land_use": list(combined.land_uses),
         },
     )
