@@ -19,6 +19,7 @@ from concerto.config import (
     check_targets,
     load_yaml,
     model_files,
+    projected_places,
     read_source,
     site_kind,
     source_identity,
@@ -88,15 +89,9 @@ REQUESTED = requests(config)
 MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
 FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "members": 2})
-SCENARIOS = config.get(
-    "scenarios",
-    {
-        "places": [],
-        "until": 0,
-        "baseline": "",
-        "climates": {},
-        "land_uses": {},
-    },
+SCENARIOS = config.get("scenarios", {"climates": {}, "land_uses": {}})
+FUTURES = (
+    SCENARIOS.get("places", projected_places(config)) if config.get("scenarios") else []
 )
 CALIBRATION = config.get("twin", {}).get("calibration", {})
 CALIBRATED = list(CALIBRATION.get("budgets", {}))
@@ -162,7 +157,7 @@ rule all:
         expand(f"{RUN}/report/{{map}}.html", map=MAPS),
         rules.write_predictions.output if NETWORKS else [],
         expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
-        f"{RUN}/report/scenarios.html" if "scenarios" in config else [],
+        f"{RUN}/report/scenarios.html" if FUTURES else [],
 
 
 onstart:
@@ -197,7 +192,7 @@ onsuccess:
     made = [f"Report: {REPORT}"] * bool(SITES)
     made += [f"Map: {RUN}/report/{name}.html" for name in MAPS]
     made += [f"Report: {RUN}/report/{name}.html" for name in NETWORKS]
-    made += [f"Scenarios: {RUN}/report/scenarios.html"] * ("scenarios" in config)
+    made += [f"Scenarios: {RUN}/report/scenarios.html"] * bool(FUTURES)
     made += [f"Cubes of {name}: {RUN}/cubes/{name}" for name in AREAS]
     print("Done.", ", ".join(asked or made))
 

@@ -17,7 +17,7 @@ rule make_scenario:
     benchmark:
         f"{RUN}/benchmarks/make_scenario.{{place}}.tsv"
     wildcard_constraints:
-        place=one_of(SCENARIOS["places"]),
+        place=one_of(FUTURES),
     conda:
         "../envs/prepare.yaml"
     threads: 1
@@ -27,7 +27,7 @@ rule make_scenario:
     params:
         library=library("make_scenario"),
         climates=SCENARIOS["climates"],
-        until=SCENARIOS["until"],
+        until=SCENARIOS.get("until"),
         monthly=lambda wildcards: wildcards.place in MAPS,
     message:
         "Make the climates to come of {wildcards.place}"
@@ -50,7 +50,7 @@ rule project_scenario:
     benchmark:
         f"{RUN}/benchmarks/project_scenario.{{place}}.{{part}}.tsv"
     wildcard_constraints:
-        place=one_of(SCENARIOS["places"]),
+        place=one_of(FUTURES),
     conda:
         "../envs/model.yaml"
     threads: 1
@@ -80,7 +80,7 @@ rule compare_scenarios:
     benchmark:
         f"{RUN}/benchmarks/compare_scenarios.{{place}}.tsv"
     wildcard_constraints:
-        place=one_of(SCENARIOS["places"]),
+        place=one_of(FUTURES),
     conda:
         "../envs/model.yaml"
     threads: 1
@@ -89,7 +89,7 @@ rule compare_scenarios:
         runtime=30,
     params:
         library=library("compare_scenarios"),
-        baseline=SCENARIOS["baseline"],
+        baseline=SCENARIOS.get("baseline"),
     message:
         "Compare the scenarios of {wildcards.place}"
     script:
@@ -110,7 +110,7 @@ rule plot_scenarios:
     benchmark:
         f"{RUN}/benchmarks/plot_scenarios.{{place}}.tsv"
     wildcard_constraints:
-        place=one_of(SCENARIOS["places"]),
+        place=one_of(FUTURES),
     conda:
         "../envs/publish.yaml"
     threads: 1
@@ -133,15 +133,11 @@ rule plot_scenarios:
 rule write_scenarios_page:
     input:
         template="scripts/concerto/products/scenarios.html.j2",
-        tables=expand(
-            f"{RUN}/evaluation/{{place}}/scenarios.csv", place=SCENARIOS["places"]
-        ),
-        regions=expand(
-            f"{RUN}/projection/{{place}}/scenarios.nc", place=SCENARIOS["places"]
-        ),
+        tables=expand(f"{RUN}/evaluation/{{place}}/scenarios.csv", place=FUTURES),
+        regions=expand(f"{RUN}/projection/{{place}}/scenarios.nc", place=FUTURES),
         figures=expand(
             f"{RUN}/figures/{{place}}/scenario_{{figure}}.png",
-            place=SCENARIOS["places"],
+            place=FUTURES,
             figure=SCENARIO_FIGURES,
         ),
     output:
@@ -159,6 +155,7 @@ rule write_scenarios_page:
     params:
         library=library("write_scenarios_page"),
         config=config,
+        places=FUTURES,
     message:
         "Write the page of scenarios"
     script:

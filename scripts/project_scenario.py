@@ -14,6 +14,7 @@ from concerto.landuse.areas import area_factors
 from concerto.landuse.covers import read_rules
 from concerto.landuse.levers import Ground, read_land_use
 from concerto.models import load_model
+from concerto.projection.climate import before
 from concerto.projection.ensemble import inflations_of, some_members
 from concerto.projection.scenarios import (
     Combined,
@@ -78,15 +79,20 @@ def project_scenario(
         posterior, entry, files.statement is not None, generator(seed, "scenarios", place)
     )
     parameters = draws.sel(parameter=model.parameter_names).transpose("location", "member", ...)
-    record = Drive.of(model, read_cube(files.record, DRIVERS_OF_CELLS, which), height, files.record)
     ahead = {
         name: Drive.of(model, read_cube(file, DRIVERS_OF_CELLS, which), height, file)
         for name, file in files.climates.items()
     }
+    axis = next(iter(ahead.values())).time
+    known = before(read_cube(files.record, DRIVERS_OF_CELLS, which), axis)
+    record = Drive.of(model, known, height, files.record)
     kept = np.isfinite(parameters.to_numpy()).all(axis=(1, 2)) & record.complete
     kept &= np.all([drive.complete for drive in ahead.values()], axis=0)
     cells = np.flatnonzero(kept)
     log.info("%s, %s: %d of %d cells have members and weather", place, part, len(cells), len(kept))
+    if not len(cells):
+        _write(posterior[["location", "lat", "lon"]], posterior, land, output, place, model.name)
+        return
     size = parameters.sizes["member"]
     factors = area_factors(size, entry.get("area_sd", 0.0), generator(seed, "area of land use"))
     members = Members.after(
@@ -128,7 +134,7 @@ def project_scenario(
         if "nee" in statement.stream_errors:
             errors = annual_errors(
                 statement, inflations_of(draws.isel(location=0)).get("nee", 1.0),
-                next(iter(ahead.values())).time, size, generator(seed, "model error ahead", place),
+                axis, size, generator(seed, "model error ahead", place),
             )  # fmt: skip
     dataset = outcome_dataset(
         posterior,
@@ -139,16 +145,28 @@ def project_scenario(
         Combined(list(drives), list(plans), combined, crossed),
         errors,
     )
-    regions = {name: land[name] for name in ("country", "igbp", "koppen") if name in land}
-    regions |= {name: land[name] for name in ("cell_area", "land_fraction") if name in land}
+    _write(dataset, posterior, land, output, place, model.name)
+
+
+def _write(
+    dataset: xr.Dataset,
+    posterior: xr.Dataset,
+    land: xr.Dataset,
+    output: Path,
+    place: str,
+    model: str,
+) -> None:
+    """Write what came out, with what the land is like."""
+    names = ("country", "igbp", "koppen", "cell_area", "land_fraction")
+    kinds = {name: land[name] for name in names if name in land}
+    attributes = posterior.attrs
     write_ensemble(
-        dataset.assign(regions).assign_attrs(
-            method=posterior.attrs["method"],
-            converged=posterior.attrs.get("converged", "see status"),
+        dataset.assign(kinds).assign_attrs(
+            method=attributes["method"], converged=attributes.get("converged", "see status")
         ),
         output,
         title=f"Scenarios of {place}",
-        source=model.name,
+        source=model,
         history="project_scenario: posterior members run on from the end of the record",
     )
 

@@ -14,6 +14,7 @@ from concerto.scripting import script_log
 
 def write_scenarios_page(
     config: Mapping[str, Any],
+    names: Sequence[str],
     tables: Sequence[Path],
     regions: Sequence[Path],
     figures: Sequence[Path],
@@ -25,18 +26,19 @@ def write_scenarios_page(
     ----------
     config
         The run's configuration.
+    names
+        Of the places.
     tables, regions
-        Of each place in the order of the configuration.
+        Of each place.
     figures
         Pictures, as many of each place, in the order of the page.
     output
         Where to write the page.
     """
-    names = config["scenarios"]["places"]
     each = len(figures) // len(names)
     places = []
     for k, (key, table, region) in enumerate(zip(names, tables, regions, strict=True)):
-        entry = config["sites"].get(key) or config["maps"][key]
+        entry = config.get("sites", {}).get(key) or config["maps"][key]
         pictures = [read_picture(figure) for figure in figures[k * each : (k + 1) * each]]
         notes = load(region).attrs
         frame = pd.read_csv(table, keep_default_na=False, na_values=[""])
@@ -48,6 +50,7 @@ if "snakemake" in globals():
     with script_log(snakemake.log[0]):  # noqa: F821
         write_scenarios_page(
             snakemake.params.config,  # noqa: F821
+            snakemake.params.places,  # noqa: F821
             [Path(file) for file in snakemake.input.tables],  # noqa: F821
             [Path(file) for file in snakemake.input.regions],  # noqa: F821
             [Path(file) for file in snakemake.input.figures],  # noqa: F821

@@ -129,6 +129,12 @@ def site_step(site: Mapping[str, Any]) -> str:
     return site.get("cubes", site).get("step", "day")
 
 
+def projected_places(config: Mapping[str, Any]) -> list[str]:
+    """Return the sites and maps of a run that scenarios can go on from: those known by day."""
+    sites = config.get("sites", {})
+    return [*(name for name in sites if site_step(sites[name]) == "day"), *config.get("maps", {})]
+
+
 def source_names(site: Mapping[str, Any], sites: Mapping[str, Any]) -> list[str]:
     """Return the names of the sources that a site's cubes rest on, each once."""
     origin = site["cubes"]["of"] if "cubes" in site else None
@@ -569,9 +575,9 @@ def _faults_of_scenarios(config: Mapping[str, Any]) -> list[str]:
     """Return the faults of scenarios: places, climates, land uses and covers that are not there."""
     if "scenarios" not in config:
         return []
-    wanted, sites = config["scenarios"], config["sites"]
-    places = [*(name for name in sites if site_step(sites[name]) == "day"), *config["maps"]]
-    named = [("places", name, places) for name in wanted["places"]]
+    wanted = config["scenarios"]
+    places = projected_places(config)
+    named = [("places", name, places) for name in wanted.get("places", [])]
     for name, case in wanted["cases"].items():
         for key, table in (("climate", "climates"), ("land_use", "land_uses")):
             named.append((f"cases.{name}.{key}", case[key], wanted[table]))

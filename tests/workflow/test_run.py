@@ -43,6 +43,8 @@ LEFT_OUT = {
     "read_network", "project_batch", "learn_flux", "score_towers", "write_predictions",
     "explain_towers", "plot_tower_scores", "plot_tower_map", "plot_tower_reliability",
     "plot_tower_worst", "write_network_page",
+    "make_scenario", "project_scenario", "compare_scenarios", "plot_scenarios",
+    "write_scenarios_page",
     "draw_truth_maps", "place_sums", "judge_sums", "plot_sums", "write_twin_map",
 }  # fmt: skip
 

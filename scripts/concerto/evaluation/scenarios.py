@@ -38,10 +38,14 @@ _SQUARE_KM = 1e-6
 
 def joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Return the parts of a place as one, without locations that have no members."""
-    whole = parts[0] if len(parts) == 1 else xr.concat(parts, "location", data_vars="minimal")
+    filled = [part for part in parts if "nbp" in part]
+    if not filled:
+        count = sum(part.sizes["location"] for part in parts)
+        raise ConcertoError(f"scenarios: found {count} cells, none with members")
+    whole = filled[0]
+    if len(filled) > 1:
+        whole = xr.concat(filled, "location", data_vars="minimal")
     found = np.isfinite(whole["nbp"]).all(("scenario", "member", "year")).to_numpy()
-    if not found.any():
-        raise ConcertoError(f"scenarios: found {len(found)} cells, none with members")
     return whole.isel(location=np.flatnonzero(found))
 
 

@@ -43,21 +43,34 @@ class Change:
 
 
 def axis_until(record: pd.DatetimeIndex, until: int, file: object) -> pd.DatetimeIndex:
-    """Return the steps after a record, to the end of a year.
+    """Return the steps after the last whole calendar year of a record, to the end of a year.
 
     Raises
     ------
     InputError
-        If the record does not end with a year, or not before ``until``.
+        If the record has no whole year, or not before ``until``.
     """
-    end = ends(record)[-1]
-    if (end.month, end.day) != (1, 1) or end.year > until:
+    last = int(_whole_years(record, file)[-1])
+    if last >= until:
         raise InputError(
-            file, "time", f"a record that ends before {end:%Y-%m-%d}",
-            f"one that ends with a calendar year before {until}, after which scenarios go on",
-        )  # fmt: skip
+            file, "time", f"a record to the end of {last}", f"one that ends before {until}"
+        )
     step = "MS" if is_monthly(record) else "D"
-    return pd.date_range(end, f"{until}-12-31", freq=step).as_unit(record.unit)
+    return pd.date_range(f"{last + 1}-01-01", f"{until}-12-31", freq=step).as_unit(record.unit)
+
+
+def before(record: xr.Dataset, axis: pd.DatetimeIndex) -> xr.Dataset:
+    """Return the part of a record that ends where an axis begins."""
+    return record.isel(time=slice(0, record.indexes["time"].searchsorted(axis[0])))
+
+
+def _whole_years(record: pd.DatetimeIndex, file: object) -> np.ndarray:
+    """Return the calendar years that a record has whole."""
+    first, end = record[0], ends(record)[-1]
+    years = np.arange(first.year + (first.dayofyear > 1), end.year)
+    if not len(years):
+        raise InputError(file, "time", span(record), "a whole calendar year, to go on from")
+    return years
 
 
 def source_steps(record: pd.DatetimeIndex, axis: pd.DatetimeIndex, file: object) -> np.ndarray:
@@ -71,10 +84,7 @@ def source_steps(record: pd.DatetimeIndex, axis: pd.DatetimeIndex, file: object)
     InputError
         If the record has no whole year.
     """
-    first, last = record[0], ends(record)[-1]
-    years = np.arange(first.year + (first.dayofyear > 1), last.year)
-    if not len(years):
-        raise InputError(file, "time", span(record), "a whole calendar year")
+    years = _whole_years(record, file)
     chosen = years[(axis.year - axis[0].year) % len(years)]
     leap = (chosen % 4 == 0) & ((chosen % 100 != 0) | (chosen % 400 == 0))
     day = np.where((axis.month == 2) & (axis.day == 29) & ~leap, 28, axis.day)

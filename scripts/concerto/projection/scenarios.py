@@ -118,7 +118,13 @@ class Drive:
         return Weather(found.values.reshape(cells, times, -1), found.daily)
 
     def weather_of(self, use: LandUse, covers: int) -> list[Weather]:
-        """Return the weather of each cover: covers that are managed alike share theirs."""
+        """Return the weather of each cover, which is remembered; covers managed alike share it."""
+        known = self.__dict__.setdefault("_known", {})
+        if (use.name, covers) not in known:
+            known[use.name, covers] = self._weather_of(use, covers)
+        return known[use.name, covers]
+
+    def _weather_of(self, use: LandUse, covers: int) -> list[Weather]:
         rates = {name: self.columns[name] for name in DISTURBANCES}
         years, length = self.time.year.to_numpy(), self.clock[2]
         firsts = alike(use, covers)
