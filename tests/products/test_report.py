@@ -104,6 +104,13 @@ def test_the_page_loads_nothing(index):
     assert "url(" not in " ".join(page.text)
 
 
+def test_the_index_leads_to_the_page_of_scenarios(finished, tmp_path):
+    config = {**make_config(), "scenarios": {"until": 2090, "cases": {"one": {}, "two": {}}}}
+    page, text = make_page(finished, "index", tmp_path / "index.html", config)
+    assert "scenarios.html" in [a["href"] for a in page.of("a")]
+    assert "How carbon would go on to 2090 under 2 cases" in text
+
+
 def test_the_index_leads_to_the_pages_of_maps_and_other_pages_do_not(finished, tmp_path):
     entry = {"name": "Far & wide", "streams": ["fapar", "lai"], "method": "esmda"}
     config = {**make_config(), "maps": {"wide": entry}}
