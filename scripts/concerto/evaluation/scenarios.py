@@ -69,10 +69,7 @@ def by_region(outcome: xr.Dataset) -> xr.Dataset:
     found = {
         name: (
             _REGION,
-            np.einsum(
-                "smly,rl->smry",
-                outcome[name].transpose("scenario", "member", "location", "year").to_numpy(), share,
-            ),
+            share @ outcome[name].transpose("scenario", "member", "location", "year").to_numpy(),
             outcome[name].attrs,
         )
         for name in kept
@@ -158,7 +155,7 @@ def _described(values: np.ndarray) -> dict[str, float]:
     return {
         "mean": float(values.mean()),
         "sd": float(values.std(ddof=1)),
-        **{name: float(np.quantile(values, share)) for name, share in QUANTILES.items()},
+        **dict(zip(QUANTILES, np.quantile(values, list(QUANTILES.values())).tolist(), strict=True)),
     }
 
 
