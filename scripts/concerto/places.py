@@ -123,7 +123,8 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sources of records that a run rests on, each with what uses it, by name.
 
     These are the records of sites and of the places that sites are taken from, CO2 and polygons of
-    areas, CO2 of climates, records and heights of networks, and the borders.
+    areas, CO2 of climates, records and heights of networks, what land cover is learnt from, and the
+    borders.
     """
     users = {config["borders"]["source"]: ["borders"]}
     sites = config.get("sites", {})
@@ -140,6 +141,10 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
         for part in (network["records"], network.get("heights")):
             if part:
                 users.setdefault(part["source"], []).append(name)
+    cover = config.get("reconstruction", {}).get("cover")
+    if cover:
+        for source in ("land_classes", cover["climate"]["source"]):
+            users.setdefault(source, []).append("reconstruction")
     return dict(sorted(users.items()))
 
 
