@@ -41,7 +41,7 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
         "twin",
         "twin_map",
         "upscaling",
-    ),  # fmt: skip
+    ),
 }
 # What a run works on, by the key of its configuration.
 PLACES = ("sites", "areas", "maps", "networks")
