@@ -15,6 +15,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from concerto.config import (
+    CLASSES,
     GRIDS,
     check_targets,
     load_yaml,
@@ -44,8 +45,10 @@ from concerto.places import (
     request_of,
     requests,
     shape_of,
+    source_identities,
     wanted,
 )
+from concerto.provenance import code_sha256, run_id
 from concerto.scale import (
     CORES,
     cubes_of,
@@ -87,6 +90,9 @@ PLACES = places(config)
 REQUESTED = requests(config)
 MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
+SOURCES = source_identities(config)
+VERSION = str(load_yaml(Path(workflow.basedir, "CITATION.cff"))["version"])
+RUN_ID = run_id(config, VERSION, SOURCES)
 FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "members": 2})
 CALIBRATION = config.get("twin", {}).get("calibration", {})
 CALIBRATED = list(CALIBRATION.get("budgets", {}))
@@ -137,19 +143,27 @@ include: "rules/twin.smk"
 include: "rules/twin_map.smk"
 include: "rules/scale.smk"
 include: "rules/benchmark.smk"
+include: "rules/provenance.smk"
+
+
+# What a run makes unless something else is asked for; its crate describes all of it.
+PUBLISHED = [
+    *([REPORT] if SITES else []),
+    *expand(f"{RUN}/report/{{site}}.html", site=SITES),
+    *expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
+    *expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
+    *expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
+    *expand(f"{RUN}/report/{{map}}.html", map=MAPS),
+    *(rules.write_predictions.output if NETWORKS else []),
+    *expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
+]
 
 
 rule all:
     default_target: True
     input:
-        [REPORT] if SITES else [],
-        expand(f"{RUN}/report/{{site}}.html", site=SITES),
-        expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
-        expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
-        expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
-        expand(f"{RUN}/report/{{map}}.html", map=MAPS),
-        rules.write_predictions.output if NETWORKS else [],
-        expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
+        PUBLISHED,
+        rules.write_crate.output,
 
 
 onstart:
@@ -172,6 +186,7 @@ onsuccess:
         "scale": f"Scale: {RUN}/report/scale.html",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
         "twin_map": f"Twin experiment of a map: {RUN}/report/twin_map.html",
+        "reproduce": f"The same again: {RUN}/reproduction/products.csv",
     }
     shown = [f"{RUN}/plan/{PLANS[name]}.txt" for name in PLANS if name in sys.argv]
     asked = [made for target, made in others.items() if target in sys.argv] + shown
