@@ -41,7 +41,8 @@ def as_markdown(origins: Sequence[Origin], release: Release, run_id: str) -> str
         links = "".join(f" <https://doi.org/{doi}>" for doi in dois(origin.citation))
         lines += [
             f"- **{origin.title}** (`{origin.name}`). {_one_line(origin.citation)}.{links}",
-            f"  Licence: {_one_line(origin.licence)}. <{origin.homepage}>",
+            f"  Licence: {_one_line(origin.licence)}."
+            + f" <{origin.homepage}>" * bool(origin.homepage),
         ]
     software = f"{release.title}, version {release.version}, licence {release.license}."
     return "\n".join([*lines, "", "## Software", "", f"- {software}", ""])

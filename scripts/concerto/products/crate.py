@@ -191,8 +191,9 @@ def _add_input(crate: ROCrate, results: Path, raw: Input) -> Entity:
         description=f"Source {origin.name}, from the {record['origin']}",
         license=origin.licence,
         citation=origin.citation,
-        url=origin.homepage,
     )
+    if origin.homepage:
+        entity["url"] = origin.homepage
     if "version" in record:
         entity["version"] = str(record["version"])
     if "sha256" in record:
