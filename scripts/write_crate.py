@@ -9,13 +9,14 @@ from typing import Any
 
 import yaml
 from concerto import provenance
-from concerto.config import ROOT
+from concerto.plugins import LIBRARY
 from concerto.products.crate import CONFIG, ENVIRONMENT, Execution, Input, Package, crate_of
 from concerto.products.files import write_text
 from concerto.products.lineage import read_origins, read_release
 from concerto.scripting import script_log, span
 from concerto.whole import whole_directory
 
+ROOT = LIBRARY.parents[1]
 NAMED = ("snakemake", "numpy", "numba", "scipy", "pandas", "xarray", "netCDF4", "rocrate")
 NOT_KEPT = ("folders", "reproduce")
 """What of a configuration is of one machine, or of the wish to make it again."""
