@@ -77,13 +77,14 @@ def on_config(config: Any) -> Any:
     folders["Reference"] += [
         "reference/configuration.md",
         "reference/rules.md",
-        "reference/files.md",
+        {"Files of a run": "reference/files.md"},
         {"Library": ["reference/library/index.md", *sorted(library_pages())]},
     ]
     topics = sorted(file.name for file in (ROOT / "docs").glob("*.md"))
     topics = [name for name in topics if name not in (*FIRST, *LAST)]
     config.nav = [
-        *FIRST,
+        {"Start": "index.md"},
+        {"README": "readme.md"},
         *({title: pages} for title, pages in folders.items() if title != "Reference"),
         {"Topics": topics},
         {"Reference": folders["Reference"]},
@@ -151,21 +152,23 @@ def _keys(
 ) -> Iterator[tuple[str, bool, str, str]]:
     for key, entry in part.get("properties", {}).items():
         name, needed = f"{prefix}{key}", key in part.get("required", ())
-        yield name, needed, str(entry.get("description", "")), _kind(entry)
+        yield name, needed, str(entry.get("description", "")), _kind(entry, said)
         yield from _keys(entry, said, f"{name}.")
 
 
-def _kind(entry: Mapping[str, Any]) -> str:
+def _kind(entry: Mapping[str, Any], said: Mapping[str, Any]) -> str:
     if "$ref" in entry:
-        return f"[{entry['$ref'].rpartition('/')[2]}]"
-    found = [
+        name = entry["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name})" if "properties" in said["$defs"][name] else f"`{name}`"
+    words = [
         str(entry[key]) if key == "type" else f"{key} {entry[key]}"
         for key in _SIMPLE
         if key in entry
     ]
+    found = [f"`{', '.join(words)}`"] if words else []
     inner = entry.get("items", entry.get("additionalProperties"))
     if isinstance(inner, Mapping):
-        found.append(f"of {_kind(inner)}")
+        found.append(f"of {_kind(inner, said)}")
     return ", ".join(found)
 
 
