@@ -102,6 +102,7 @@ rule assimilate_tile:
         unpack(map_cubes),
         model=map_model,
         classes=map_classes,
+        taught=taught_parameters,
         statement=f"{RUN}/posterior/{{map}}/errors.json",
     output:
         posterior=f"{RUN}/posterior/{{map}}/{{tile}}.nc",

@@ -140,6 +140,23 @@ def map_classes(wildcards):
     return classes_in(map_config(wildcards))
 
 
+def network_learning(wildcards):
+    """Return how the towers of the trial of a job learn from each other."""
+    return config["networks"][map_config(wildcards)["cubes"]]["learning"]
+
+
+def taught_parameters(wildcards):
+    """Return the file of what other towers teach of a tower's parameters, or none: a list.
+
+    Towers as if without fluxes of their own are taught by all fluxes of the others.
+    """
+    if not is_network(wildcards.map) or "parameters" not in network_learning(wildcards):
+        return []
+    network = map_config(wildcards)["cubes"]
+    trial = INNER if wildcards.map == trial_name(network, INNER) else ALL
+    return [f"{RUN}/learned/{trial_name(network, trial)}/parameters.nc"]
+
+
 def is_network(name):
     """Return whether a map is a network of towers, which has batches for tiles."""
     return "batches" in MAPPED[name]

@@ -1,4 +1,4 @@
-# Priors that other sites have taught: their posteriors, widened.
+# What places teach each other: priors from another site's posterior, parameters and fluxes of networks.
 
 
 rule learn_prior:
@@ -26,6 +26,37 @@ rule learn_prior:
         "../scripts/learn_prior.py"
 
 
+rule learn_parameters:
+    input:
+        unpack(map_cubes),
+        model=map_model,
+        statement=f"{RUN}/posterior/{{map}}/errors.json",
+    output:
+        taught=f"{RUN}/learned/{{map}}/parameters.nc",
+    log:
+        f"{RUN}/logs/learn_parameters.{{map}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/learn_parameters.{{map}}.tsv"
+    # Batches wait for it.
+    priority: 15
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        library=library("learn_parameters"),
+        trial=map_config,
+        learning=network_learning,
+        constraints=config["constraints"],
+        seed=config["seed"],
+    message:
+        "Learn the parameters of {wildcards.map} at all towers together"
+    script:
+        "../scripts/learn_parameters.py"
+
+
 rule learn_flux:
     input:
         unpack(map_cubes),
@@ -48,9 +79,7 @@ rule learn_flux:
     params:
         library=library("learn_flux"),
         trial=map_config,
-        learning=lambda wildcards: config["networks"][map_config(wildcards)["cubes"]][
-            "learning"
-        ],
+        learning=network_learning,
         seed=config["seed"],
     message:
         "Learn {wildcards.flux} of {wildcards.map} from all towers"

@@ -24,6 +24,7 @@ def assimilate_tile(
     model: Sequence[Path],
     cubes: Mapping[str, Path],
     classes: Path | None,
+    taught: Path | None,
     statement: Path,
     output: Path,
     *,
@@ -40,13 +41,15 @@ def assimilate_tile(
         Files of the model's parameters, the cubes that the map works on, its stated errors.
     classes
         File of priors by class of land, if the map has one.
+    taught
+        File of what other places teach of the parameters, if they do.
     output
         NetCDF; of a tile without cells it has none.
     constraints
         Constraints switched on.
     """
     which = cells_of_tile(entry, grid, tile, cubes["drivers"])
-    cells = open_cells(model, cubes, entry, which, classes)
+    cells = open_cells(model, cubes, entry, which, classes, taught)
     errors = ErrorStatement.read(statement)
     method = load("assimilation.methods", entry["method"])
     # a method's own progress, of one cell, says little here
@@ -81,6 +84,7 @@ if "snakemake" in globals():
             [Path(file) for file in snakemake.input.model],  # noqa: F821
             {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821
             next(map(Path, snakemake.input.classes), None),  # noqa: F821
+            next(map(Path, snakemake.input.taught), None),  # noqa: F821
             Path(snakemake.input.statement),  # noqa: F821
             Path(snakemake.output.posterior),  # noqa: F821
             constraints=snakemake.params.constraints,  # noqa: F821

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from concerto.cubes import load, save
 from concerto.learning.features import tower_features
+from concerto.learning.folds import folds_of
 from concerto.learning.towers import SIZE_OF, join_batches, kinds_of, years_of
 from concerto.learning.towers import learn_flux as learn
-from concerto.learning.upscaling import folds_of
 from concerto.scripting import script_log
 from concerto.seeds import generator
 from concerto.splits import training_of

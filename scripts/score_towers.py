@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 from concerto.cubes import load, save
 from concerto.evaluation.towers import COLUMNS, Judged, judge, predictors_of, score_table
+from concerto.learning.folds import folds_of
 from concerto.learning.towers import join_batches
-from concerto.learning.upscaling import folds_of
 from concerto.networks import NOT_NEGATIVE
 from concerto.products.files import write_table
 from concerto.scripting import script_log

@@ -506,11 +506,18 @@ def _faults_of_maps(config: Mapping[str, Any], root: Path) -> list[str]:
 def _faults_of_networks(config: Mapping[str, Any]) -> list[str]:
     """Return the faults of networks: their files may not be called as those of other places."""
     others = [*(name for kind in ("sites", "areas", "maps") for name in config[kind]), *GRIDS]
-    return [
+    faults = [
         f"networks.{name}: another place has the same name; expected one of its own"
         for name in config["networks"]
         if name in others
     ]
+    for name, entry in config["networks"].items():
+        learning = entry["learning"]
+        taught = learning.get("parameters", {}).get("networks", learning["folds"])
+        if taught < learning["folds"]:
+            found = f"found {taught}; expected at least the {learning['folds']} of folds"
+            faults.append(f"networks.{name}.learning.parameters.networks: {found}")
+    return faults
 
 
 def _faults_of_cubes(sites: Mapping[str, Any]) -> list[str]:

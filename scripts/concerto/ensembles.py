@@ -133,6 +133,44 @@ def cells_dataset(
     )
 
 
+def taught_dataset(cells: Cells, centres: np.ndarray, spread: np.ndarray) -> xr.Dataset:
+    """Return what cells were taught of their parameters: ``centres`` and a common ``spread``.
+
+    Parameters
+    ----------
+    cells
+        The cells, whose model says what the parameters are.
+    centres
+        (location, parameter) in the parameters' units.
+    spread
+        (parameter,) as shares of their ranges, or of those of their logarithms.
+    """
+    described = cells.common_prior.parameters
+    return xr.Dataset(
+        {
+            "centre": (
+                ("location", "parameter"),
+                centres,
+                {"long_name": "parameters as other places teach them, see parameter_units"},
+            ),
+            "spread": (
+                "parameter",
+                spread,
+                {
+                    "long_name": "standard deviation of places about what is taught of them, as a "
+                    "share of the range, of logarithms where the prior is of these",
+                    "units": "1",
+                },
+            ),
+        },
+        coords={
+            **_place(cells.drivers),
+            "parameter": [p.name for p in described],
+            "parameter_units": ("parameter", [p.unit for p in described]),
+        },
+    )
+
+
 def status_attributes() -> dict[str, object]:
     """Return the attributes of a variable that says what became of cells, as CF has flags."""
     return {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from concerto.learning.upscaling import deal, predict_unseen, weights
+from concerto.learning.folds import deal
+from concerto.learning.upscaling import predict_unseen, weights
 
 TOWERS, MONTHS = 12, 48
 

@@ -21,7 +21,7 @@ from concerto.assimilation.location import (
     location_problem,
     observed_streams,
 )
-from concerto.assimilation.prior import Prior
+from concerto.assimilation.prior import Prior, told
 from concerto.assimilation.problem import Forcing, Problem
 from concerto.assimilation.random_field import RandomField
 from concerto.cubes import (
@@ -30,6 +30,7 @@ from concerto.cubes import (
     LAND_AREA,
     OBSERVATIONS_EITHER,
     flag_of,
+    load,
     read_cube,
     reading,
     span,
@@ -49,7 +50,8 @@ _LOGARITHMIC = ("sd_fast", "tau_fast", "sd_slow", "tau_slow", "observation_facto
 class Cells:
     """Cubes of some cells of a map, and what of them is asked.
 
-    ``entry`` is the map's part of the configuration, ``classes`` the content of its file of priors.
+    ``entry`` is the map's part of the configuration, ``classes`` the content of its file of priors,
+    ``taught`` what other places taught of the cells' parameters, if anything.
     """
 
     model: Model
@@ -59,6 +61,7 @@ class Cells:
     entry: Mapping
     origin: str
     classes: Mapping = field(default_factory=dict)
+    taught: xr.Dataset | None = None
 
     def __len__(self) -> int:
         return self.drivers.sizes["location"]
@@ -90,7 +93,11 @@ class Cells:
         )
 
     def prior(self, k: int) -> Prior:
-        """Return the prior of a cell, with what the class of its land has for itself."""
+        """Return the prior of a cell: as it was taught, or with what its class of land has."""
+        if self.taught is not None:
+            centre = self.taught["centre"].sel(location=self.names[k]).to_numpy()
+            if np.isfinite(centre).all():
+                return told(self.common_prior, centre, self.taught["spread"].to_numpy())
         own = {}
         if self.classes:
             own = self.classes["classes"].get(str(self.land[self.classes["by"]][k].item()), {})
@@ -153,6 +160,7 @@ def open_cells(
     entry: Mapping,
     which: np.ndarray | None = None,
     classes: Path | None = None,
+    taught: Path | None = None,
 ) -> Cells:
     """Read the cubes of some cells of a map, all if ``which`` is left out.
 
@@ -168,6 +176,8 @@ def open_cells(
         Numbers of the cells among the cubes' locations.
     classes
         File of priors by class of land, if there is one.
+    taught
+        File of what other places taught of the parameters, if there is one.
 
     Raises
     ------
@@ -191,7 +201,21 @@ def open_cells(
         expected = f"classes for {classes}"
         raise InputError(cubes["land"], described["by"], "no such variable", expected)
     origin = str(cubes["drivers"])
-    return Cells(load_model(model_files), drivers, observations, land, entry, origin, described)
+    model = load_model(model_files)
+    told_of = _read_taught(taught, model, drivers) if taught else None
+    return Cells(model, drivers, observations, land, entry, origin, described, told_of)
+
+
+def _read_taught(file: Path, model: Model, drivers: xr.Dataset) -> xr.Dataset:
+    """Return what cells were taught of the parameters of a model."""
+    found = load(file)
+    names = found["parameter"].to_numpy().tolist()
+    if names != list(model.parameter_names):
+        raise InputError(file, "parameter", ", ".join(names), ", ".join(model.parameter_names))
+    missing = set(drivers["location"].to_numpy()) - set(found["location"].to_numpy())
+    if missing:
+        raise InputError(file, "location", f"none of {', '.join(sorted(missing))}", "all cells")
+    return found
 
 
 def set_aside(observations: xr.Dataset, stream: str, entry: Mapping) -> np.ndarray:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numba import njit
@@ -31,6 +32,7 @@ _SOFTNESS = 0.05  # of the range: how far from its ends the soft space bends
 _HALF = math.exp(-0.5 / _SOFTNESS)  # what is left of an end in the middle of the soft space
 _WHOLE = 1.0 - _HALF * _HALF
 _EDGE = 1e-6  # of the range: what lies closer to an end is taken to lie there
+_INSIDE = 0.02  # of the range: the centre of what a place is told is no closer to an end
 _FARTHEST = 4.0  # standard deviations of a normal prior from its range
 KINDS = ("uniform", "log-uniform", "normal", "log-normal", "circular")
 
@@ -204,6 +206,38 @@ class Prior:
     def _linear(self, parameters: np.ndarray) -> np.ndarray:
         shifted = np.where(self._logarithmic, parameters - self._origin, 1.0)
         return np.where(self._logarithmic, np.log(shifted), parameters)
+
+
+def told(prior: Prior, centre: np.ndarray, spread: np.ndarray) -> Prior:
+    """Return the prior of a place that was told about its parameters.
+
+    A normal one about its centre on the scale of the parameter's own prior, the logarithm for
+    logarithmic ones, cut off at the same ends. A day of the year keeps its prior.
+
+    Parameters
+    ----------
+    prior
+        What all places have.
+    centre
+        Parameters (parameter,) in their units; those at an end move inside.
+    spread
+        Standard deviations (parameter,) in unit space.
+    """
+    unit = np.clip(prior.to_unit(centre[None]), _INSIDE, 1.0 - _INSIDE)
+    inside = prior.to_parameters(unit)[0]
+    parameters = [_told(*each) for each in zip(prior.parameters, inside, spread, strict=True)]
+    return Prior(parameters, prior.origin)
+
+
+def _told(parameter: Parameter, centre: float, spread: float) -> Parameter:
+    low, high = parameter.min, parameter.max
+    if parameter.prior == "circular":
+        return parameter
+    if not parameter.prior.startswith("log"):
+        return replace(parameter, prior="normal", mean=float(centre), sd=spread * (high - low))
+    width = math.log((high - parameter.origin) / (low - parameter.origin))
+    logarithm = spread * width * (centre - parameter.origin) / centre
+    return replace(parameter, prior="log-normal", median=float(centre), factor=math.exp(logarithm))
 
 
 @njit(forceinline=True, error_model="numpy")

@@ -330,6 +330,18 @@ class Problem:
         density[failed], gradient[failed] = -np.inf, 0.0
         return density, gradient
 
+    def likelihood_slopes(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log-likelihood (member,) with constraints, and its gradient, by the adjoint.
+
+        Both are of ``parameters`` (member, parameter), in whose units the gradient is. -inf where
+        the model fails, and 0 there.
+        """
+        likelihood, slopes = self._likelihood_gradient(parameters)
+        failed = ~(np.isfinite(likelihood) & np.isfinite(slopes).all(axis=1))
+        self.failures += int(failed.sum())
+        likelihood[failed], slopes[failed] = -np.inf, 0.0
+        return likelihood, slopes
+
     def start(self, parameters: np.ndarray) -> State:
         """Return the state before the first step, of which no model error is known."""
         unknown = np.zeros((len(parameters), len(self.streams)))

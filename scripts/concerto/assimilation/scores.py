@@ -54,6 +54,17 @@ class Scores:
         """Return the parameters (member, parameter), in their units."""
         return self._problem.prior.parameters_of(self.to_z(scores))
 
+    def slopes(self, scores: np.ndarray) -> np.ndarray:
+        """Return (member, parameter) how each parameter changes with its own score."""
+        prior, each = self._problem.prior, np.arange(len(self.circular))
+        by_z = prior.slopes(self.to_z(scores))
+        first, around = self._first[self.circular], each[self.circular]
+        slopes = by_z[:, each, self._first]
+        turn = scores[:, around]
+        across = by_z[:, around, first + 1]
+        slopes[:, around] = np.cos(turn) * across - np.sin(turn) * by_z[:, around, first]
+        return slopes
+
     def linearise(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return residuals (residual,) and their derivative (residual, parameter).
 

@@ -70,9 +70,7 @@ def tower_features(
     told |= _sun(drivers)
     told["rsds, share of the sun's"] = weather["rsds"] / np.maximum(told["sun above the air"], 1.0)
     told |= _leaves(observations["lai"].to_numpy())
-    told["total biomass"] = _constant(
-        _known_mean(observations["total_biomass"].to_numpy()), drivers
-    )
+    told["total biomass"] = _constant(known_mean(observations["total_biomass"].to_numpy()), drivers)
     told |= _kinds(land["igbp"].to_numpy().astype(str), drivers)
     told["latitude, absolute"] = _constant(np.abs(drivers["lat"].to_numpy()), drivers)
     told |= _modelled(projection)
@@ -82,7 +80,7 @@ def tower_features(
 def season(values: np.ndarray) -> np.ndarray:
     """Return the mean of each calendar month's known values (location, time), repeated by year."""
     years = values.reshape(len(values), -1, YEAR)
-    return np.tile(_known_mean(years.swapaxes(1, 2)), (1, years.shape[1]))
+    return np.tile(known_mean(years.swapaxes(1, 2)), (1, years.shape[1]))
 
 
 def months_ago(values: np.ndarray, lag: int) -> np.ndarray:
@@ -160,7 +158,7 @@ def _constant(values: np.ndarray, drivers: xr.Dataset) -> np.ndarray:
     return np.broadcast_to(values[:, None], (len(values), drivers.sizes["time"]))
 
 
-def _known_mean(values: np.ndarray) -> np.ndarray:
+def known_mean(values: np.ndarray) -> np.ndarray:
     """Return means over the last dimension of what is known, NaN where nothing is."""
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):

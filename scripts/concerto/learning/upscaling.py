@@ -14,22 +14,10 @@ import logging
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 
-from concerto.seeds import generator
-
 log = logging.getLogger(__name__)
 
 _LEAST_MONTHS = 6.0
 """A tower with fewer months counts for no more by the month."""
-
-
-def deal(towers: int, folds: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the fold (location,) of each tower, drawn evenly."""
-    return rng.permutation(np.arange(towers) % folds)
-
-
-def folds_of(network: str, towers: int, folds: int, seed: int) -> np.ndarray:
-    """Return the fold (location,) of each tower of a network, the same wherever it is asked for."""
-    return deal(towers, folds, generator(seed, "folds", network))
 
 
 def weights(known: np.ndarray) -> np.ndarray:

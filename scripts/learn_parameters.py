@@ -1,0 +1,86 @@
+"""Learn a process model's parameters at all towers of a network together, each from the others."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from concerto.assimilation.cells import Cells, open_cells
+from concerto.assimilation.location import ErrorStatement
+from concerto.assimilation.problem import Problem
+from concerto.assimilation.scores import Scores
+from concerto.cubes import save
+from concerto.ensembles import taught_dataset
+from concerto.learning.folds import folds_of
+from concerto.learning.regionalisation import Schooling, centres, spread_about, teach
+from concerto.learning.traits import traits_of
+from concerto.scripting import script_log
+from concerto.seeds import generator
+
+log = logging.getLogger(__name__)
+
+
+def learn_parameters(
+    name: str,
+    entry: Mapping,
+    model: Sequence[Path],
+    cubes: Mapping[str, Path],
+    statement: Path,
+    output: Path,
+    *,
+    settings: Mapping,
+    constraints: Sequence[str],
+    seed: int,
+) -> None:
+    """Write what the other towers teach of each tower's parameters (NetCDF).
+
+    Parameters
+    ----------
+    name, entry
+        Name and configuration of the trial whose observations teach.
+    model, cubes, statement
+        Files of the model's parameters, the cubes of the network, the trial's stated errors.
+    output
+        Where to write.
+    settings
+        How towers learn from each other.
+    constraints
+        Constraints switched on.
+    """
+    cells = open_cells(model, cubes, entry)
+    problems = _problems(cells, ErrorStatement.read(statement), constraints)
+    traits = traits_of(cells.drivers, cells.observations, cells.land)
+    log.info("traits: %s", ", ".join(traits.names))
+    folds = folds_of(entry["cubes"], len(cells), settings["folds"], seed)
+    rng = generator(seed, "learn parameters", name)
+    networks = teach(problems, traits.values, folds, Schooling(**settings["parameters"]), rng)
+    middle = centres(networks, traits.values, folds)
+    spread = spread_about(problems, middle, rng)
+    space = next(Scores(problem) for problem in problems if problem is not None)
+    save(taught_dataset(cells, space.parameters_of(middle), spread), output, "float64")
+
+
+def _problems(
+    cells: Cells, statement: ErrorStatement, constraints: Sequence[str]
+) -> list[Problem | None]:
+    """Return the problem of each tower with all errors as stated, None where there is none."""
+    return [
+        cells.problem(k, statement, constraints).as_stated()
+        if cells.driven(k) and cells.observed(k)
+        else None
+        for k in range(len(cells))
+    ]
+
+
+if "snakemake" in globals():
+    with script_log(snakemake.log[0]):  # noqa: F821
+        learn_parameters(
+            snakemake.wildcards.map,  # noqa: F821
+            snakemake.params.trial,  # noqa: F821
+            [Path(file) for file in snakemake.input.model],  # noqa: F821
+            {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821
+            Path(snakemake.input.statement),  # noqa: F821
+            Path(snakemake.output.taught),  # noqa: F821
+            settings=snakemake.params.learning,  # noqa: F821
+            constraints=snakemake.params.constraints,  # noqa: F821
+            seed=snakemake.params.seed,  # noqa: F821
+        )
