@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -81,9 +80,8 @@ def run_again(workflow: Path, wish: Wish, paths: Sequence[str], folder: Path) ->
         wish.python, "-m", "snakemake", "--configfile", CONFIG, "--cores", str(wish.cores),
         *wish.options, "--", *(str(results / path) for path in paths),
     ]  # fmt: skip
-    environment = {key: text for key, text in os.environ.items() if key != "NUMBA_CACHE_DIR"}
     done = subprocess.run(
-        command, cwd=folder, env=environment, text=True, stdin=subprocess.DEVNULL,
+        command, cwd=folder, text=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     for line in done.stdout.splitlines():
