@@ -6,6 +6,7 @@ FIGURES = [
     "timeseries",
     "seasonal_cycle",
     "observed_predicted",
+    "ilamb",
     "coverage",
     "pools",
     "parameters",
