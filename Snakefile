@@ -35,6 +35,8 @@ from concerto.networks import (
     FLUXES,
     INNER,
     MOST_TOWERS,
+    TAUGHT_BY,
+    TRAITS,
     UNSEEN,
     trial_name,
     trials,
@@ -126,6 +128,7 @@ wildcard_constraints:
     method="|".join({*METHODS, *CALIBRATED}),
     job="[0-9]+",
     flux="|".join(FLUXES),
+    by="|".join(TAUGHT_BY),
     experiment="calibration|information",
     source="[a-z0-9_]+",
 

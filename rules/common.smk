@@ -154,7 +154,15 @@ def taught_parameters(wildcards):
         return []
     network = map_config(wildcards)["cubes"]
     trial = INNER if wildcards.map == trial_name(network, INNER) else ALL
-    return [f"{RUN}/learned/{trial_name(network, trial)}/parameters.nc"]
+    return [f"{RUN}/learned/{trial_name(network, trial)}/parameters.{TRAITS}.nc"]
+
+
+def prior_runs(wildcards):
+    """Return what priors that were taught say of a network's towers, or nothing: a list."""
+    if "parameters" not in network_config(wildcards)["learning"]:
+        return []
+    name = trial_name(wildcards.network, ALL)
+    return expand(f"{RUN}/projection/{name}/prior.{{by}}.nc", by=TAUGHT_BY)
 
 
 def is_network(name):

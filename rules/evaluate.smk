@@ -148,6 +148,7 @@ rule score_towers:
         learned=learned_of(ALL),
         inner=learned_of(INNER),
         untold=lambda wildcards: projections_of(wildcards.network, UNSEEN),
+        priors=prior_runs,
     output:
         scores=f"{RUN}/evaluation/{{network}}/scores.csv",
         judged=f"{RUN}/evaluation/{{network}}/judged.nc",

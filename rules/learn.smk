@@ -32,11 +32,11 @@ rule learn_parameters:
         model=map_model,
         statement=f"{RUN}/posterior/{{map}}/errors.json",
     output:
-        taught=f"{RUN}/learned/{{map}}/parameters.nc",
+        taught=f"{RUN}/learned/{{map}}/parameters.{{by}}.nc",
     log:
-        f"{RUN}/logs/learn_parameters.{{map}}.log",
+        f"{RUN}/logs/learn_parameters.{{map}}.{{by}}.log",
     benchmark:
-        f"{RUN}/benchmarks/learn_parameters.{{map}}.tsv"
+        f"{RUN}/benchmarks/learn_parameters.{{map}}.{{by}}.tsv"
     # Batches wait for it.
     priority: 15
     conda:
@@ -52,7 +52,7 @@ rule learn_parameters:
         constraints=config["constraints"],
         seed=config["seed"],
     message:
-        "Learn the parameters of {wildcards.map} at all towers together"
+        "Learn the parameters of {wildcards.map} by {wildcards.by} at all towers together"
     script:
         "../scripts/learn_parameters.py"
 

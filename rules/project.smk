@@ -119,3 +119,31 @@ rule project_batch:
         "Predict towers {wildcards.tile} of {wildcards.map} with their posteriors"
     script:
         "../scripts/project_batch.py"
+
+
+rule project_priors:
+    input:
+        unpack(map_cubes),
+        model=map_model,
+        taught=f"{RUN}/learned/{{map}}/parameters.{{by}}.nc",
+    output:
+        projection=f"{RUN}/projection/{{map}}/prior.{{by}}.nc",
+    log:
+        f"{RUN}/logs/project_priors.{{map}}.{{by}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/project_priors.{{map}}.{{by}}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        library=library("project_priors"),
+        map=map_config,
+        members=config["projection"]["members"],
+        seed=config["seed"],
+    message:
+        "Predict towers of {wildcards.map} with what others teach by {wildcards.by}"
+    script:
+        "../scripts/project_priors.py"

@@ -12,7 +12,8 @@ from concerto.cubes import save
 from concerto.ensembles import taught_dataset
 from concerto.learning.folds import folds_of
 from concerto.learning.regionalisation import Schooling, centres, spread_about, teach
-from concerto.learning.traits import traits_of
+from concerto.learning.traits import is_cover, traits_of
+from concerto.networks import COVER
 from concerto.scripting import script_log
 from concerto.seeds import generator
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 def learn_parameters(
     name: str,
     entry: Mapping,
+    by: str,
     model: Sequence[Path],
     cubes: Mapping[str, Path],
     statement: Path,
@@ -37,6 +39,8 @@ def learn_parameters(
     ----------
     name, entry
         Name and configuration of the trial whose observations teach.
+    by
+        What they are taught by, of :data:`concerto.networks.TAUGHT_BY`.
     model, cubes, statement
         Files of the model's parameters, the cubes of the network, the trial's stated errors.
     output
@@ -49,9 +53,11 @@ def learn_parameters(
     cells = open_cells(model, cubes, entry)
     problems = _problems(cells, ErrorStatement.read(statement), constraints)
     traits = traits_of(cells.drivers, cells.observations, cells.land)
+    if by == COVER:
+        traits = traits.only([trait for trait in traits.names if is_cover(trait)])
     log.info("traits: %s", ", ".join(traits.names))
     folds = folds_of(entry["cubes"], len(cells), settings["folds"], seed)
-    rng = generator(seed, "learn parameters", name)
+    rng = generator(seed, "learn parameters", name, by)
     networks = teach(problems, traits.values, folds, Schooling(**settings["parameters"]), rng)
     middle = centres(networks, traits.values, folds)
     spread = spread_about(problems, middle, rng)
@@ -76,6 +82,7 @@ if "snakemake" in globals():
         learn_parameters(
             snakemake.wildcards.map,  # noqa: F821
             snakemake.params.trial,  # noqa: F821
+            snakemake.wildcards.by,  # noqa: F821
             [Path(file) for file in snakemake.input.model],  # noqa: F821
             {what: Path(snakemake.input[what]) for what in ("drivers", "observations", "land")},  # noqa: F821
             Path(snakemake.input.statement),  # noqa: F821

@@ -34,6 +34,7 @@ def score_towers(
     learned: Mapping[str, Path],
     inner: Mapping[str, Path],
     untold: Sequence[Path],
+    priors: Mapping[str, Path],
     files: ScoreFiles,
     *,
     seed: int,
@@ -50,13 +51,17 @@ def score_towers(
         What is learnt of each flux from all that is known, and in the inner trial.
     untold
         Projections of the process model that was told no flux.
+    priors
+        Projections of the process model with the parameters that other towers teach, by what they
+        teach them.
     files
         Files to write.
     """
     observations, land = load(cubes["observations"]), load(cubes["land"])
     names = observations["location"].to_numpy()
     classes = land["igbp"].to_numpy().astype(str)
-    modelled = join_batches([load(batch) for batch in untold], names)
+    modelled = {"process": join_batches([load(batch) for batch in untold], names)}
+    modelled |= {f"by_{by}": load(file) for by, file in priors.items()}
     folds = folds_of(network, len(names), entry["learning"]["folds"], seed)
     tables, kept = [], {}
     for flux, file in learned.items():
@@ -66,7 +71,7 @@ def score_towers(
             entry["last_withheld"],
             load(inner[flux]),
             load(file),
-            modelled[f"{flux}_mean"].to_numpy(),
+            {name: own[f"{flux}_mean"].to_numpy() for name, own in modelled.items()},
         )
         for setting, (observed, predictors) in settings.items():
             judged = {name: judge(own, observed, folds, least) for name, own in predictors.items()}
@@ -100,6 +105,7 @@ if "snakemake" in globals():
             {Path(file).stem: Path(file) for file in snakemake.input.learned},  # noqa: F821
             {Path(file).stem: Path(file) for file in snakemake.input.inner},  # noqa: F821
             [Path(file) for file in snakemake.input.untold],  # noqa: F821
+            {Path(file).suffixes[0][1:]: Path(file) for file in snakemake.input.priors},  # noqa: F821
             ScoreFiles(**{key: Path(file) for key, file in snakemake.output.items()}),  # noqa: F821
             seed=snakemake.params.seed,  # noqa: F821
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,11 @@ from synthetic_run import write_run
 
 # One job, one core, as in runs: sums of more threads would also be rounded in another order.
 threadpoolctl.threadpool_limits(1)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more worker than processors: some tests wait, for a cluster or for servers."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

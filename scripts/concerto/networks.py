@@ -15,6 +15,9 @@ TRIALS = (ALL, INNER, UNSEEN)
 judged; and without any flux of its own."""
 KNOWN, NEW = "known", "new"
 """Towers that taught what they measured before, and towers that taught no flux of their own."""
+TRAITS, COVER = "traits", "cover"
+TAUGHT_BY = (TRAITS, COVER)
+"""What parameters are taught by: all that is known of a tower, or its land cover alone."""
 LEAST_VALUES = 6
 """A tower with fewer withheld values is not scored by itself."""
 MOST_TOWERS = 1000

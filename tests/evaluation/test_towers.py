@@ -98,7 +98,9 @@ def test_what_is_judged_was_never_told():
             }
         )
 
-    settings = predictors_of(flux, 0.25, learned(mean=4.0), learned(unseen=7.0), flux + 1.0)
+    settings = predictors_of(
+        flux, 0.25, learned(mean=4.0), learned(unseen=7.0), {"process": flux + 1.0}
+    )
     observed, known = settings["known"]
     assert np.isfinite(observed).sum(axis=1).tolist() == [6, 6, 6]
     assert (known["combined"].mean == 4.0).all()

@@ -39,7 +39,11 @@ def configuration(folder: Path) -> dict:
         "budget": {"members": 200, "steps": 2, "most_iterations": 2, "rounds": 2},
         "errors_from_cells": 1, "relative_errors": True,
         "prior_field": {"correlation_length_km": 300, "local_fraction": 0.5},
-        "learning": {"folds": 2, "apart": {"cropland": ["CRO"]}},
+        "learning": {
+            "folds": 2, "apart": {"cropland": ["CRO"]},
+            "parameters": {"networks": 2, "hidden": 4, "passes": 3, "batch": 3, "rate": 0.02,
+                           "decay": 0.01},
+        },
     }  # fmt: skip
     return config | {
         "run": "own",

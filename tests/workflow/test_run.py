@@ -32,14 +32,15 @@ WHEEL = "diive-0.90.0-py3-none-any.whl"
 # its own.
 LEFT_OUT = {
     "measure_speed", "plot_speed", "measure_methods", "plot_methods", "tabulate_methods",
-    "learn_prior", "prepare_transect", "read_monthly", "derive_site",
+    "learn_prior", "learn_parameters", "prepare_transect", "read_monthly", "derive_site",
     "list_sources", "check_access", "plan_downloads",
     "acquire_fields", "aggregate_fields", "compose_area", "plot_gaps",
     "plot_map", "plot_status", "plot_hovmoller", "plot_fapar", "plot_regions", "write_map_page",
     "write_map", "write_layers", "write_catalog",
     "make_synthetic", "measure_cores", "count_land", "tabulate_scale", "plot_scale", "write_scale",
     "state_map_errors", "assimilate_tile", "project_tile", "sum_regions",
-    "read_network", "project_batch", "learn_flux", "score_towers", "write_predictions",
+    "read_network", "project_batch", "project_priors", "learn_flux", "score_towers",
+    "write_predictions",
     "explain_towers", "plot_tower_scores", "plot_tower_map", "plot_tower_reliability",
     "plot_tower_worst", "write_network_page",
     "draw_truth_maps", "place_sums", "judge_sums", "plot_sums", "write_twin_map",

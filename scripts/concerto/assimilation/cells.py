@@ -425,6 +425,31 @@ def assimilate_cells(
         )
 
 
+def drawn_from_priors(cells: Cells, members: int, rng: np.random.Generator) -> xr.Dataset:
+    """Return draws of each cell's prior in the form of a posterior.
+
+    Returns
+    -------
+    xr.Dataset
+        ``parameters`` (member, location, parameter) and ``status``; NaN and a status that says so
+        where a driver has a gap.
+    """
+    drawn = np.full((members, len(cells), len(cells.model.parameters)), np.nan)
+    status = np.full(len(cells), DRIVERS_MISSING, np.int8)
+    for k in range(len(cells)):
+        if cells.driven(k):
+            prior = cells.prior(k)
+            drawn[:, k] = prior.parameters_of(prior.draw(members, rng))
+            status[k] = CONVERGED
+    return xr.Dataset(
+        {
+            "parameters": (("member", "location", "parameter"), drawn),
+            "status": ("location", status),
+        },
+        {"location": cells.drivers["location"], "parameter": list(cells.model.parameter_names)},
+    )
+
+
 def describe(statuses: Sequence[int]) -> str:
     """Return how many cells became what, in words."""
     counts = np.bincount(np.asarray(statuses, int), minlength=len(STATUS))

@@ -147,7 +147,11 @@ def withheld(values: np.ndarray, share: float) -> np.ndarray:
 
 
 def predictors_of(
-    flux: np.ndarray, share: float, inner: xr.Dataset, every: xr.Dataset, untold: np.ndarray
+    flux: np.ndarray,
+    share: float,
+    inner: xr.Dataset,
+    every: xr.Dataset,
+    untold: Mapping[str, np.ndarray],
 ) -> dict[str, tuple[np.ndarray, dict[str, Predictor]]]:
     """Return what was withheld (location, time) in each setting, and the predictors to judge on it.
 
@@ -161,7 +165,7 @@ def predictors_of(
         What was learnt in the inner trial and from all, see
         :class:`concerto.learning.towers.Learned`.
     untold
-        The flux as the process model has it that was told none (location, time).
+        The flux as process models have it that were told none (location, time), by name.
     """
     later = withheld(flux, share)
     taught = np.where(np.isfinite(later), np.nan, flux)
@@ -170,8 +174,8 @@ def predictors_of(
     known = {name: with_spread(own, later, size) for name, own in mean.items()}
     known["learned"] = Predictor(inner["unseen"].to_numpy(), inner["unseen_sd"].to_numpy())
     known["combined"] = Predictor(inner["mean"].to_numpy(), inner["sd"].to_numpy())
-    new = {
-        "process": with_spread(untold, flux, np.abs(every["unseen"].to_numpy())),
+    new_size = np.abs(every["unseen"].to_numpy())
+    new = {name: with_spread(own, flux, new_size) for name, own in untold.items()} | {
         "learned": Predictor(every["unseen"].to_numpy(), every["unseen_sd"].to_numpy()),
     }
     return {KNOWN: (later, known), NEW: (flux, new)}

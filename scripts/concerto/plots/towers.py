@@ -10,6 +10,8 @@ from concerto.networks import FLUXES, KNOWN, NEW
 
 PREDICTORS = {
     "climatology": ("monthly climatology", "#E69F00"),
+    "by_cover": ("process model, parameters by land cover", "#CC79A7"),
+    "by_traits": ("process model, parameters by traits", "#D55E00"),
     "process": ("process model", "#56B4E9"),
     "learned": ("learned from other towers", "#009E73"),
     "combined": ("combined", "#0072B2"),
