@@ -108,7 +108,7 @@ VERDICTS = [f"{RUN}/evaluation/{site}/verdicts.txt" for site in SITES]
 
 # Machine code of this run, or of all runs where the variable says so.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(RUN, "numba_cache").resolve()))
-os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = "concerto.machine_code.LibraryLocator"
+os.environ.update(NUMBA_CACHE_LOCATOR_CLASSES="concerto.machine_code.LibraryLocator")
 # One job, one core: libraries must not start threads of their own.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
