@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from concerto import provenance
-from concerto.config import ROOT
+from concerto.config import ROOT, load_yaml, validate_config
 from concerto.errors import ConcertoError
 from concerto.products.crate import Execution, Package, crate_of, products_in
 from concerto.products.lineage import read_release
@@ -182,3 +182,10 @@ def test_the_validator_finds_no_fault(results, profile, tmp_path_factory):
     broken.mkdir()
     (broken / "ro-crate-metadata.json").write_text(text.replace('"instrument"', '"tool"'))
     assert validator.faults(broken, profile, "required")
+
+
+def test_an_orcid_of_another_form_is_refused():
+    config = load_yaml(ROOT / "config/config.yaml")
+    validate_config(config | {"author": AUTHOR, "reproduce": {"products": ["CITATIONS.md"]}})
+    with pytest.raises(ConcertoError, match=r"author\.orcid: found '0000-0002'"):
+        validate_config(config | {"author": AUTHOR | {"orcid": "0000-0002"}})
