@@ -19,7 +19,8 @@ FIGURES = "plot_*"
 # By rule file; light, so that black letters can be read on all of them.
 COLOURS = {
     "acquire": "#cfe2f3", "prepare": "#d9ead3", "simulate": "#fff2cc", "assimilate": "#fce5cd",
-    "project": "#ead1dc", "evaluate": "#d9d2e9", "ilamb": "#d9d2e9", "publish": "#d0e0e3", "provenance": "#e6e6e6",
+    "project": "#ead1dc", "evaluate": "#d9d2e9", "ilamb": "#d9d2e9",
+    "publish": "#d0e0e3", "provenance": "#e6e6e6",
 }  # fmt: skip
 Edge = tuple[str, str]
 
