@@ -131,12 +131,16 @@ wildcard_constraints:
     by="|".join(TAUGHT_BY),
     experiment="calibration|information",
     source="[a-z0-9_]+",
+    target=one_of([*AREAS, *GRIDS]),
+    leafy=one_of([*AREAS, *GRIDS, *NETWORKS]),
 
 
 include: "rules/catalogue.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/learn.smk"
+include: "rules/upscale.smk"
+include: "rules/reconstruct.smk"
 include: "rules/simulate.smk"
 include: "rules/assimilate.smk"
 include: "rules/project.smk"
@@ -145,6 +149,7 @@ include: "rules/publish.smk"
 include: "rules/ilamb.smk"
 include: "rules/towers.smk"
 include: "rules/canopy.smk"
+include: "rules/emulate.smk"
 include: "rules/twin.smk"
 include: "rules/twin_map.smk"
 include: "rules/scale.smk"
@@ -160,6 +165,7 @@ PUBLISHED = [
     *expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
     *expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
     *expand(f"{RUN}/report/{{map}}.html", map=MAPS),
+    *([f"{RUN}/report/reconstruction.html"] if "reconstruction" in config else []),
     *(rules.write_predictions.output if NETWORKS else []),
     *expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
 ]
@@ -189,7 +195,9 @@ onsuccess:
         "benchmark": f"Speed: {RUN}/speed; of maps: {MAPS_COST}",
         "cost": f"Cost: {RUN}/speed",
         "canopy": f"Canopy: {RUN}/figures",
+        "emulator": f"Emulators: {RUN}/report/emulator.html",
         "scale": f"Scale: {RUN}/report/scale.html",
+        "upscaling": f"Upscaled fluxes: {RUN}/report/upscaling.html",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
         "twin_map": f"Twin experiment of a map: {RUN}/report/twin_map.html",
         "reproduce": f"The same again: {RUN}/reproduction/products.csv",

@@ -120,7 +120,23 @@ def map_config(wildcards):
 
 def map_cubes(wildcards):
     """Return the cubes that the map of a job works on, by what is in them."""
-    folder = f"{RUN}/cubes/{map_config(wildcards)['cubes']}"
+    entry = map_config(wildcards)
+    folder = f"{RUN}/cubes/{entry['cubes']}"
+    if entry.get("upscaled"):
+        folder = f"{RUN}/upscaled/{entry['cubes']}/months"
+    files = {
+        what: f"{folder}/{what}.nc" for what in ("drivers", "observations", "land")
+    }
+    if entry.get("upscaled"):
+        files["observations"] = f"{RUN}/upscaled/{entry['cubes']}/observations.nc"
+    return files
+
+
+def months_of(wildcards):
+    """Return the monthly cubes of cells, or of a network of towers, by what is in them."""
+    of_network = wildcards.leafy in NETWORKS
+    folder = "cubes/{}" if of_network else "upscaled/{}/months"
+    folder = f"{RUN}/{folder.format(wildcards.leafy)}"
     return {what: f"{folder}/{what}.nc" for what in ("drivers", "observations", "land")}
 
 

@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from concerto.cubes import load, save
+from concerto.learning.departures import from_the_usual
 from concerto.learning.features import tower_features
 from concerto.learning.folds import folds_of
 from concerto.learning.towers import SIZE_OF, join_batches, kinds_of, years_of
 from concerto.learning.towers import learn_flux as learn
+from concerto.networks import FLUXES
 from concerto.scripting import script_log
 from concerto.seeds import generator
 from concerto.splits import training_of
@@ -50,22 +53,27 @@ def learn_flux(
         load(cubes[what]) for what in ("drivers", "observations", "land")
     )
     names, times = drivers["location"].to_numpy(), drivers.indexes["time"]
-    measured = observations[flux].to_numpy().astype(float)
-    for values in measured:
-        values[~training_of(flux, values, times, entry.get("training", {}))] = np.nan
+    measured = {
+        name: _taught(name, observations[name].to_numpy(), times, entry.get("training", {}))
+        for name in FLUXES
+    }
     modelled = join_batches([load(batch) for batch in untold], names)
-    process = join_batches([load(batch) for batch in batches], names)[f"{flux}_mean"]
+    runs = join_batches([load(batch) for batch in batches], names)
+    process = {name: runs[f"{name}_mean"].to_numpy() for name in FLUXES}
     features = tower_features(drivers, observations, land, modelled)
+    draw = int(generator(seed, "learn", entry["cubes"], flux).integers(2**31))
     learned = learn(
-        measured,
-        process.to_numpy(),
+        measured[flux],
+        process[flux],
         features,
         years_of(times),
         kinds_of(land["igbp"].to_numpy().astype(str), settings["apart"]),
         folds_of(entry["cubes"], len(names), settings["folds"], seed),
-        int(generator(seed, "learn", entry["cubes"], flux).integers(2**31)),
+        draw,
         size=features[SIZE_OF[flux]] if flux in SIZE_OF else None,
     )
+    usual = from_the_usual(measured, flux, process, learned.unseen, features, draw)
+    learned = learned.with_usual(usual, settings["usual"].get(flux, 0.0))
     units = observations[flux].attrs["units"]
     places = {name: drivers[name] for name in ("location", "lat", "lon", "time")}
     save(
@@ -79,6 +87,14 @@ def learn_flux(
         output,
         "float64",
     )
+
+
+def _taught(
+    flux: str, values: np.ndarray, times: pd.DatetimeIndex, training: Mapping
+) -> np.ndarray:
+    """Return what of a flux (location, time) is taught, NaN elsewhere."""
+    kept = np.stack([training_of(flux, own, times, training) for own in values])
+    return np.where(kept, values.astype(float), np.nan)
 
 
 if "snakemake" in globals():

@@ -13,12 +13,12 @@ from concerto.evaluation.towers import (
     COLUMNS,
     Predictor,
     judge,
-    monthly_climatology,
     score_table,
     with_spread,
     withheld,
 )
 from concerto.learning.calibration import Shape
+from concerto.learning.climatology import monthly_climatology
 from concerto.networks import ALL, INNER, KNOWN, NEW, NOT_NEGATIVE, UNSEEN
 from concerto.prepare.plausibility import COLUMNS as DOUBT
 from concerto.products.predictions import as_sites, quantities

@@ -649,7 +649,7 @@ def test_an_experiment_that_is_not_configured_names_where_one_is(config, target)
     config.pop(target, None)
     with pytest.raises(ConcertoError) as fault:
         checks.check_targets([target], config)
-    files = {"scale": "config/runs/scale.yaml", "twin": "config/runs/twin.yaml"}
+    files = {name: f"config/runs/{name}.yaml" for name in ("scale", "twin", "upscaling")}
     found, expected = str(fault.value).split("; ")
     assert found == f"{target}: found no {target} in the configuration"
     assert expected.startswith(
@@ -704,3 +704,47 @@ def test_parameter_of_two_components(config, root):
     change_file(root, "config/models/components/acm.yaml", ["parameters", 0], item)
     with pytest.raises(ConcertoError, match="'leaf_mass', which six_pools has already"):
         checks.model_files(config, root)
+
+
+def with_network(config: dict) -> dict:
+    """Return a configuration with the towers of the collection, and the default one's map."""
+    towers = checks.load_yaml(CONFIG.parent / "runs/fluxval.yaml")["networks"]
+    return config | {"networks": towers, "upscaling": {"network": "fluxval", "cubes": ["transect"]}}
+
+
+def test_towers_of_a_network_may_teach_a_map(config):
+    config = with_network(config)
+    config["maps"]["transect"]["upscaled"] = True
+    checks.validate_config(config)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            lambda c: c.pop("networks"),
+            "upscaling.network: unknown network 'fluxval'; the run has none",
+        ),
+        (lambda c: c["upscaling"].update(network="fluxva"), "unknown network 'fluxva'; nearest"),
+        (
+            lambda c: c["upscaling"].update(cubes=["europe"]),
+            "upscaling.cubes: unknown area 'europe'",
+        ),
+        (
+            lambda c: (c.pop("upscaling"), c["maps"]["transect"].update(upscaled=True)),
+            "maps.transect.upscaled: transect is not among upscaling.cubes",
+        ),
+        (
+            lambda c: c["reconstruction"]["leaves"].update(cubes="europe"),
+            "reconstruction.leaves.cubes: unknown area 'europe'",
+        ),
+        (
+            lambda c: c["reconstruction"]["cover"].update(region_deg=9.0),
+            "reconstruction.cover.region_deg: found 9; expected a multiple of coarse_deg, 2",
+        ),
+    ],
+)
+def test_learners_that_cannot_be_taught_are_refused(config, change, fault):
+    config = with_network(config)
+    change(config)
+    assert fault in faults_of(config)

@@ -31,7 +31,7 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "evaluation": (),
     "products": (),
     "figures": ("sites",),
-    "report": ("index", "scale", "twin", "twin_map"),
+    "report": ("index", "emulator", "reconstruction", "scale", "twin", "twin_map", "upscaling"),
 }
 # What a run works on, by the key of its configuration.
 PLACES = ("sites", "areas", "maps", "networks")
@@ -43,7 +43,7 @@ CLASSES = "land_classes"
 # that are wanted. Words about it do not, nor do mirrors, which have the same files.
 IDENTITY = ("protocol", "locator", "members", "request")
 # Targets that are made of the part of the configuration of the same name.
-ASKED = ("canopy", "cost", "scale", "twin", "twin_map")
+ASKED = ("canopy", "cost", "emulator", "scale", "twin", "twin_map", "upscaling")
 # Words about a source that people read in products and reports.
 WORDS = ("title", "licence", "citation")
 
@@ -74,6 +74,8 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
         *_faults_of_priors(whole),
         *_faults_of_maps(whole, root),
         *_faults_of_networks(whole),
+        *_faults_of_upscaling(whole),
+        *_faults_of_reconstruction(whole),
     ]
     _refuse("configuration", faults)
 
@@ -517,6 +519,49 @@ def _faults_of_networks(config: Mapping[str, Any]) -> list[str]:
         if taught < learning["folds"]:
             found = f"found {taught}; expected at least the {learning['folds']} of folds"
             faults.append(f"networks.{name}.learning.parameters.networks: {found}")
+    return faults
+
+
+def _faults_of_upscaling(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of upscaling: who teaches, and whose cells, must be there."""
+    areas, asked = config["areas"], config.get("upscaling", {"cubes": []})
+    known = (*areas, *GRIDS)
+    faults = [
+        f"upscaling.cubes: unknown area {name!r}; {suggestion(name, known)}"
+        for name in asked["cubes"]
+        if name not in known
+    ]
+    if "network" in asked and asked["network"] not in config["networks"]:
+        name = asked["network"]
+        offer = suggestion(name, config["networks"]) if config["networks"] else "the run has none"
+        faults.append(
+            f"upscaling.network: unknown network {name!r}; {offer}. One or two towers of a run's "
+            "sites cannot teach: what some teach is calibrated and judged at others"
+        )
+    faults += [
+        f"maps.{name}.upscaled: {entry['cubes']} is not among upscaling.cubes; expected it there"
+        for name, entry in config["maps"].items()
+        if entry.get("upscaled") and entry["cubes"] not in asked["cubes"]
+    ]
+    return faults
+
+
+def _faults_of_reconstruction(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of reconstruction: whose leaves they are, and blocks that share cells."""
+    asked = config.get("reconstruction", {})
+    known = (*config["areas"], *config["networks"], *GRIDS)
+    faults = []
+    if asked and asked["leaves"]["cubes"] not in known:
+        name = asked["leaves"]["cubes"]
+        offer = suggestion(name, known)
+        faults.append(f"reconstruction.leaves.cubes: unknown area {name!r}; {offer}")
+    cover = asked.get("cover", {"region_deg": 1.0, "coarse_deg": 1.0})
+    blocks = cover["region_deg"] / cover["coarse_deg"]
+    if abs(blocks - round(blocks)) > 1e-9:
+        faults.append(
+            f"reconstruction.cover.region_deg: found {cover['region_deg']:g}; expected a multiple "
+            f"of coarse_deg, {cover['coarse_deg']:g}, or a coarse block teaches and judges"
+        )
     return faults
 
 

@@ -123,7 +123,7 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sources of records that a run rests on, each with what uses it, by name.
 
     These are the records of sites and of the places that sites are taken from, CO2 and polygons of
-    areas, records and heights of networks, and the borders.
+    areas, records and heights of networks, what land cover is learnt from, and the borders.
     """
     users = {config["borders"]["source"]: ["borders"]}
     sites = config.get("sites", {})
@@ -137,6 +137,10 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
         for part in (network["records"], network.get("heights")):
             if part:
                 users.setdefault(part["source"], []).append(name)
+    cover = config.get("reconstruction", {}).get("cover")
+    if cover:
+        for source in ("land_classes", cover["climate"]["source"]):
+            users.setdefault(source, []).append("reconstruction")
     return dict(sorted(users.items()))
 
 
@@ -159,6 +163,8 @@ def source_identities(config: Mapping[str, Any], root: Path = ROOT) -> dict[str,
         grid = cubes.get("of") if isinstance(cubes, Mapping) else cubes
         if grid in GRIDS:
             used |= {GRIDS[grid]: set(), CLASSES: set()}
+    if "upscaling" in config:
+        used.setdefault(CLASSES, set())
     for area in config.get("areas", {}).values():
         if "classes" in area:
             used.setdefault(area["classes"]["source"], set())

@@ -8,13 +8,13 @@ import xarray as xr
 from concerto.evaluation.towers import (
     Predictor,
     judge,
-    monthly_climatology,
     predictors_of,
     score,
     score_table,
     with_spread,
     withheld,
 )
+from concerto.learning.climatology import monthly_climatology
 
 NAN = np.nan
 

@@ -146,7 +146,7 @@ def small_project(root: Path, index: Index) -> Project:
 def _make_small(config: dict[str, Any]) -> None:
     config["run"] = "small"
     # Maps have a project of their own.
-    del config["maps"], config["twin_map"]
+    del config["maps"], config["twin_map"], config["reconstruction"]
     # The cuts are of May to August 2014: too little for a constraint on the growth within years.
     config["constraints"].remove("pool_growth")
     config["sites"]["CH-Dav"]["training"] = {"period": ["2014-05-01", "2014-07-15"]}

@@ -41,6 +41,7 @@ def configuration(folder: Path) -> dict:
         "prior_field": {"correlation_length_km": 300, "local_fraction": 0.5},
         "learning": {
             "folds": 2, "apart": {"cropland": ["CRO"]},
+            "usual": {"gpp": 0.5, "nee": 0.5},
             "parameters": {"networks": 2, "hidden": 4, "passes": 3, "batch": 3, "rate": 0.02,
                            "decay": 0.01},
         },

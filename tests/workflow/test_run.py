@@ -43,6 +43,10 @@ LEFT_OUT = {
     "write_predictions",
     "explain_towers", "plot_tower_scores", "plot_tower_map", "plot_tower_reliability",
     "plot_tower_worst", "write_network_page",
+    "classify_towers", "monthly_cells", "learn_upscaling", "map_upscaling", "plot_upscaling",
+    "write_upscaling", "prepare_cover", "reconstruct_cover", "reconstruct_leaves",
+    "plot_reconstruction", "write_reconstruction",
+    "learn_emulator", "plot_emulator", "write_emulator",
     "draw_truth_maps", "place_sums", "judge_sums", "plot_sums", "write_twin_map",
 }  # fmt: skip
 

@@ -76,7 +76,7 @@ def project(tmp_path_factory, index: Index, endpoint: str) -> Project:
 
 
 def to_area(config: dict[str, Any]) -> None:
-    for part in ("sites", "maps", "twin_map", "forecast", "twin", "canopy"):
+    for part in ("sites", "maps", "twin_map", "forecast", "twin", "canopy", "reconstruction"):
         config.pop(part, None)
     config["areas"] = {
         "here": {

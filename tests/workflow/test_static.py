@@ -51,9 +51,11 @@ def test_rule_has_all_directives_in_order(name):
         "benchmark",
         "canopy",
         "cost",
+        "emulator",
         "scale",
         "twin",
         "twin_map",
+        "upscaling",
     ):  # they only name what others make
         assert [part for part in parts if part in wanted] == wanted
 

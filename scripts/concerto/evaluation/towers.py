@@ -15,10 +15,10 @@ import xarray as xr
 
 from concerto.evaluation.scores import point_scores
 from concerto.learning.calibration import crossed_shapes, stated_spread
+from concerto.learning.climatology import monthly_climatology
 from concerto.networks import KNOWN, LEAST_VALUES, NEW
 from concerto.splits import last_values
 
-YEAR = 12
 METRICS = ("nse", "rmse", "bias", "crps", "coverage50", "coverage90", "width90")
 COLUMNS = ("setting", "flux", "predictor", "group", "name", "towers", "n", *METRICS)
 
@@ -65,28 +65,6 @@ class Judged:
         tower, _ = np.nonzero(where)
         spread = self.predictor.sd[where] * self.quantiles[tower].T
         return np.maximum(self.mean[where] + spread, self.least)
-
-
-def monthly_climatology(known: np.ndarray) -> np.ndarray:
-    """Return the mean of each calendar month's known values (location, time), repeated by year.
-
-    Months of a tower that have none lie on a line between those around them that have, on a circle
-    of a year; a tower without any value has the mean of all towers.
-    """
-    out = np.empty(known.shape)
-    overall = np.nanmean(known)
-    for own, values in zip(out, known, strict=True):
-        by_month = values.reshape(-1, YEAR)
-        count = np.isfinite(by_month).sum(axis=0)
-        seen = np.flatnonzero(count)
-        if not len(seen):
-            own[:] = overall
-            continue
-        mean = np.nansum(by_month, axis=0)[seen] / count[seen]
-        around = np.concatenate([seen - YEAR, seen, seen + YEAR])
-        season = np.interp(np.arange(YEAR), around, np.tile(mean, 3))
-        own[:] = np.tile(season, len(values) // YEAR)
-    return out
 
 
 def with_spread(mean: np.ndarray, observed: np.ndarray, size: np.ndarray) -> Predictor:

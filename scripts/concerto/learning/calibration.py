@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 
 from concerto.errors import ConcertoError
 
+_FARTHEST = 60.0
 _LEVELS = (np.arange(200) + 0.5) / 200
 
 
@@ -69,6 +70,8 @@ def stated_spread(error: np.ndarray, size: np.ndarray) -> tuple[float, float]:
     unit = squares.mean()
 
     def cost(logs: np.ndarray) -> float:
+        if np.abs(logs).max() > _FARTHEST:  # neither part is ever that small, or that large
+            return np.inf
         variance = np.exp(logs[0]) * unit + np.exp(logs[1]) * sizes
         return float(np.sum(np.log(variance) + squares / variance))
 

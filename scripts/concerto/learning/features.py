@@ -5,7 +5,7 @@ None is made of a flux measured there, so that a tower without any is told as mu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,15 @@ class Features:
     names: tuple[str, ...]
     values: np.ndarray
 
+    @classmethod
+    def of(cls, told: Mapping[str, np.ndarray]) -> Features:
+        """Return features of arrays (location, time) by name."""
+        return cls(tuple(told), np.stack(list(told.values()), axis=-1))
+
+    def only(self, names: Sequence[str]) -> Features:
+        """Return those of some names, in their order."""
+        return Features(tuple(names), self.values[..., [self.names.index(name) for name in names]])
+
     def __getitem__(self, name: str) -> np.ndarray:
         """Return a feature (location, time)."""
         return self.values[..., self.names.index(name)]
@@ -49,32 +58,72 @@ def tower_features(
     projection
         ``NAME_mean`` (location, time) of a process model that was told no flux of its own.
     """
-    told: dict[str, np.ndarray] = {}
-    weather = {name: drivers[name].to_numpy() for name in WEATHER}
-    told |= weather
+    told = _of_place(drivers, observations, land, sorted({*_classes(land)} - {""}))
+    told |= _modelled(projection)
+    return Features.of(told)
+
+
+def place_features(
+    drivers: xr.Dataset, observations: xr.Dataset, land: xr.Dataset, kinds: Sequence[str]
+) -> Features:
+    """Return what is told of each month of any places, towers or cells, without a model.
+
+    What the cubes do not have, or have nowhere, is left out.
+
+    Parameters
+    ----------
+    drivers, observations, land
+        As for :func:`tower_features`.
+    kinds
+        Classes of land that are told apart; of none of them a place may be.
+    """
+    return Features.of(_of_place(drivers, observations, land, kinds))
+
+
+def _of_place(
+    drivers: xr.Dataset, observations: xr.Dataset, land: xr.Dataset, kinds: Sequence[str]
+) -> dict[str, np.ndarray]:
+    weather = {name: drivers[name].to_numpy() for name in WEATHER if _has(drivers, name)}
+    told = dict(weather)
     for name, lags in _RECENT.items():
-        told |= {f"{name}, {lag} months ago": months_ago(weather[name], lag) for lag in lags}
+        if name in weather:
+            told |= {f"{name}, {lag} months ago": months_ago(weather[name], lag) for lag in lags}
     for name, spans in _BEFORE.items():
-        told |= {
-            f"{name}, mean of {span} months": mean_before(weather[name], span) for span in spans
-        }
+        if name in weather:
+            told |= {
+                f"{name}, mean of {span} months": mean_before(weather[name], span) for span in spans
+            }
     for name in _UNUSUAL:
-        told[f"{name}, unlike its season"] = weather[name] - season(weather[name])
+        if name in weather:
+            told[f"{name}, unlike its season"] = weather[name] - season(weather[name])
     told |= {
         f"{name}, mean of all": _constant(weather[name].mean(axis=1), drivers)
         for name in ("tas", "pr", "rsds")
+        if name in weather
     }
     told["tas, range of seasons"] = _constant(
         np.ptp(season(weather["tas"])[:, :YEAR], axis=1), drivers
     )
     told |= _sun(drivers)
     told["rsds, share of the sun's"] = weather["rsds"] / np.maximum(told["sun above the air"], 1.0)
-    told |= _leaves(observations["lai"].to_numpy())
-    told["total biomass"] = _constant(known_mean(observations["total_biomass"].to_numpy()), drivers)
-    told |= _kinds(land["igbp"].to_numpy().astype(str), drivers)
+    if _has(observations, "lai"):
+        told |= _leaves(observations["lai"].to_numpy())
+    if _has(observations, "total_biomass"):
+        told["total biomass"] = _constant(
+            known_mean(observations["total_biomass"].to_numpy()), drivers
+        )
+    if "igbp" in land:
+        told |= _kinds(_classes(land), kinds, drivers)
     told["latitude, absolute"] = _constant(np.abs(drivers["lat"].to_numpy()), drivers)
-    told |= _modelled(projection)
-    return Features(tuple(told), np.stack(list(told.values()), axis=-1))
+    return told
+
+
+def _has(cube: xr.Dataset, name: str) -> bool:
+    return name in cube and bool(np.isfinite(cube[name].to_numpy()).any())
+
+
+def _classes(land: xr.Dataset) -> np.ndarray:
+    return land["igbp"].to_numpy().astype(str)
 
 
 def season(values: np.ndarray) -> np.ndarray:
@@ -139,9 +188,9 @@ def _leaves(lai: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _kinds(igbp: np.ndarray, drivers: xr.Dataset) -> dict[str, np.ndarray]:
+def _kinds(igbp: np.ndarray, known: Sequence[str], drivers: xr.Dataset) -> dict[str, np.ndarray]:
     kinds = {"forest": FORESTS, "evergreen": _EVERGREEN}
-    kinds |= {name: (name,) for name in sorted({*igbp} - {""})}
+    kinds |= {name: (name,) for name in known}
     return {name: _constant(np.isin(igbp, of).astype(float), drivers) for name, of in kinds.items()}
 
 

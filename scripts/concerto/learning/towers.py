@@ -3,14 +3,16 @@
 A tower's **first guess** is the mean of what a process model says that was told the tower's own
 fluxes, and of what the fluxes of all other towers teach of it
 (:mod:`~concerto.learning.upscaling`). What the tower measured says how far the first guess is off
-(:mod:`~concerto.learning.tower_error`). A tower **unseen** has only what other towers teach.
+(:mod:`~concerto.learning.tower_error`); with that is averaged what is usual at the tower, with
+what all towers teach of departures from it (:mod:`~concerto.learning.departures`). A tower
+**unseen** has only what other towers teach.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -35,7 +37,8 @@ class Learned:
     """Of one flux, each (location, time): the parts of predictions, their means and spreads.
 
     ``process`` is NaN where the process model has nothing; ``unseen`` and ``unseen_sd`` are of
-    towers as if they had no flux of their own, ``mean`` and ``sd`` with it.
+    towers as if they had no flux of their own, ``mean`` and ``sd`` with it; ``usual`` is of what is
+    usual at the tower and departures from it, NaN where no other year says what is usual.
     """
 
     process: np.ndarray
@@ -43,6 +46,12 @@ class Learned:
     unseen_sd: np.ndarray
     mean: np.ndarray
     sd: np.ndarray
+    usual: np.ndarray
+
+    def with_usual(self, usual: np.ndarray, share: float) -> Learned:
+        """Return what is learnt with a ``share`` of the means from what is usual, where known."""
+        mean = np.where(np.isfinite(usual), (1.0 - share) * self.mean + share * usual, self.mean)
+        return replace(self, mean=mean, usual=usual)
 
 
 def learn_flux(
@@ -100,7 +109,7 @@ def learn_flux(
         mean[towers], sd[towers] = guess.flux[towers] + away, np.sqrt(variance)
         floor, share = stated_spread((measured - unseen)[towers], size[towers])
         unseen_sd[towers] = np.hypot(floor, share * size[towers])
-    return Learned(process, unseen, unseen_sd, mean, sd)
+    return Learned(process, unseen, unseen_sd, mean, sd, np.full(measured.shape, np.nan))
 
 
 def kinds_of(igbp: np.ndarray, apart: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:

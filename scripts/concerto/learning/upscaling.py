@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 
 import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 
 log = logging.getLogger(__name__)
@@ -49,20 +50,48 @@ def predict_unseen(
         own = folds == fold
         taught = known & ~own[:, None]
         told = features[own].reshape(-1, features.shape[-1])
-        guesses = [
-            learner.fit(features[taught], flux[taught], sample_weight=weight[taught]).predict(told)
-            for learner in _learners(seed)
-        ]
-        found[own] = np.mean(guesses, axis=0).reshape(-1, flux.shape[1])
+        learner = Blend(seed).fit(features[taught], flux[taught], weight[taught])
+        found[own] = learner.predict(told).reshape(-1, flux.shape[1])
         log.info("fold %d: taught by %d months of other towers", fold, taught.sum())
     return found
 
 
-def _learners(seed: int) -> list[ExtraTreesRegressor | HistGradientBoostingRegressor]:
+class Blend(RegressorMixin, BaseEstimator):
+    """The mean of randomised and of boosted trees, as scikit-learn's estimators are used.
+
+    Parameters
+    ----------
+    seed
+        Of the learners' draws.
+    trees, rounds
+        Number of randomised trees, and of boosted ones.
+    """
+
+    def __init__(self, seed: int = 0, trees: int = 200, rounds: int = 300) -> None:
+        self.seed, self.trees, self.rounds = seed, trees, rounds
+
+    def fit(
+        self, features: np.ndarray, target: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> Blend:
+        """Learn from rows of features (row, feature), NaN where unknown, and targets (row,)."""
+        self.learners_ = [
+            learner.fit(features, target, sample_weight=sample_weight)
+            for learner in _learners(self.seed, self.trees, self.rounds)
+        ]
+        return self
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return the targets (row,) of rows of features (row, feature)."""
+        return np.mean([learner.predict(features) for learner in self.learners_], axis=0)
+
+
+def _learners(
+    seed: int, trees: int, rounds: int
+) -> list[ExtraTreesRegressor | HistGradientBoostingRegressor]:
     return [
-        ExtraTreesRegressor(200, min_samples_leaf=4, max_features=0.4, random_state=seed),
+        ExtraTreesRegressor(trees, min_samples_leaf=4, max_features=0.4, random_state=seed),
         HistGradientBoostingRegressor(
-            learning_rate=0.05, max_iter=300, max_leaf_nodes=24, min_samples_leaf=40,
+            learning_rate=0.05, max_iter=rounds, max_leaf_nodes=24, min_samples_leaf=40,
             l2_regularization=5.0, max_features=0.3, random_state=seed,
         ),
     ]  # fmt: skip
