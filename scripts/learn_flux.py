@@ -73,7 +73,7 @@ def learn_flux(
         size=features[SIZE_OF[flux]] if flux in SIZE_OF else None,
     )
     usual = from_the_usual(measured, flux, process, learned.unseen, features, draw)
-    learned = learned.with_usual(usual, settings["usual"].get(flux, 0.0))
+    learned = learned.with_usual(usual, settings.get("usual", {}).get(flux, 0.0))
     units = observations[flux].attrs["units"]
     places = {name: drivers[name] for name in ("location", "lat", "lon", "time")}
     save(
