@@ -15,6 +15,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from concerto.config import (
+    CLASSES,
     GRIDS,
     check_targets,
     load_yaml,
@@ -47,8 +48,10 @@ from concerto.places import (
     request_of,
     requests,
     shape_of,
+    source_identities,
     wanted,
 )
+from concerto.provenance import code_sha256, run_id
 from concerto.scale import (
     CORES,
     cubes_of,
@@ -90,6 +93,9 @@ PLACES = places(config)
 REQUESTED = requests(config)
 MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
+SOURCES = source_identities(config)
+VERSION = str(load_yaml(Path(workflow.basedir, "CITATION.cff"))["version"])
+RUN_ID = run_id(config, VERSION, SOURCES)
 FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "members": 2})
 SCENARIOS = config.get("scenarios", {"climates": {}, "land_uses": {}})
 FUTURES = (
@@ -107,7 +113,7 @@ VERDICTS = [f"{RUN}/evaluation/{site}/verdicts.txt" for site in SITES]
 
 # Machine code of this run, or of all runs where the variable says so.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(RUN, "numba_cache").resolve()))
-os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = "concerto.machine_code.LibraryLocator"
+os.environ.update(NUMBA_CACHE_LOCATOR_CLASSES="concerto.machine_code.LibraryLocator")
 # One job, one core: libraries must not start threads of their own.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -147,6 +153,7 @@ include: "rules/project.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
 include: "rules/scenarios.smk"
+include: "rules/ilamb.smk"
 include: "rules/towers.smk"
 include: "rules/canopy.smk"
 include: "rules/emulate.smk"
@@ -154,21 +161,29 @@ include: "rules/twin.smk"
 include: "rules/twin_map.smk"
 include: "rules/scale.smk"
 include: "rules/benchmark.smk"
+include: "rules/provenance.smk"
+
+
+# What a run makes unless something else is asked for; its crate describes all of it.
+PUBLISHED = [
+    *([REPORT] if SITES else []),
+    *expand(f"{RUN}/report/{{site}}.html", site=SITES),
+    *expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
+    *expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
+    *expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
+    *expand(f"{RUN}/report/{{map}}.html", map=MAPS),
+    *([f"{RUN}/report/reconstruction.html"] if "reconstruction" in config else []),
+    *(rules.write_predictions.output if NETWORKS else []),
+    *expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
+    *([f"{RUN}/report/scenarios.html"] if FUTURES else []),
+]
 
 
 rule all:
     default_target: True
     input:
-        [REPORT] if SITES else [],
-        expand(f"{RUN}/report/{{site}}.html", site=SITES),
-        expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
-        expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
-        expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
-        expand(f"{RUN}/report/{{map}}.html", map=MAPS),
-        [f"{RUN}/report/reconstruction.html"] if "reconstruction" in config else [],
-        rules.write_predictions.output if NETWORKS else [],
-        expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
-        f"{RUN}/report/scenarios.html" if FUTURES else [],
+        PUBLISHED,
+        rules.write_crate.output,
 
 
 onstart:
@@ -193,6 +208,7 @@ onsuccess:
         "upscaling": f"Upscaled fluxes: {RUN}/report/upscaling.html",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
         "twin_map": f"Twin experiment of a map: {RUN}/report/twin_map.html",
+        "reproduce": f"The same again: {RUN}/reproduction/products.csv",
     }
     shown = [f"{RUN}/plan/{PLANS[name]}.txt" for name in PLANS if name in sys.argv]
     asked = [made for target, made in others.items() if target in sys.argv] + shown

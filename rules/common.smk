@@ -243,7 +243,7 @@ def map_sources(wildcards):
     """Return the files of the sources that a map rests on."""
     cubes, borders = map_config(wildcards)["cubes"], config["borders"]["source"]
     if cubes in GRIDS:
-        return field_sources(cubes, GRIDS[cubes], "land_classes", borders)
+        return field_sources(cubes, GRIDS[cubes], CLASSES, borders)
     return field_sources(
         cubes, PLACES[cubes]["co2"]["source"], *classes_of(cubes), borders
     )

@@ -6,9 +6,22 @@ FIGURES = [
     "timeseries",
     "seasonal_cycle",
     "observed_predicted",
+    "ilamb",
     "coverage",
     "pools",
     "parameters",
+]
+# Files and folders that are published of a site and of a map; those of a network are not in folders.
+SITE_PRODUCTS = ["fluxes.nc", "budget.csv", "budget_mean.csv"]
+MAP_PRODUCTS = [
+    "map.nc",
+    "map.zarr",
+    "annual.nc",
+    "annual.zarr",
+    "layers",
+    "catalog",
+    "regions.nc",
+    "regions.csv",
 ]
 BORDERS = f"{RUN}/raw/{config['borders']['source']}"
 

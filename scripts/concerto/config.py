@@ -47,6 +47,8 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
 PLACES = ("sites", "areas", "maps", "networks")
 # Cubes of grid cells, by their folder, with the source that they are made of.
 GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
+# The source of the classes of these cells.
+CLASSES = "land_classes"
 # What of a source decides the bytes of the files that it brings, beside the bands of the variables
 # that are wanted. Words about it do not, nor do mirrors, which have the same files.
 IDENTITY = ("protocol", "locator", "members", "request")

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from concerto.config import ROOT, read_source, source_names
+from concerto.config import CLASSES, GRIDS, ROOT, read_source, source_identity, source_names
 from concerto.errors import ConcertoError
 from concerto.plugins import suggestion
 
@@ -146,6 +146,33 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
         for source in ("land_classes", cover["climate"]["source"]):
             users.setdefault(source, []).append("reconstruction")
     return dict(sorted(users.items()))
+
+
+def source_identities(config: Mapping[str, Any], root: Path = ROOT) -> dict[str, str]:
+    """Return the identity of each source that a run rests on, by name in alphabetical order.
+
+    These are sources of records, of fields with the variables that are wanted, of grids with their
+    classes, and of areas' classes.
+
+    Raises
+    ------
+    ConcertoError
+        If there is no such source, or its file is at fault.
+    """
+    used: dict[str, set[str]] = {name: set() for name in record_sources(config)}
+    for request in requests(config, root):
+        used.setdefault(request.source, set()).update(request.variables)
+    entries = [*config.get("maps", {}).values(), *config.get("sites", {}).values()]
+    for cubes in (entry.get("cubes") for entry in entries):
+        grid = cubes.get("of") if isinstance(cubes, Mapping) else cubes
+        if grid in GRIDS:
+            used |= {GRIDS[grid]: set(), CLASSES: set()}
+    if "upscaling" in config:
+        used.setdefault(CLASSES, set())
+    for area in config.get("areas", {}).values():
+        if "classes" in area:
+            used.setdefault(area["classes"]["source"], set())
+    return {name: source_identity(name, sorted(used[name]), root) for name in sorted(used)}
 
 
 def request_of(asked: Sequence[Request], source: str, place: str, period: str) -> Request:

@@ -56,6 +56,7 @@ def finished(run):
             posteriors["demcz"],
             cubes / "observations.nc",
             seed=7,
+            run_id="0123456789abcdef",
             years=run / "products" / site / "budget.csv",
             means=run / "products" / site / "budget_mean.csv",
         )

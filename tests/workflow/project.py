@@ -22,7 +22,7 @@ from shapely.geometry import Polygon, box
 
 ROOT = LIBRARY.parents[1]
 DATA = ROOT / "tests/data"
-PARTS = ("Snakefile", "rules", "scripts", "envs", "config", "profiles", "CITATION.cff")
+PARTS = ("Snakefile", "rules", "scripts", "envs", "config", "profiles", "CITATION.cff", "LICENSE")
 CUTS = {
     "FLX_BE-Vie_2014.csv": DATA / "FLX_BE-Vie_cut.csv",
     "merged_BE-Vie_data.csv": DATA / "merged_BE-Vie_cut.csv",
