@@ -15,10 +15,12 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from concerto.config import (
+    CLASSES,
     GRIDS,
     check_targets,
     load_yaml,
     model_files,
+    projected_places,
     read_source,
     site_kind,
     source_identity,
@@ -46,8 +48,10 @@ from concerto.places import (
     request_of,
     requests,
     shape_of,
+    source_identities,
     wanted,
 )
+from concerto.provenance import code_sha256, run_id
 from concerto.scale import (
     CORES,
     cubes_of,
@@ -101,7 +105,14 @@ PLACES = places(config)
 REQUESTED = requests(config)
 MODEL = model_files(config)
 METHODS = config["assimilation"]["methods"]
+SOURCES = source_identities(config)
+VERSION = str(load_yaml(Path(workflow.basedir, "CITATION.cff"))["version"])
+RUN_ID = run_id(config, VERSION, SOURCES)
 FORECAST = config.get("forecast", {"sites": [], "method": "", "days": 1, "members": 2})
+SCENARIOS = config.get("scenarios", {"climates": {}, "land_uses": {}})
+FUTURES = (
+    SCENARIOS.get("places", projected_places(config)) if config.get("scenarios") else []
+)
 CALIBRATION = config.get("twin", {}).get("calibration", {})
 CALIBRATED = list(CALIBRATION.get("budgets", {}))
 REPORT = f"{RUN}/report/index.html"
@@ -131,6 +142,7 @@ wildcard_constraints:
     table=one_of(POLICY),
     region="[a-z0-9-]+",
     tile="r[0-9]+c[0-9]+|b[0-9]+",
+    part="all|r[0-9]+c[0-9]+",
     place=one_of(PLACES),
     period="all|[0-9]{4}(-[0-9]{2})?",
     method="|".join({*METHODS, *CALIBRATED}),
@@ -155,6 +167,8 @@ include: "rules/project.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
 include: "rules/policy.smk"
+include: "rules/scenarios.smk"
+include: "rules/ilamb.smk"
 include: "rules/towers.smk"
 include: "rules/canopy.smk"
 include: "rules/emulate.smk"
@@ -162,22 +176,31 @@ include: "rules/twin.smk"
 include: "rules/twin_map.smk"
 include: "rules/scale.smk"
 include: "rules/benchmark.smk"
+include: "rules/provenance.smk"
+
+
+# What a run makes unless something else is asked for; its crate describes all of it.
+PUBLISHED = [
+    *([REPORT] if SITES else []),
+    *expand(f"{RUN}/report/{{site}}.html", site=SITES),
+    *expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
+    *expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
+    *expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
+    *expand(f"{RUN}/report/{{map}}.html", map=MAPS),
+    *expand(f"{RUN}/report/{{table}}.html", table=POLICY),
+    *FACTSHEETS,
+    *([f"{RUN}/report/reconstruction.html"] if "reconstruction" in config else []),
+    *(rules.write_predictions.output if NETWORKS else []),
+    *expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
+    *([f"{RUN}/report/scenarios.html"] if FUTURES else []),
+]
 
 
 rule all:
     default_target: True
     input:
-        [REPORT] if SITES else [],
-        expand(f"{RUN}/report/{{site}}.html", site=SITES),
-        expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
-        expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
-        expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
-        expand(f"{RUN}/report/{{map}}.html", map=MAPS),
-        expand(f"{RUN}/report/{{table}}.html", table=POLICY),
-        FACTSHEETS,
-        [f"{RUN}/report/reconstruction.html"] if "reconstruction" in config else [],
-        rules.write_predictions.output if NETWORKS else [],
-        expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
+        PUBLISHED,
+        rules.write_crate.output,
 
 
 onstart:
@@ -202,6 +225,7 @@ onsuccess:
         "upscaling": f"Upscaled fluxes: {RUN}/report/upscaling.html",
         "twin": f"Twin experiments: {RUN}/report/twin.html",
         "twin_map": f"Twin experiment of a map: {RUN}/report/twin_map.html",
+        "reproduce": f"The same again: {RUN}/reproduction/products.csv",
     }
     shown = [f"{RUN}/plan/{PLANS[name]}.txt" for name in PLANS if name in sys.argv]
     asked = [made for target, made in others.items() if target in sys.argv] + shown
@@ -216,6 +240,7 @@ onsuccess:
     made += [f"Table: {RUN}/report/{name}.html" for name in POLICY]
     made += [f"Page: {page}" for page in FACTSHEETS if page.endswith("html")]
     made += [f"Report: {RUN}/report/{name}.html" for name in NETWORKS]
+    made += [f"Scenarios: {RUN}/report/scenarios.html"] * bool(FUTURES)
     made += [f"Cubes of {name}: {RUN}/cubes/{name}" for name in AREAS]
     print("Done.", ", ".join(asked or made))
 

@@ -306,7 +306,7 @@ def sources_of_map(name):
     """Return the files of the sources that a map rests on."""
     cubes, borders = MAPPED[name]["cubes"], config["borders"]["source"]
     if cubes in GRIDS:
-        return field_sources(cubes, GRIDS[cubes], "land_classes", borders)
+        return field_sources(cubes, GRIDS[cubes], CLASSES, borders)
     return field_sources(
         cubes, PLACES[cubes]["co2"]["source"], *classes_of(cubes), borders
     )
@@ -344,3 +344,57 @@ def learned_of(trial):
     """Return the files of all fluxes of a network, whose name is a wildcard, in a trial."""
     name = trial_name("{network}", trial)
     return [f"{RUN}/learned/{name}/{flux}.nc" for flux in FLUXES]
+
+
+def scenario_place(place):
+    """Return the configuration of a site or map that has scenarios."""
+    return config["sites"].get(place) or MAPPED[place]
+
+
+def scenario_record(wildcards):
+    """Return the drivers of the record that a scenario goes on from."""
+    origin = scenario_place(wildcards.place) if wildcards.place in MAPS else {}
+    return f"{RUN}/cubes/{origin.get('cubes', wildcards.place)}/drivers.nc"
+
+
+def supplied_climates(wildcards):
+    """Return the files that climates are supplied in, which may be none."""
+    entries = SCENARIOS["climates"].values()
+    named = [entry["supplied"] for entry in entries if "supplied" in entry]
+    return [file.replace("{place}", wildcards.place) for file in named]
+
+
+def supplied_land_use(wildcards):
+    """Return the files that land uses are supplied in, which may be none."""
+    entries = SCENARIOS["land_uses"].values()
+    named = [entry["supplied"] for entry in entries if "supplied" in entry]
+    return [file.replace("{place}", wildcards.place) for file in named]
+
+
+def scenario_inputs(wildcards):
+    """Return what a part of a place is projected from, by what it is."""
+    place, part = wildcards.place, wildcards.part
+    inputs = {"record": scenario_record(wildcards)}
+    cubes = Path(inputs["record"]).parent
+    inputs["land"] = f"{cubes}/land.nc"
+    if place in MAPS:
+        files = model_files({**config, "sites": {place: MAPPED[place]}})
+        return {
+            **inputs,
+            "model": files,
+            "posterior": f"{RUN}/posterior/{place}/{part}.nc",
+        }
+    product = config["assimilation"]["product"]
+    return {
+        **inputs,
+        "model": [*MODEL, *learned_prior(place)],
+        "posterior": f"{RUN}/posterior/{place}/{product}.nc",
+        "statement": f"{RUN}/posterior/{place}/errors.json",
+    }
+
+
+def scenario_parts(wildcards):
+    """Return the projections of all parts of a place: tiles of a map, or the one of a site."""
+    place = wildcards.place
+    parts = tiles_of(place) if place in MAPS else ["all"]
+    return expand(f"{RUN}/projection/{place}/scenarios.{{part}}.nc", part=parts)

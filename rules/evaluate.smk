@@ -134,6 +134,7 @@ rule sum_regions:
         runtime=30,
     params:
         library=library("sum_regions"),
+        run_id=RUN_ID,
     message:
         "Add up the regions of {wildcards.map}"
     script:

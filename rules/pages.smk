@@ -6,9 +6,22 @@ FIGURES = [
     "timeseries",
     "seasonal_cycle",
     "observed_predicted",
+    "ilamb",
     "coverage",
     "pools",
     "parameters",
+]
+# Files and folders that are published of a site and of a map; those of a network are not in folders.
+SITE_PRODUCTS = ["fluxes.nc", "budget.csv", "budget_mean.csv"]
+MAP_PRODUCTS = [
+    "map.nc",
+    "map.zarr",
+    "annual.nc",
+    "annual.zarr",
+    "layers",
+    "catalog",
+    "regions.nc",
+    "regions.csv",
 ]
 BORDERS = f"{RUN}/raw/{config['borders']['source']}"
 
@@ -88,3 +101,14 @@ def network_sources(wildcards):
     return [
         f"config/sources/{name}.yaml" for name in [*names, config["borders"]["source"]]
     ]
+
+
+# In the order of the page of scenarios, for each place.
+SCENARIO_FIGURES = ["paths", "components", "variance"]
+
+# Sources of CO2 of the climates to come: their folders, and what describes them.
+CO2_NAMES = [
+    entry["co2"]["source"] for entry in SCENARIOS["climates"].values() if "co2" in entry
+]
+CO2_FOLDERS = [ancient(f"{RUN}/raw/{name}") for name in dict.fromkeys(CO2_NAMES)]
+CO2_SOURCES = [f"config/sources/{name}.yaml" for name in dict.fromkeys(CO2_NAMES)]

@@ -22,6 +22,7 @@ rule write_product:
         runtime=10,
     params:
         library=library("write_product"),
+        run_id=RUN_ID,
         site=site_config,
         licences=lambda wildcards: {
             name: words_of(name)["licence"] for name in sources_of([wildcards.site])
@@ -52,6 +53,7 @@ rule write_budget:
         runtime=10,
     params:
         library=library("write_budget"),
+        run_id=RUN_ID,
         seed=config["seed"],
     message:
         "Write the carbon budget of {wildcards.site}"
@@ -402,6 +404,7 @@ rule write_map:
         runtime=120,
     params:
         library=library("write_map"),
+        run_id=RUN_ID,
         grid=map_bounds,
         settings=map_settings,
     message:
@@ -608,14 +611,7 @@ rule write_map_page:
         regions=f"{RUN}/products/{{map}}/regions.csv",
         others=expand(
             f"{RUN}/products/{{{{map}}}}/{{product}}",
-            product=[
-                "map.zarr",
-                "annual.nc",
-                "annual.zarr",
-                "layers",
-                "catalog",
-                "regions.nc",
-            ],
+            product=MAP_PRODUCTS,
         ),
         figures=lambda wildcards: expand(
             f"{RUN}/figures/{wildcards.map}/{{figure}}.png",
@@ -667,6 +663,7 @@ rule write_predictions:
         runtime=10,
     params:
         library=library("write_predictions"),
+        run_id=RUN_ID,
         network=next(iter(config["networks"].values()), {}),
     message:
         "Write the predictions of all towers"

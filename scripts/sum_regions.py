@@ -12,7 +12,7 @@ from concerto.scripting import script_log
 log = logging.getLogger(__name__)
 
 
-def sum_regions(tiles: Sequence[Path], sums: Path, table: Path) -> None:
+def sum_regions(tiles: Sequence[Path], sums: Path, table: Path, *, run_id: str) -> None:
     """Write the members' sums of each region, and the table of whole years.
 
     Parameters
@@ -21,6 +21,8 @@ def sum_regions(tiles: Sequence[Path], sums: Path, table: Path) -> None:
         Files of the tiles' sums.
     sums, table
         NetCDF with each member's sums by month, in grams of carbon; CSV of years, in teragrams.
+    run_id
+        Of the run that makes them; in each row of the table.
     """
     # one tile at a time: their members take the memory
     whole, parts = None, []
@@ -34,8 +36,8 @@ def sum_regions(tiles: Sequence[Path], sums: Path, table: Path) -> None:
     described = region_table(whole, parts)
     found = int(whole["cells"][whole["kind"] == "all"].sum())
     log.info("%d of %d cells have values", found, sum(part.sizes["location"] for part in parts))
-    save(whole, sums)
-    write_table(described, table)
+    save(whole.assign_attrs(run_id=run_id), sums)
+    write_table(described.assign(run_id=run_id), table)
     for row in described[described["kind"] == "all"].itertuples():
         log.info(
             "%s %d: %.4g +- %.2g %s (independent cells: %.2g)",
@@ -49,4 +51,5 @@ if "snakemake" in globals():
             [Path(file) for file in snakemake.input.tiles],  # noqa: F821
             Path(snakemake.output.sums),  # noqa: F821
             Path(snakemake.output.table),  # noqa: F821
+            run_id=snakemake.params.run_id,  # noqa: F821
         )

@@ -16,6 +16,7 @@ def write_budget(
     observations: Path,
     *,
     seed: int,
+    run_id: str,
     years: Path,
     means: Path,
 ) -> None:
@@ -29,6 +30,8 @@ def write_budget(
         Ensemble and posterior of the published method; the site's observations.
     seed
         Seed of the draws of the u* threshold.
+    run_id
+        Of the run that makes it, in each row.
     years, means
         Where to write the two tables (CSV).
     """
@@ -40,7 +43,7 @@ def write_budget(
         seed,
     )
     for table, path in zip(tables, (years, means), strict=True):
-        write_table(table, path)
+        write_table(table.assign(run_id=run_id), path)
 
 
 if "snakemake" in globals():
@@ -51,6 +54,7 @@ if "snakemake" in globals():
             Path(snakemake.input.posterior),  # noqa: F821
             Path(snakemake.input.observations),  # noqa: F821
             seed=snakemake.params.seed,  # noqa: F821
+            run_id=snakemake.params.run_id,  # noqa: F821
             years=Path(snakemake.output.years),  # noqa: F821
             means=Path(snakemake.output.means),  # noqa: F821
         )

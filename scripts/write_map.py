@@ -29,6 +29,7 @@ def write_map(
     settings: Mapping[str, Any],
     sources: Sequence[Path],
     citation: Path,
+    run_id: str,
 ) -> None:
     """Write a map with what it comes from.
 
@@ -46,6 +47,8 @@ def write_map(
         Files of the sources that went in.
     citation
         What this software is: CITATION.cff.
+    run_id
+        Of the run that makes it.
     """
     entry = settings["map"]
     described = {
@@ -56,6 +59,7 @@ def write_map(
         "comment": "Spreads are those of the ensemble: status says which cells to trust.",
     }
     origin = lineage(read_origins(sources), settings, read_release(citation))
+    origin["run_id"] = run_id
     for period, files in (("month", monthly), ("year", annual)):
         own = {
             "title": f"Carbon fluxes and pools by {period}, {entry['name']}",
@@ -80,4 +84,5 @@ if "snakemake" in globals():
             settings=snakemake.params.settings,  # noqa: F821
             sources=[Path(source) for source in snakemake.input.sources],  # noqa: F821
             citation=Path(snakemake.input.citation),  # noqa: F821
+            run_id=snakemake.params.run_id,  # noqa: F821
         )

@@ -33,6 +33,8 @@ def write_predictions(
     observations: Path,
     batches: Sequence[Path],
     files: PredictionFiles,
+    *,
+    run_id: str,
 ) -> None:
     """Write both files.
 
@@ -49,6 +51,8 @@ def write_predictions(
         Projections of the process model that was told all.
     files
         Files to write.
+    run_id
+        Of the run that makes them.
     """
     measured = load(observations)
     known: dict[str, xr.DataArray] = {}
@@ -74,9 +78,10 @@ def write_predictions(
     known |= carbon(known["nee_learned"], pools)
     for name in _BESIDES:
         known |= {f"{name}_{kind}": process[f"{name}_{kind}"] for kind in ("mean", "sd")}
-    save(as_sites(known, {"title": f"Fluxes of {network['name']}"}), files.known, "float64")
-    title = f"Fluxes of {network['name']}, each tower as if it had no flux of its own"
-    save(as_sites(unseen, {"title": title}), files.unseen, "float64")
+    title = f"Fluxes of {network['name']}"
+    save(as_sites(known, {"title": title, "run_id": run_id}), files.known, "float64")
+    title = f"{title}, each tower as if it had no flux of its own"
+    save(as_sites(unseen, {"title": title, "run_id": run_id}), files.unseen, "float64")
 
 
 if "snakemake" in globals():
@@ -88,4 +93,5 @@ if "snakemake" in globals():
             Path(*snakemake.input.observations),  # noqa: F821
             [Path(file) for file in snakemake.input.batches],  # noqa: F821
             PredictionFiles(**{key: Path(file) for key, file in snakemake.output.items()}),  # noqa: F821
+            run_id=snakemake.params.run_id,  # noqa: F821
         )

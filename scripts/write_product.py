@@ -15,6 +15,7 @@ def write_product(
     output: Path,
     *,
     utc_offset_hours: float,
+    run_id: str,
 ) -> None:
     """Write the summary of the published method's ensemble as CF NetCDF.
 
@@ -28,12 +29,15 @@ def write_product(
         Where to write.
     utc_offset_hours
         Offset of the local standard time in which days start.
+    run_id
+        Of the run that makes it.
     """
     dataset = netcdf.product_dataset(
         xr.load_dataset(projection),
         xr.load_dataset(posterior),
         licences,
         utc_offset_hours,
+        run_id,
     )
     netcdf.write_product(dataset, output)
 
@@ -46,4 +50,5 @@ if "snakemake" in globals():
             snakemake.params.licences,  # noqa: F821
             Path(snakemake.output.product),  # noqa: F821
             utc_offset_hours=snakemake.params.site["utc_offset_hours"],  # noqa: F821
+            run_id=snakemake.params.run_id,  # noqa: F821
         )

@@ -47,6 +47,7 @@ STATUS = (
 FAILED = 4
 ROOT = Path(__file__).parents[1]
 SOURCES = ("natural_earth_110m", "transect_2000")
+RUN_ID = "0123456789abcdef"
 ORIGIN = {
     "sources": [ROOT / f"config/sources/{source}.yaml" for source in SOURCES],
     "citation": ROOT / "CITATION.cff",
@@ -161,7 +162,7 @@ def write_all(folder: Path, grid: MapGrid, tiles: Sequence[Path], name: str = "m
     """
     products = products_in(folder)
     files = files_of(tiles, folder, folder / "annual")
-    write_map(name, grid, *files, settings=settings(grid), **ORIGIN)
+    write_map(name, grid, *files, settings=settings(grid), **ORIGIN, run_id=RUN_ID)
     write_layers(products.annual, products.layers)
     products.regions.write_bytes(b"")
     products.table.write_text("kind,region\n")

@@ -1,6 +1,7 @@
 """The log of a rule's script, in a process of its own as Snakemake runs it."""
 
 import logging
+import os
 import platform
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from concerto.errors import ConcertoError, InputError
-from concerto.scripting import FAILURE_MARK, failures, script_log, texts
+from concerto.scripting import FAILURE_MARK, failures, script_log, span, texts
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -128,3 +129,15 @@ def test_texts_are_those_of_the_files_that_exist(tmp_path):
     files = [tmp_path / f"{name}.txt" for name in "abc"]
     assert texts(files) == "first\nlast \N{DEGREE SIGN}\n"
     assert texts(files[1:2]) == ""
+
+
+def test_the_span_of_a_run_is_from_its_first_line_to_its_last(tmp_path):
+    (tmp_path / "a.log").write_text("2026-01-02 03:04:05,678 INFO Python\n")
+    (tmp_path / "b.log").write_text("2026-01-02 03:00:00,000 INFO Python\n")
+    (tmp_path / "c.log").write_text("Snakemake said something else\n")
+    os.utime(tmp_path / "a.log", (2e9, 2e9))
+    began, ended = span(tmp_path)
+    assert began.replace(tzinfo=None).isoformat() == "2026-01-02T03:00:00"
+    assert ended.timestamp() == 2e9
+    with pytest.raises(InputError, match="no time"):
+        span(tmp_path / "nowhere")

@@ -28,16 +28,28 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "learned": (),
     "prior": (),
     "posterior": (),
+    "scenarios": (),
     "projection": (),
     "evaluation": (),
     "products": (),
     "figures": ("sites",),
-    "report": ("index", "emulator", "reconstruction", "scale", "twin", "twin_map", "upscaling"),
+    "report": (
+        "index",
+        "emulator",
+        "reconstruction",
+        "scale",
+        "scenarios",
+        "twin",
+        "twin_map",
+        "upscaling",
+    ),
 }
 # What a run works on, by the key of its configuration.
 PLACES = ("sites", "areas", "maps", "networks")
 # Cubes of grid cells, by their folder, with the source that they are made of.
 GRIDS: Mapping[str, str] = {"transect": "transect_2000"}
+# The source of the classes of these cells.
+CLASSES = "land_classes"
 # What of a source decides the bytes of the files that it brings, beside the bands of the variables
 # that are wanted. Words about it do not, nor do mirrors, which have the same files.
 IDENTITY = ("protocol", "locator", "members", "request")
@@ -68,6 +80,7 @@ def validate_config(config: Mapping[str, Any], root: Path = ROOT) -> None:
     faults = [
         *_faults_of_cases(whole),
         *_faults_of_forecast(whole),
+        *_faults_of_scenarios(whole),
         *_faults_of_files(whole, root),
         *_faults_of_fields(whole, root),
         *_faults_of_priors(whole),
@@ -130,6 +143,12 @@ def site_kind(site: Mapping[str, Any]) -> str:
 def site_step(site: Mapping[str, Any]) -> str:
     """Return the step of a site's cubes: ``day`` or ``month``."""
     return site.get("cubes", site).get("step", "day")
+
+
+def projected_places(config: Mapping[str, Any]) -> list[str]:
+    """Return the sites and maps of a run that scenarios can go on from: those known by day."""
+    sites = config.get("sites", {})
+    return [*(name for name in sites if site_step(sites[name]) == "day"), *config.get("maps", {})]
 
 
 def source_names(site: Mapping[str, Any], sites: Mapping[str, Any]) -> list[str]:
@@ -373,6 +392,9 @@ def _wanted(config: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
     for table, settings in config.get("policy", {}).items():
         if "source" in settings["polygons"]:
             wanted[f"policy.{table}.polygons"] = {"file": "*", **settings["polygons"]}
+    for climate, settings in config.get("scenarios", {"climates": {}})["climates"].items():
+        if "co2" in settings:
+            wanted[f"scenarios.climates.{climate}.co2"] = settings["co2"]
     for network, settings in config["networks"].items():
         records = settings["records"]
         request = {"source": records["source"], "file": records["table"], "key": "table"}
@@ -544,6 +566,7 @@ def _faults_of_tables(config: Mapping[str, Any]) -> list[str]:
                 faults.append(f"{where}.factsheets: {found}; expected a name for each file")
         if {"source", "file"} & entry["polygons"].keys() == {"source"}:
             faults.append(f"{where}.polygons.file: missing; source names where it is from")
+    return faults
 
 
 def _faults_of_upscaling(config: Mapping[str, Any]) -> list[str]:
@@ -636,6 +659,35 @@ def _faults_of_forecast(config: Mapping[str, Any]) -> list[str]:
             f"which are {', '.join(methods)}"
         )
     return faults
+
+
+def _faults_of_scenarios(config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of scenarios: places, climates, land uses and covers that are not there."""
+    if "scenarios" not in config:
+        return []
+    wanted = config["scenarios"]
+    places = projected_places(config)
+    named = [("places", name, places) for name in wanted.get("places", [])]
+    for name, case in wanted["cases"].items():
+        for key, table in (("climate", "climates"), ("land_use", "land_uses")):
+            named.append((f"cases.{name}.{key}", case[key], wanted[table]))
+    faults = []
+    for name, use in wanted["land_uses"].items():
+        for k, lever in enumerate(use.get("transitions", [])):
+            where = f"land_uses.{name}.transitions[{k}]"
+            named += [(f"{where}.{key}", lever[key], wanted["covers"]) for key in ("from", "to")]
+            if lever["from"] == lever["to"]:
+                faults.append(
+                    f"scenarios.{where}.to: found {lever['to']!r}; expected another cover"
+                )
+        for k, own in enumerate(use.get("management", [])):
+            where = f"land_uses.{name}.management[{k}].cover"
+            named.append((where, own["cover"], wanted["covers"]))
+    return faults + [
+        f"scenarios.{where}: unknown name {name!r}; {suggestion(name, known)}"
+        for where, name, known in named
+        if name not in known
+    ]
 
 
 def _refuse(what: object, faults: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from concerto.config import ROOT, read_source, source_names
+from concerto.config import CLASSES, GRIDS, ROOT, read_source, source_identity, source_names
 from concerto.errors import ConcertoError
 from concerto.plugins import suggestion
 
@@ -119,12 +119,15 @@ def wanted(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+_OWN = ""  # what stands for the source of a file of one's own
+
+
 def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the sources of records that a run rests on, each with what uses it, by name.
 
     These are the records of sites and of the places that sites are taken from, CO2 and polygons of
-    areas, records and heights of networks, polygons of tables of regions, what land cover is learnt
-    from, and the borders.
+    areas, CO2 of climates, records and heights of networks, polygons of tables of regions, what
+    land cover is learnt from, and the borders.
     """
     users = {config["borders"]["source"]: ["borders"]}
     sites = config.get("sites", {})
@@ -134,18 +137,49 @@ def record_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
     for name, area in config.get("areas", {}).items():
         for source in {part["source"] for part in (area["co2"], area.get("polygons")) if part}:
             users.setdefault(source, []).append(name)
+    for name, climate in config.get("scenarios", {}).get("climates", {}).items():
+        if "co2" in climate:
+            users.setdefault(climate["co2"]["source"], []).append(name)
     for name, network in config.get("networks", {}).items():
         for part in (network["records"], network.get("heights")):
             if part:
                 users.setdefault(part["source"], []).append(name)
-    for name, table in config.get("policy", {}).items():
-        if "source" in table["polygons"]:
-            users.setdefault(table["polygons"]["source"], []).append(name)
+    tables = {name: table["polygons"] for name, table in config.get("policy", {}).items()}
+    for name, polygons in tables.items():
+        users.setdefault(polygons.get("source", _OWN), []).append(name)
+    users.pop(_OWN, None)
     cover = config.get("reconstruction", {}).get("cover")
     if cover:
         for source in ("land_classes", cover["climate"]["source"]):
             users.setdefault(source, []).append("reconstruction")
     return dict(sorted(users.items()))
+
+
+def source_identities(config: Mapping[str, Any], root: Path = ROOT) -> dict[str, str]:
+    """Return the identity of each source that a run rests on, by name in alphabetical order.
+
+    These are sources of records, of fields with the variables that are wanted, of grids with their
+    classes, and of areas' classes.
+
+    Raises
+    ------
+    ConcertoError
+        If there is no such source, or its file is at fault.
+    """
+    used: dict[str, set[str]] = {name: set() for name in record_sources(config)}
+    for request in requests(config, root):
+        used.setdefault(request.source, set()).update(request.variables)
+    entries = [*config.get("maps", {}).values(), *config.get("sites", {}).values()]
+    for cubes in (entry.get("cubes") for entry in entries):
+        grid = cubes.get("of") if isinstance(cubes, Mapping) else cubes
+        if grid in GRIDS:
+            used |= {GRIDS[grid]: set(), CLASSES: set()}
+    if "upscaling" in config:
+        used.setdefault(CLASSES, set())
+    for area in config.get("areas", {}).values():
+        if "classes" in area:
+            used.setdefault(area["classes"]["source"], set())
+    return {name: source_identity(name, sorted(used[name]), root) for name in sorted(used)}
 
 
 def request_of(asked: Sequence[Request], source: str, place: str, period: str) -> Request:

@@ -21,6 +21,14 @@ ORIGINS = {
 }
 """What is kept of where records come from, by protocol."""
 _PLACES = ("index", "folder")
+# What of a configuration changes no product: where own files lie, how
+# much of the machine it takes, who ran it, what is made again.
+_NOT_OF_PRODUCTS = ("folders", "limits", "author", "reproduce")
+_TIMESTAMP = ".snakemake_timestamp"
+PARTS = (
+    "Snakefile", "rules", "scripts", "envs", "config", "profiles", "CITATION.cff", "LICENSE",
+)  # fmt: skip
+"""Files and folders of the workflow that a run needs."""
 
 
 def write(directory: Path, name: str, source: Mapping[str, Any], archive: Path) -> None:
@@ -100,3 +108,54 @@ def sha256_of(path: Path) -> str:
     """Return a file's SHA-256 in lower-case hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tree_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a folder: that of the names and hashes of its files.
+
+    The hash of a folder is that of the text which the command ``sha256sum`` prints of its files,
+    named from the folder on, in the order of their names. Marks that Snakemake leaves do not count.
+    """
+    if path.is_file():
+        return sha256_of(path)
+    names = sorted(
+        file.relative_to(path).as_posix()
+        for file in path.rglob("*")
+        if file.is_file() and file.name != _TIMESTAMP
+    )
+    text = "".join(f"{sha256_of(path / name)}  {name}\n" for name in names)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def code_sha256(root: Path) -> str:
+    """Return a hash of all files of the workflow (:data:`PARTS`) in a folder, but caches."""
+    parts = [root / part for part in PARTS]
+    files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part])]
+    hashed = hashlib.sha256()
+    for file in sorted(files):
+        if file.is_file() and "__pycache__" not in file.parts:
+            hashed.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
+    return hashed.hexdigest()
+
+
+def run_id(config: Mapping[str, Any], version: str, sources: Mapping[str, str]) -> str:
+    """Return the name that all products of a run carry: 16 hexadecimal digits.
+
+    Parameters
+    ----------
+    config
+        The run's configuration. Empty places do not count, nor does what changes no product: where
+        own files lie, how much of the machine it takes, who ran it, and what is made again.
+    version
+        That of this software.
+    sources
+        The identity of each source that goes in: the hash of all that decides its files.
+
+    Returns
+    -------
+    str
+        Equal for equal runs, on any machine and at any time.
+    """
+    counted = {key: value for key, value in config.items() if value and key not in _NOT_OF_PRODUCTS}
+    text = json.dumps([counted, version, sources], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

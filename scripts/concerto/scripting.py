@@ -12,11 +12,13 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from concerto.errors import ConcertoError, InputError
 
 FAILURE_MARK = "FAILED: "
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _COST = re.compile(r"INFO took ([\d.]+) s of processors, start included, and (\d+) MB at most\n")
 
 
@@ -61,6 +63,25 @@ def failures(logs: str | Path) -> list[tuple[str, str]]:
         if lines and lines[-1].startswith(FAILURE_MARK):
             found.append((log.stem, lines[-1].removeprefix(FAILURE_MARK)))
     return found
+
+
+def span(logs: str | Path) -> tuple[datetime, datetime]:
+    """Return when the first of the scripts began whose logs are below a folder, and the last line.
+
+    Raises
+    ------
+    InputError
+        If no log says when its script began.
+    """
+    begun, ended = [], []
+    for log in sorted(Path(logs).rglob("*.log")):
+        said = _MOMENT.match(log.read_text(encoding="utf-8", errors="replace"))
+        if said:
+            begun.append(datetime.fromisoformat(said[0]).astimezone())
+            ended.append(datetime.fromtimestamp(log.stat().st_mtime).astimezone())
+    if not begun:
+        raise InputError(logs, "logs", "no time", "the logs of a run")
+    return min(begun), max(ended)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,15 @@ def test_climbing_reaches_what_is_wanted():
     assert np.abs(away).max() < 0.01
 
 
+def test_without_inputs_a_constant_is_learnt():
+    networks = Perceptrons.drawn(MEMBERS, 0, HIDDEN, OUTPUTS, np.random.default_rng(5))
+    nothing, climber = np.empty(0), Climber(networks, 0.05, 0.0, 200)
+    for _ in range(200):
+        hidden = networks.hidden(nothing)
+        climber.step(networks.pull_back(nothing, hidden, 2.0 - networks.outputs(hidden)))
+    np.testing.assert_allclose(networks(nothing), 2.0, atol=0.01)
+
+
 def test_weights_decay_where_nothing_pulls_and_shifts_do_not():
     networks = make()
     before = [weight.copy() for weight in networks.weights]

@@ -152,9 +152,12 @@ def test_the_script_writes_both_tables(run, tmp_path):
         run / "posterior" / SITE / "demcz.nc",
         run / "cubes" / SITE / "observations.nc",
         seed=SEED,
+        run_id="0123456789abcdef",
         years=tmp_path / "budget.csv",
         means=tmp_path / "budget_mean.csv",
     )
     assert len(pd.read_csv(tmp_path / "budget.csv")) == 4 * 9
-    assert len(pd.read_csv(tmp_path / "budget_mean.csv")) == 2 * 9
+    means = pd.read_csv(tmp_path / "budget_mean.csv", dtype=str)
+    assert len(means) == 2 * 9
+    assert set(means["run_id"]) == {"0123456789abcdef"}
     assert not list(tmp_path.glob(".*"))

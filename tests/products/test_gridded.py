@@ -19,6 +19,7 @@ from synthetic_tiles import (
     DATELINE,
     ORIGIN,
     QUANTITIES,
+    RUN_ID,
     SOUTH,
     STATISTICS,
     TRANSECT,
@@ -57,7 +58,7 @@ def made(request, built):
 def write(tiles, grid, folder):
     with TemporaryDirectory() as years:
         files = files_of(tiles, folder, Path(years))
-        write_map("m", grid, *files, settings=settings(grid), **ORIGIN)
+        write_map("m", grid, *files, settings=settings(grid), **ORIGIN, run_id=RUN_ID)
 
 
 def opened(folder, name="map"):
@@ -199,6 +200,7 @@ def test_it_says_where_it_comes_from(made):
             assert "natural_earth_110m: public domain" in ds.attrs["licences_of_inputs"]
             assert "https://pyrealm.readthedocs.io" in ds.attrs["inputs"]
             assert len(ds.attrs["configuration_sha256"]) == 64
+            assert ds.attrs["run_id"] == RUN_ID
             assert ds.attrs["software"].startswith("concerto 0.")
             assert ds.attrs["source"].endswith("cell by cell on fapar by esmda")
             assert ds.attrs["members"] == 100

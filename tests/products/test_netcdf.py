@@ -21,6 +21,7 @@ def write(run, path):
         {"towers": "CC-BY-4.0"},
         path,
         utc_offset_hours=1.0,
+        run_id="0123456789abcdef",
     )
 
 
@@ -49,6 +50,7 @@ def test_the_file_says_what_it_is(product):
         assert (attrs["converged"], attrs["method"], attrs["seed"]) == ("no", "demcz", 7)
         assert "R-hat of initial_c_soil is 1.21" in attrs["verdict"]
         assert attrs["prior"] == "learned from YY-Tow by demcz"
+        assert attrs["run_id"] == "0123456789abcdef"
         assert attrs["licences_of_inputs"] == "towers: CC-BY-4.0"
         assert found["gpp"].attrs["units"] == "g m-2 d-1"
         assert "as carbon" in found["gpp"].attrs["long_name"]

@@ -56,6 +56,7 @@ def finished(run):
             posteriors["demcz"],
             cubes / "observations.nc",
             seed=7,
+            run_id="0123456789abcdef",
             years=run / "products" / site / "budget.csv",
             means=run / "products" / site / "budget_mean.csv",
         )
@@ -102,6 +103,13 @@ def test_the_page_loads_nothing(index):
     assert all(image["src"].startswith("data:image/png;base64,") for image in page.of("img"))
     assert all(link["href"].startswith("#") for link in page.of("a"))
     assert "url(" not in " ".join(page.text)
+
+
+def test_the_index_leads_to_the_page_of_scenarios(finished, tmp_path):
+    config = {**make_config(), "scenarios": {"until": 2090, "cases": {"one": {}, "two": {}}}}
+    page, text = make_page(finished, "index", tmp_path / "index.html", config)
+    assert "scenarios.html" in [a["href"] for a in page.of("a")]
+    assert "How carbon would go on to 2090 under 2 cases" in text
 
 
 def test_the_index_leads_to_the_pages_of_maps_and_other_pages_do_not(finished, tmp_path):

@@ -12,7 +12,7 @@ from concerto.products.stac import footprint_of
 from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.version import CollectionVersionExtension
 from pystac.validation import validate_dict
-from synthetic_tiles import DATELINE, ORIGIN, products_in, write_all, write_tiles
+from synthetic_tiles import DATELINE, ORIGIN, RUN_ID, products_in, write_all, write_tiles
 from write_catalog import write_catalog
 
 NAME = "made_up"
@@ -123,6 +123,7 @@ def test_it_says_where_it_comes_from(catalog):
     assert collection.license == "other"
     assert CollectionVersionExtension.ext(collection).version == "0.1.0"
     assert len(collection.extra_fields["concerto:configuration_sha256"]) == 64
+    assert collection.extra_fields["concerto:run_id"] == RUN_ID
 
 
 def test_across_the_antimeridian_outlines_are_cut(catalog):

@@ -22,7 +22,7 @@ from shapely.geometry import Polygon, box
 
 ROOT = LIBRARY.parents[1]
 DATA = ROOT / "tests/data"
-PARTS = ("Snakefile", "rules", "scripts", "envs", "config", "profiles", "CITATION.cff")
+PARTS = ("Snakefile", "rules", "scripts", "envs", "config", "profiles", "CITATION.cff", "LICENSE")
 CUTS = {
     "FLX_BE-Vie_2014.csv": DATA / "FLX_BE-Vie_cut.csv",
     "merged_BE-Vie_data.csv": DATA / "merged_BE-Vie_cut.csv",
@@ -146,7 +146,8 @@ def small_project(root: Path, index: Index) -> Project:
 def _make_small(config: dict[str, Any]) -> None:
     config["run"] = "small"
     # Maps have a project of their own.
-    del config["maps"], config["twin_map"], config["policy"], config["reconstruction"]
+    for key in ("maps", "twin_map", "policy", "scenarios", "reconstruction"):
+        del config[key]
     # The cuts are of May to August 2014: too little for a constraint on the growth within years.
     config["constraints"].remove("pool_growth")
     config["sites"]["CH-Dav"]["training"] = {"period": ["2014-05-01", "2014-07-15"]}

@@ -1,17 +1,16 @@
 """The whole workflow on cuts of the real records, from a package index to the report.
 
 One project serves all tests. Davos' record arrives damaged, so Vielsalm is finished alone; the
-record is mended and prepared; Davos is left out and the report made; then nothing is left to do.
+record is mended and prepared; Davos is left out and the report made, and with it the crate from
+which products are made again; then nothing is left to do.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +45,8 @@ LEFT_OUT = {
     "plot_tower_worst", "write_network_page",
     "weigh_regions", "tabulate_regions", "reconcile_inventory", "write_factsheet",
     "write_region_page",
+    "make_scenario", "project_scenario", "compare_scenarios", "plot_scenarios",
+    "write_scenarios_page",
     "classify_towers", "monthly_cells", "learn_upscaling", "map_upscaling", "plot_upscaling",
     "write_upscaling", "prepare_cover", "reconstruct_cover", "reconstruct_leaves",
     "plot_reconstruction", "write_reconstruction",
@@ -56,18 +57,18 @@ LEFT_OUT = {
 
 @dataclass(frozen=True)
 class Story:
-    """What became of a project, and of its twin in another place.
+    """What became of a project.
 
     ``left`` are the files after the first run, ``requests`` how many the index had seen before the
     last one.
     """
 
     project: Project
-    twin: Project
     broken: Outcome
     left: list[Path]
     prepared: Outcome
     finished: Outcome
+    reproduced: Outcome
     again: Outcome
     canopy: Outcome
     twins: Outcome
@@ -79,30 +80,40 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory, index) -> Story:
     project = small_project(tmp_path_factory.mktemp("run") / "first", index)
-    twin = Project(project.root.with_name("second"), index)
-    shutil.copytree(project.root, twin.root)
+    products = [str(Path(product).relative_to(RUN)) for product in PRODUCTS]
+    project.change(
+        "config/config.yaml", lambda config: config.update(reproduce={"products": products})
+    )
     whole, damaged = index.files[WHEEL], index.files[WHEEL][:-1] + b"?"
     digests = {}
     for name, content in {"damaged": damaged, "whole": whole}.items():
-        (twin.root / name).write_bytes(content)
-        digests[name] = sha256_of(twin.root / name)
+        file = project.root.with_name(name)
+        file.write_bytes(content)
+        digests[name] = sha256_of(file)
 
     index.files[WHEEL] = damaged
-    with ThreadPoolExecutor() as pool:
-        # The twin makes only what is compared.
-        waiting = pool.submit(twin.snakemake, *PRODUCTS, cores=1)
-        broken = project.snakemake()
-        assert waiting.result().code == 0, waiting.result().shown
+    broken = project.snakemake()
     left = sorted(path.relative_to(project.root) for path in project.results.rglob("*"))
     index.files[WHEEL] = whole
     prepared = project.snakemake(CUBE)
     project.change("config/config.yaml", lambda config: config["sites"].pop(BROKEN))
     finished = project.snakemake()
+    reproduced = project.snakemake("reproduce")
     requests = len(index.requests)
     again = project.snakemake()
     canopy, twins = project.snakemake("canopy"), project.snakemake("twin")
     return Story(
-        project, twin, broken, left, prepared, finished, again, canopy, twins, requests, **digests
+        project,
+        broken,
+        left,
+        prepared,
+        finished,
+        reproduced,
+        again,
+        canopy,
+        twins,
+        requests,
+        **digests,
     )
 
 
@@ -138,7 +149,9 @@ def test_the_run_ends_with_a_line_that_names_the_report(story):
 
 def test_only_what_depends_on_the_list_of_sites_is_made_anew(story):
     made = set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", story.finished.shown))
-    assert made == {"plot_sites", "write_report", "all"}
+    anew = {"plot_sites", "write_report", "write_crate", "write_citations"}
+    # as the run is another one, so is the name of it that products carry
+    assert made == {*anew, "write_product", "write_budget", "all"}
 
 
 def test_every_declared_output_exists(story):
@@ -182,7 +195,7 @@ def test_a_second_run_does_nothing_and_asks_nothing_of_the_index(story):
     assert story.again.last_line.startswith("Nothing to be done")
     index = story.project.index
     assert len(index.requests) == story.requests
-    # Each record once by the project, and once by its twin.
+    # Each record once by the project, and once when its products were made again.
     assert len(index.downloads("fair-1.6.4-py3-none-any.whl")) == 1
     assert len(index.downloads("pyrealm-1.0.1.tar.gz")) == 2
 
@@ -197,10 +210,45 @@ def test_the_records_have_their_provenance(story):
     assert (folder / "FLX_BE-Vie_2014.csv").read_bytes() == cut.read_bytes()
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
-def test_the_same_seed_gives_the_same_bytes_elsewhere(story, product):
-    one, other = (project.root / product for project in (story.project, story.twin))
-    assert one.read_bytes() == other.read_bytes()
+def test_products_made_again_from_the_crate_elsewhere_are_the_same(story):
+    assert story.reproduced.code == 0, story.reproduced.shown
+    assert story.reproduced.last_line == f"Done. The same again: {RUN}/reproduction/products.csv"
+    found = pd.read_csv(story.project.results / "reproduction/products.csv").set_index("product")
+    assert {str(RUN / product) for product in found.index} == set(PRODUCTS)
+    assert set(found["same"]) == {"yes"}
+    for product, row in found.iterrows():
+        assert row["sha256_again"] == sha256_of(story.project.results / product)
+    assert not (story.project.results / "reproduction/again").exists()
+
+
+def test_all_that_a_run_made_carries_its_name(story):
+    crate = json.loads((story.project.results / "ro-crate-metadata.json").read_text())
+    values = {item["name"]: item["value"] for item in crate["@graph"] if "value" in item}
+    assert xr.open_dataset(story.project.root / PRODUCTS[0]).attrs["run_id"] == values["run_id"]
+    assert set(pd.read_csv(story.project.root / PRODUCTS[1], dtype=str).run_id) == {
+        values["run_id"]
+    }
+    assert values["run_id"] in (story.project.results / "CITATIONS.md").read_text()
+
+
+def test_the_crate_has_all_that_went_in_and_came_out(story):
+    results = story.project.results
+    crate = json.loads((results / "ro-crate-metadata.json").read_text())
+    entities = {item["@id"]: item for item in crate["@graph"]}
+    (action,) = [item for item in entities.values() if item["@type"] == "CreateAction"]
+    made = {item["@id"] for item in action["result"]}
+    pages = {f"report/{page}.html" for page in ("index", SITE)}
+    assert pages | {"CITATIONS.md", "citations.bib"} < made
+    assert {path for path in made if path.startswith("products/")} == {
+        f"products/{SITE}/{name}" for name in ("fluxes.nc", "budget.csv", "budget_mean.csv")
+    }
+    for path in made:
+        assert entities[path]["sha256"] == sha256_of(results / path)
+    raw = {item["@id"] for item in action["object"] if item["@id"].startswith("raw/")}
+    assert raw == {"raw/be_vie_2014/", "raw/natural_earth_110m/"}
+    member = entities["raw/be_vie_2014/FLX_BE-Vie_2014.csv"]
+    assert member["sha256"] == sha256_of(DATA / "FLX_BE-Vie_cut.csv")
+    assert entities["raw/be_vie_2014/"]["version"] == "1.0.1"
 
 
 @pytest.mark.parametrize(
@@ -260,9 +308,9 @@ def test_what_has_not_converged_is_marked(story):
 @pytest.mark.parametrize(
     ("edited", "rules"),
     [
-        ("plots/pools.py", {"plot_pools", "write_report"}),
-        ("products/report.html.j2", {"write_report"}),
-        ("sources/_http.py", set()),
+        ("plots/pools.py", {"plot_pools", "write_report", "write_crate"}),
+        ("products/report.html.j2", {"write_report", "write_crate"}),
+        ("sources/_http.py", {"write_crate"}),
     ],
 )
 def test_editing_the_library_reruns_what_uses_it(story, edited, rules):

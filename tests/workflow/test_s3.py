@@ -76,7 +76,8 @@ def project(tmp_path_factory, index: Index, endpoint: str) -> Project:
 
 
 def to_area(config: dict[str, Any]) -> None:
-    for part in ("sites", "maps", "twin_map", "forecast", "twin", "canopy", "reconstruction"):
+    asked = ("forecast", "scenarios", "twin", "canopy", "reconstruction")
+    for part in ("sites", "maps", "twin_map", *asked):
         config.pop(part, None)
     config["areas"] = {
         "here": {

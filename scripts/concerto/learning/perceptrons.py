@@ -25,10 +25,13 @@ class Perceptrons:
     def drawn(
         cls, members: int, inputs: int, hidden: int, outputs: int, rng: np.random.Generator
     ) -> Perceptrons:
-        """Return networks with drawn weights, whose outputs are close to 0."""
+        """Return networks with drawn weights, whose outputs are close to 0.
+
+        Without inputs their outputs are constants.
+        """
         return cls(
             (
-                rng.normal(0.0, inputs**-0.5, (members, inputs, hidden)),
+                rng.normal(0.0, max(inputs, 1) ** -0.5, (members, inputs, hidden)),
                 np.zeros((members, hidden)),
                 rng.normal(0.0, _SMALL * hidden**-0.5, (members, hidden, outputs)),
                 np.zeros((members, outputs)),

@@ -311,6 +311,7 @@ class Model:
         parameters: np.ndarray,
         weather: Weather,
         outputs: Sequence[str],
+        summed: Sequence[str] = (),
         *,
         threads: int = 1,
     ) -> Trajectories:
@@ -322,15 +323,15 @@ class Model:
         ----------
         pools
             In the order of :attr:`pools` and their units, such as the pools that a run left.
-        parameters, weather, outputs, threads
+        parameters, weather, outputs, summed, threads
             As in :meth:`simulate`.
         """
-        steps = _steps(self, weather.daily, tuple(outputs), ())
+        steps = _steps(self, weather.daily, tuple(outputs), tuple(summed))
         place = _place(len(parameters), len(weather.values))
         given = place.lay_out(parameters)
         _, constants = steps.begin.run(given)
         start = _Start(given, place.lay_out(pools), constants)
-        batch = _Batch(weather, tuple(outputs), threads=threads)
+        batch = _Batch(weather, tuple(outputs), tuple(summed), threads=threads)
         return batch.run(steps.forward, place, start)
 
     def initial_pools(self, parameters: np.ndarray, weather: Weather) -> np.ndarray:

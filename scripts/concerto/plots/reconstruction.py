@@ -77,7 +77,7 @@ def _cover_scores(axes: Axes, scores: pd.DataFrame) -> str:
     axes.set_yticks(y, table.index)
     axes.set_xlabel("efficiency in regions held out (1)")
     axes.set_title("Land cover")
-    axes.legend(loc="center right")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=2)
     wrong = scores[scores["name"] == "all"].set_index("predictor")["error"]
     return (
         f"Land misplaced: {100 * wrong['learnt']:.0f} % learnt, "

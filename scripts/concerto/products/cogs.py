@@ -26,6 +26,7 @@ _CARRIED = (
     "licences_of_inputs",
     "configuration_sha256",
     "software",
+    "run_id",
 )
 
 

@@ -17,7 +17,10 @@ SOFTWARE = ("netCDF4", "numpy", "xarray", "zarr")
 
 @dataclass(frozen=True)
 class Origin:
-    """A source that went into a product, as its file in config/sources has it."""
+    """A source that went into a product, as its file in config/sources has it.
+
+    One's own folder has no ``homepage``: it is empty.
+    """
 
     name: str
     title: str
@@ -37,11 +40,12 @@ class Release:
 
 def read_origins(files: Iterable[Path]) -> list[Origin]:
     """Read what the files of sources say of them, by name."""
-    wanted = ("title", "licence", "citation", "homepage")
+    wanted = ("title", "licence", "citation")
     origins = []
     for file in sorted(files, key=lambda file: file.stem):
         said = yaml.safe_load(file.read_text(encoding="utf-8"))
-        origins.append(Origin(file.stem, **{key: said[key].strip() for key in wanted}))
+        words = {key: said[key].strip() for key in wanted}
+        origins.append(Origin(file.stem, **words, homepage=said.get("homepage", "")))
     return origins
 
 
@@ -76,7 +80,7 @@ def lineage(
     software = [f"{name} {metadata.version(name)}" for name in SOFTWARE]
     return {
         "references": "; ".join(origin.citation for origin in origins),
-        "inputs": "; ".join(f"{o.name}: {o.title}, {o.homepage}" for o in origins),
+        "inputs": "; ".join(f"{o.name}: {o.title}, {o.homepage}".rstrip(", ") for o in origins),
         "licences_of_inputs": "; ".join(f"{o.name}: {o.licence}" for o in origins),
         "configuration_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "software": "; ".join([f"concerto {release.version}", *software]),

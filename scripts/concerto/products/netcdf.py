@@ -20,6 +20,7 @@ def product_dataset(
     posterior: xr.Dataset,
     licences: Mapping[str, str],
     utc_offset_hours: float,
+    run_id: str,
 ) -> xr.Dataset:
     """Summarise an ensemble for publication.
 
@@ -33,6 +34,8 @@ def product_dataset(
         Licence of each source that went in, by source.
     utc_offset_hours
         Offset of the local standard time in which days start.
+    run_id
+        Of the run that makes it.
 
     Returns
     -------
@@ -60,6 +63,7 @@ def product_dataset(
             "model_runs": np.int64(posterior.attrs["model_runs"]),
             "seed": np.int64(posterior.attrs["seed"]),
             "utc_offset_hours": float(utc_offset_hours),
+            "run_id": run_id,
             "licences_of_inputs": "; ".join(f"{s}: {text}" for s, text in licences.items()),
         },
     )

@@ -149,6 +149,7 @@ def render_report(page: str, facts: RunFacts, sites: Sequence[SiteResults]) -> s
             title=f"Carbon balance of {names}",
             facts=facts,
             maps=facts.config.get("maps", {}) if page == "index" else {},
+            scenarios=facts.config.get("scenarios") if page == "index" else None,
             method=method,
             sites=[_site_view(site, method) for site in sites],
             all_converged=converged,

@@ -171,6 +171,7 @@ def _collection(
             "version": release.version,
             "concerto:configuration_sha256": said["configuration_sha256"],
             "concerto:software": said["software"],
+            "concerto:run_id": said["run_id"],
         },
     )
     for origin in origins:
