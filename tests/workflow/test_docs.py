@@ -183,7 +183,7 @@ def test_the_files_that_the_pages_show_are_written_as_all_code_is(project):
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.page}:{block.title}")
 def test_block_is_of_a_language_that_is_tried(block):
-    assert block.language in ("sh", "yaml", "python", "text", "")
+    assert block.language in ("sh", "yaml", "python", "text", "csv", "")
     if block.language == "yaml":
         assert isinstance(yaml.safe_load(block.text), dict)
     if block.language == "python":
