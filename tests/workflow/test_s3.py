@@ -76,7 +76,7 @@ def project(tmp_path_factory, index: Index, endpoint: str) -> Project:
 
 
 def to_area(config: dict[str, Any]) -> None:
-    asked = ("forecast", "scenarios", "twin", "canopy", "reconstruction")
+    asked = ("forecast", "scenarios", "twin", "canopy", "reconstruction", "policy")
     for part in ("sites", "maps", "twin_map", *asked):
         config.pop(part, None)
     config["areas"] = {

@@ -15,6 +15,7 @@ _COVERS = {
     "crop": "#E69F00", "urban": "#882255", "snow": "#DDEEFF", "bare": "#C9C2B8",
 }  # fmt: skip
 _LEARNT, _OTHER = "#0072B2", "#8C8C8C"
+_GAP = 3.0  # times the usual step of latitude
 
 
 @style.styled
@@ -114,10 +115,17 @@ def _leaf_scores(axes: Axes, scores: pd.DataFrame) -> str:
 def _leaf_change(axes: Axes, leaves: xr.Dataset) -> None:
     years = leaves["year"].to_numpy()
     shown = years[[0, len(years) // 2, -1]]
+    order = np.argsort(leaves["lat"].to_numpy())
+    lat = leaves["lat"].to_numpy()[order]
+    steps = np.diff(lat)
+    # no line over places without leaves that were told
+    usual = np.median(steps) if len(steps) else 0.0
+    gaps = 1 + np.flatnonzero(steps > _GAP * usual)
     for year, tint in zip(shown, ("#E69F00", "#56B4E9", "#332288"), strict=True):
-        own = leaves["lai"].sel(year=year).mean("time")
-        order = np.argsort(leaves["lat"].to_numpy())
-        axes.plot(own.to_numpy()[order], leaves["lat"].to_numpy()[order], color=tint, label=year)
+        own = leaves["lai"].sel(year=year).mean("time").to_numpy()[order]
+        axes.plot(
+            np.insert(own, gaps, np.nan), np.insert(lat, gaps, np.nan), color=tint, label=year
+        )
     axes.set_xlabel("leaf area index (1)")
     axes.set_ylabel("latitude (°N)")
     axes.set_title("Leaves under the cover of years")

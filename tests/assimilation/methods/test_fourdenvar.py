@@ -42,8 +42,9 @@ def test_linear_normal_posterior_is_exact(members):
     mean = np.linalg.solve(precision, design.T @ observed)
     np.testing.assert_allclose(posterior.unit.mean(axis=0), mean, atol=1e-9)
     np.testing.assert_allclose(np.cov(posterior.unit.T), np.linalg.inv(precision), atol=1e-9)
-    assert posterior.diagnostics["last_step"] < 1e-9
-    assert posterior.diagnostics["nonlinearity"] < 1e-9
+    # of round-off, which differs from processor to processor, in slopes by differences of members
+    assert posterior.diagnostics["last_step"] < 1e-7
+    assert posterior.diagnostics["nonlinearity"] < 1e-7
     assert len(posterior.history["step"]) == 2  # there, and to see that it is
     expected = target.log_likelihood(posterior.unit) - 0.5 * np.sum(posterior.unit**2, axis=1)
     np.testing.assert_allclose(posterior.log_density, expected)
