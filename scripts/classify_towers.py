@@ -8,7 +8,7 @@ import pandas as pd
 from concerto.config import load_yaml
 from concerto.cubes import load
 from concerto.learning.partitions import climates_of
-from concerto.prepare.classes import land_classes
+from concerto.prepare.classes import MAPS, land_classes
 from concerto.prepare.grids import footprint_cells
 from concerto.prepare.streams import MaskCount
 from concerto.products.files import write_table
@@ -16,7 +16,7 @@ from concerto.scripting import script_log
 
 log = logging.getLogger(__name__)
 
-MAPS = {"koppen": "koppen.nc"}
+ZONES = {"koppen": MAPS["koppen"]}
 RADII = (500.0, 20000.0)
 """Of circles around towers, m: the wider one counts where the map has no land in the other."""
 
@@ -42,7 +42,7 @@ def classify_towers(land: Path, classes: Path, legends: Path, output: Path) -> N
             break
         lat, lon = (towers[name].to_numpy()[left] for name in ("lat", "lon"))
         cells = footprint_cells(lat, lon, radius, name=names[left])
-        zones[left] = land_classes(classes, MAPS, described, cells, MaskCount())["koppen"]
+        zones[left] = land_classes(classes, ZONES, described, cells, MaskCount())["koppen"]
     climates = climates_of(zones)
     for name in names[zones == ""]:
         log.warning("%s: no climate zone within %g km", name, RADII[-1] / 1000.0)

@@ -8,14 +8,13 @@ import numpy as np
 import xarray as xr
 from concerto.config import load_yaml
 from concerto.cubes import load, save
-from concerto.prepare.classes import land_classes
+from concerto.prepare.classes import MAPS, land_classes
 from concerto.prepare.grids import box_cells
 from concerto.prepare.streams import MaskCount
 from concerto.scripting import script_log
 
 log = logging.getLogger(__name__)
 
-MAPS = {"igbp": "igbp.nc", "koppen": "koppen.nc"}
 CLIMATE = {"temp": "tas", "VPD": "vpd", "ppfd": "ppfd"}
 """Variables of the file of climate, whose first dimension is of months, by what they are of."""
 

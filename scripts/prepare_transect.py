@@ -8,7 +8,7 @@ import pandas as pd
 from concerto.config import load_yaml
 from concerto.cubes import DRIVERS_OF_CELLS, LAND_AREA, OBSERVATIONS_DAILY, write_cube
 from concerto.prepare.area import area_land
-from concerto.prepare.classes import land_classes
+from concerto.prepare.classes import MAPS, land_classes
 from concerto.prepare.grids import centred_cells
 from concerto.prepare.land import countries_of, read_borders
 from concerto.prepare.streams import MaskCount
@@ -17,7 +17,6 @@ from concerto.products.files import write_table
 from concerto.scripting import script_log
 
 MEMBER = "transect_2000.nc"
-MAPS = {"igbp": "igbp.nc", "koppen": "koppen.nc"}
 PLACE = "cells along 24.25 degrees east"
 
 

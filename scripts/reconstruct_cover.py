@@ -13,6 +13,7 @@ from concerto.errors import ConcertoError
 from concerto.evaluation.reconstruction import cover_scores
 from concerto.learning import reconstruction as cover
 from concerto.learning.cards import Card, write_card
+from concerto.learning.folds import deal
 from concerto.learning.partitions import climates_of, folds_by, table_of
 from concerto.products.files import write_table
 from concerto.scripting import script_log
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 LEAST_LAND = 0.5
 """Share of a cell that must be land with a class."""
+PLACE = ("lat", "lon")
 PLAIN = ("tas_1", "tas_2", "vpd_1", "vpd_2", "ppfd_1", "ppfd_2", "elevation", "roughness")
 """Features that the table of cells has."""
 ONE_YEAR = "The maps are of one year: held-out years are not judged, persistence says nothing."
@@ -73,7 +75,7 @@ def reconstruct_cover(
     climate = climates_of(table["koppen"].to_numpy().astype(str)).astype(str)
     rng = generator(seed, "reconstruction")
     regions = cover.blocks_of(lat, lon, settings["region_deg"])
-    fold_of = rng.permutation(np.arange(regions.max() + 1) % settings["folds"])[regions]
+    fold_of = deal(regions.max() + 1, settings["folds"], rng)[regions]
     rows = np.sort(rng.permutation(np.flatnonzero(kept))[: settings["cells"]])
     told = _features(table, climate)
     draw = int(rng.integers(2**31))
@@ -141,20 +143,14 @@ def _where(table: xr.Dataset, land: xr.Dataset, kept: np.ndarray) -> np.ndarray:
     ConcertoError
         If there is none.
     """
-    rows = {
-        (round(lat, 3), round(lon, 3)): k
-        for k, (lat, lon) in enumerate(zip(table["lat"].values, table["lon"].values, strict=True))
-        if kept[k]
-    }
-    places = zip(land["lat"].values, land["lon"].values, strict=True)
-    found = [rows.get((round(lat, 3), round(lon, 3))) for lat, lon in places]
-    wanted = np.array([row for row in found if row is not None], int)
+    near = cover.rows_at(*(cube[axis].to_numpy() for cube in (table, land) for axis in PLACE))
+    wanted = near[(near >= 0) & kept[near]]
     if not len(wanted):
         raise ConcertoError(
             "reconstruction.cover.box: found no cell of the map in it; expected its cells, of the "
             "same size and place"
         )
-    log.info("%d of %d cells of the map are in the table", len(wanted), len(found))
+    log.info("%d of %d cells of the map are in the table", len(wanted), len(near))
     return wanted
 
 

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from concerto.cubes import load, save
+from concerto.errors import ConcertoError
 from concerto.evaluation.reconstruction import leaf_scores
 from concerto.learning import leaves as tell
 from concerto.learning.cards import Card, write_card
 from concerto.learning.features import YEAR
+from concerto.learning.folds import deal
 from concerto.learning.partitions import climates_of, folds_by, table_of
-from concerto.learning.reconstruction import blocks_of
+from concerto.learning.reconstruction import blocks_of, rows_at
 from concerto.learning.seasons import season_of_kind
 from concerto.products.files import write_table
 from concerto.scripting import script_log
@@ -83,7 +85,7 @@ def reconstruct_leaves(
     lat, lon = drivers["lat"].to_numpy(), drivers["lon"].to_numpy()
     kinds = _kinds(land)
     regions = blocks_of(lat, lon, settings["leaves"]["region_deg"])
-    dealt = rng.permutation(np.arange(regions.max() + 1) % settings["leaves"]["folds"])[regions]
+    dealt = deal(regions.max() + 1, settings["leaves"]["folds"], rng)[regions]
     folds = folds_by(dealt.astype(str), np.isfinite(values).any(axis=1), rng, together=regions)
     learner = tell.Blend(int(rng.integers(2**31)), TREES, ROUNDS)
     judged = tell.judge_places(features, values, folds, learner)
@@ -187,7 +189,14 @@ def _through_time(
 ) -> xr.Dataset:
     """Return leaf area (year, month, location) under the cover of some years."""
     names = history["location"].to_numpy().astype(str)
-    rows = _nearest(history, drivers)
+    rows = rows_at(
+        *(cube[axis].to_numpy() for cube in (drivers, history) for axis in ("lat", "lon"))
+    )
+    if (rows < 0).any():
+        raise ConcertoError(
+            f"reconstruction.leaves: found no weather of {names[np.argmin(rows)]}, whose cover is "
+            "reconstructed; expected that of all its cells"
+        )
     known = drivers.isel(location=rows)
     last = tell.Features(features.names, features.values[rows][:, -YEAR:])
     every = settings["leaves"]["every_years"]
@@ -201,18 +210,6 @@ def _through_time(
     log.info("%d cells, %d years of cover", len(names), len(found))
     times = drivers.indexes["time"][-YEAR:]
     return _dataset(np.stack(found), known, times, chosen["year"].to_numpy())
-
-
-def _nearest(history: xr.Dataset, drivers: xr.Dataset) -> np.ndarray:
-    """Return the rows of a cube that have the places of another."""
-    places = {
-        (round(lat, 3), round(lon, 3)): k
-        for k, (lat, lon) in enumerate(
-            zip(drivers["lat"].values, drivers["lon"].values, strict=True)
-        )
-    }
-    wanted = zip(history["lat"].values, history["lon"].values, strict=True)
-    return np.array([places[round(lat, 3), round(lon, 3)] for lat, lon in wanted], int)
 
 
 def _dataset(

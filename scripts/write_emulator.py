@@ -1,13 +1,12 @@
 """Write the page of emulators."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from concerto.products.files import write_text
-from concerto.products.learning_page import Section, render_learning
+from concerto.products.learning_page import Section, read_card, render_learning
 from concerto.products.report import read_picture
 from concerto.scripting import script_log
 
@@ -47,7 +46,7 @@ def write_emulator(
         [read_picture(figure) for figure in figures],
         {"Errors on runs that taught nothing, and milliseconds of processors a member": table},
     )
-    said = [json.loads(card.read_text(encoding="utf-8")) for card in cards]
+    said = [read_card(card) for card in cards]
     lead = "Daily fluxes of the canopy from its parameters, without running it."
     write_text(render_learning("Emulators", lead, config, [section], said), output)
 

@@ -1,13 +1,12 @@
 """Write the page of reconstructed land cover and leaves."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from concerto.products.files import write_text
-from concerto.products.learning_page import Section, render_learning
+from concerto.products.learning_page import Section, read_card, render_learning
 from concerto.products.report import read_picture
 from concerto.scripting import script_log
 
@@ -46,17 +45,13 @@ def write_reconstruction(
     """
     tables = {
         f"Scores of {card['name']} on what taught nothing": pd.read_csv(file)
-        for file, card in zip(scores, map(_read, cards), strict=True)
+        for file, card in zip(scores, map(read_card, cards), strict=True)
     }
     words = [*WORDS, TOWERS] if "upscaling" not in config else WORDS
     section = Section("Land cover and leaves", words, [read_picture(figure)], tables)
     lead = "Land cover and leaves where neither was seen, as learnt from where they were."
-    said = [_read(card) for card in cards]
+    said = [read_card(card) for card in cards]
     write_text(render_learning("Reconstruction", lead, config, [section], said), output)
-
-
-def _read(card: Path) -> dict[str, Any]:
-    return json.loads(card.read_text(encoding="utf-8"))
 
 
 if "snakemake" in globals():

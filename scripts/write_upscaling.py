@@ -1,6 +1,5 @@
 """Write the page of fluxes that towers teach."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pandas as pd
 from concerto.evaluation.upscaling import SCHEMES
 from concerto.products.files import write_text
-from concerto.products.learning_page import Section, render_learning
+from concerto.products.learning_page import Section, read_card, render_learning
 from concerto.products.report import read_picture
 from concerto.scripting import script_log
 
@@ -60,7 +59,7 @@ def write_upscaling(
         },
     )
     lead = f"Monthly fluxes of cells, as the towers of {config['upscaling']['network']} teach them."
-    said = [json.loads(card.read_text(encoding="utf-8")) for card in cards]
+    said = [read_card(card) for card in cards]
     write_text(render_learning("Upscaled fluxes", lead, config, [section], said), output)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from concerto.evaluation.points import point_scores
+from concerto.evaluation.reliability import coverage_of_ranks
 from concerto.learning.reconstruction import misallocated
 
 COLUMNS = ("held_out", "predictor", "name", "n", "error", "bias", "nse", "coverage90")
@@ -48,15 +50,9 @@ def cover_scores(
         efficiency = _efficiency(said[known], truth[known])
         rows.append((held_out, predictor, "all", int(known.sum()), wrong, 0.0, efficiency, share))
         for k, cover in enumerate(covers):
-            away = said[known, k] - truth[known, k]
-            rows.append(
-                (
-                    held_out, predictor, cover, int(known.sum()),
-                    float(np.sqrt(np.mean(away**2))), float(away.mean()),
-                    _efficiency(said[known, k], truth[known, k]),
-                    float(held[:, k].mean()) if number == 0 else np.nan,
-                )
-            )  # fmt: skip
+            own = point_scores(truth[known, k], said[known, k])
+            share = float(held[:, k].mean()) if number == 0 else np.nan
+            rows.append(_row(held_out, predictor, cover, own, share))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -88,16 +84,18 @@ def leaf_scores(
             where = known if name == "all" else known & (kinds.astype(str) == name)[:, None]
             if where.sum() < 2:
                 continue
-            away = said[where] - truth[where]
-            held = float(np.mean(np.abs(rank[where] - 0.5) <= 0.45)) if number == 0 else np.nan
-            rows.append(
-                (
-                    held_out, predictor, name, int(where.sum()),
-                    float(np.sqrt(np.mean(away**2))), float(away.mean()),
-                    _efficiency(said[where], truth[where]), held,
-                )
-            )  # fmt: skip
+            own = point_scores(truth[where], said[where])
+            share = coverage_of_ranks(rank[where], 0.9) if number == 0 else np.nan
+            rows.append(_row(held_out, predictor, name, own, share))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _row(
+    held_out: str, predictor: str, name: str, scores: Mapping[str, float], share: float
+) -> tuple:
+    return (
+        held_out, predictor, name, scores["n"], scores["rmse"], scores["bias"], scores["nse"], share
+    )  # fmt: skip
 
 
 def _efficiency(said: np.ndarray, truth: np.ndarray) -> float:

@@ -21,6 +21,7 @@ from scipy import stats
 
 from concerto.domain import QUANTILES
 from concerto.errors import ConcertoError, InputError
+from concerto.evaluation.summary import described
 from concerto.land_use_categories import OF_IGBP, UNKNOWN
 from concerto.projection.pieces import START
 
@@ -197,16 +198,6 @@ def read_rows(file: Path) -> pd.DataFrame:
     """
     names = ("region", "period", "category", "note", "group")
     return pd.read_csv(file, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=[""])
-
-
-def described(values: np.ndarray) -> dict[str, float]:
-    """Return mean, standard deviation and quantiles of members."""
-    quantiles = np.quantile(values, list(QUANTILES.values()))
-    return {
-        "mean": values.mean(),
-        "sd": values.std(ddof=1),
-        **dict(zip(QUANTILES, quantiles, strict=True)),
-    }
 
 
 def is_stock(variable: str) -> bool:

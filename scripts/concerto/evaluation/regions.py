@@ -10,6 +10,7 @@ import xarray as xr
 
 from concerto.domain import QUANTILES
 from concerto.errors import ConcertoError
+from concerto.evaluation.summary import described
 from concerto.projection.cells import FLUXES, KINDS, SUMMED, annual
 
 _PER_TERAGRAM = 1e-12
@@ -78,7 +79,6 @@ def region_table(sums: xr.Dataset, tiles: Sequence[xr.Dataset]) -> pd.DataFrame:
             for year in cells.attrs["years"]:
                 found = totals(sums, name, year)[:, k]
                 alone = _PER_TERAGRAM * np.sqrt(np.sum(cells.loc[inside, f"{name}_{year}"] ** 2))
-                quantiles = np.quantile(found, list(QUANTILES.values()))
                 rows.append(
                     {
                         "kind": kind,
@@ -88,9 +88,7 @@ def region_table(sums: xr.Dataset, tiles: Sequence[xr.Dataset]) -> pd.DataFrame:
                         "units": "TgC yr-1" if name in FLUXES else "TgC",
                         "area_km2": float(sums["area_m2"][k]) * 1e-6,
                         "cells": int(sums["cells"][k]),
-                        "mean": found.mean(),
-                        "sd": found.std(ddof=1),
-                        **dict(zip(QUANTILES, quantiles, strict=True)),
+                        **described(found),
                         "sd_independent": alone,
                     }
                 )

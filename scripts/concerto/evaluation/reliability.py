@@ -11,6 +11,14 @@ def coverage(observed: np.ndarray, members: np.ndarray, nominal: float) -> float
     return float(np.mean((observed >= low) & (observed <= high)))
 
 
+def coverage_of_ranks(ranks: np.ndarray, nominal: float) -> float:
+    """Return the share of values whose rank (n) in their distribution is in the central interval.
+
+    ``ranks`` are shares of the distributions below the values.
+    """
+    return float(np.mean(np.abs(ranks - 0.5) <= nominal / 2))
+
+
 def probability_transform(observed: np.ndarray, members: np.ndarray) -> np.ndarray:
     """Return where each value falls in its predictive ensemble, between 0 and 1.
 

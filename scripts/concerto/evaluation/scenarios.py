@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from concerto.domain import QUANTILES
 from concerto.errors import ConcertoError
+from concerto.evaluation.summary import described
 from concerto.evaluation.variance import INTERACTIONS, variance_shares
 from concerto.landuse.run import FLUXES, STOCKS
 
@@ -140,23 +140,15 @@ def scenario_table(regions: xr.Dataset, baseline: str) -> pd.DataFrame:
                         "scenario": scenario,
                         "variable": name,
                         "period": period,
-                        **_described(members[s, r]),
+                        **described(members[s, r]),
                         "probability_positive": float((members[s, r] > 0.0).mean()),
-                        **{f"difference_{k}": v for k, v in _described(difference).items()},
+                        **{f"difference_{k}": v for k, v in described(difference).items()},
                         "difference_probability_positive": float((difference > 0.0).mean()),
                         "units": unit,
                         "baseline": baseline,
                     }
                 )
     return pd.DataFrame(rows)
-
-
-def _described(values: np.ndarray) -> dict[str, float]:
-    return {
-        "mean": float(values.mean()),
-        "sd": float(values.std(ddof=1)),
-        **dict(zip(QUANTILES, np.quantile(values, list(QUANTILES.values())).tolist(), strict=True)),
-    }
 
 
 def variance_table(outcome: xr.Dataset) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from concerto.evaluation.grouping import MINIMUM_DAYS, STEPS, group_days
+from concerto.evaluation.points import point_scores
 from concerto.evaluation.predictive import observed_variables, predictions, read_stream
 from concerto.evaluation.quantities import BASELINES
 from concerto.evaluation.reliability import coverage
@@ -50,22 +51,6 @@ def score(observed: np.ndarray, central: np.ndarray, members: np.ndarray) -> dic
         "crps": float(np.mean(crps)),
         "coverage50": coverage(observed, members, 0.5),
         "coverage90": coverage(observed, members, 0.9),
-    }
-
-
-def point_scores(observed: np.ndarray, central: np.ndarray) -> dict[str, float]:
-    """Return n, bias (predicted minus observed), rmse and nse of predictions (n).
-
-    ``nse`` (Nash & Sutcliffe 1970) is NaN for fewer than two values, or if they do not vary.
-    """
-    error = central - observed
-    spread = np.sum((observed - observed.mean()) ** 2)
-    varies = len(observed) > 1 and spread > 0
-    return {
-        "n": len(observed),
-        "bias": float(error.mean()),
-        "rmse": float(np.sqrt(np.mean(error**2))),
-        "nse": float(1 - np.sum(error**2) / spread) if varies else np.nan,
     }
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from concerto.evaluation.scores import point_scores
+from concerto.evaluation.points import point_scores
+from concerto.evaluation.reliability import coverage_of_ranks
 from concerto.learning.calibration import crossed_shapes, stated_spread
 from concerto.learning.climatology import monthly_climatology
 from concerto.networks import KNOWN, LEAST_VALUES, NEW
@@ -112,8 +113,8 @@ def score(judged: Judged, some: np.ndarray) -> dict[str, float]:
         "towers": int(where.any(axis=1).sum()),
         **point_scores(observed, judged.mean[where]),
         "crps": float(np.mean(crps)),
-        "coverage50": float(np.mean(np.abs(rank - 0.5) <= 0.25)),
-        "coverage90": float(np.mean(np.abs(rank - 0.5) <= 0.45)),
+        "coverage50": coverage_of_ranks(rank, 0.5),
+        "coverage90": coverage_of_ranks(rank, 0.9),
         "width90": float(np.mean(high - low)),
     }
 

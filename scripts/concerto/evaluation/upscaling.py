@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from concerto.evaluation.points import point_scores
+from concerto.evaluation.reliability import coverage_of_ranks
+
 COLUMNS = (
     "scheme", "group", "name", "towers", "n", "nse", "nse_season", "rmse", "bias",
     "coverage50", "coverage90",
@@ -57,17 +60,15 @@ def _groups(
 def _scores(
     observed: np.ndarray, parts: Mapping[str, np.ndarray], where: np.ndarray
 ) -> tuple[float, ...]:
-    error = parts["mean"][where] - observed[where]
-    variance = observed[where].var()
-    plain = parts["season"][where] - observed[where]
-    away = np.abs(parts["rank"][where] - 0.5)
+    seen, rank = observed[where], parts["rank"][where]
+    told = point_scores(seen, parts["mean"][where])
     return (
         int(where.any(axis=1).sum()),
-        int(where.sum()),
-        float(1.0 - np.mean(error**2) / variance) if variance > 0.0 else np.nan,
-        float(1.0 - np.mean(plain**2) / variance) if variance > 0.0 else np.nan,
-        float(np.sqrt(np.mean(error**2))),
-        float(error.mean()),
-        float(np.mean(away <= 0.25)),
-        float(np.mean(away <= 0.45)),
+        told["n"],
+        told["nse"],
+        point_scores(seen, parts["season"][where])["nse"],
+        told["rmse"],
+        told["bias"],
+        coverage_of_ranks(rank, 0.5),
+        coverage_of_ranks(rank, 0.9),
     )

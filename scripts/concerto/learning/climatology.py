@@ -42,10 +42,22 @@ def of_other_years(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean, years
         (location, time) both; the mean is NaN where there is no other year.
     """
-    by_year = known.reshape(len(known), -1, YEAR)
-    there = np.isfinite(by_year)
-    values = np.where(there, by_year, 0.0)
-    total = values.sum(axis=1, keepdims=True) - values
-    years = there.sum(axis=1, keepdims=True) - there
-    mean = np.where(years > 0, total / np.maximum(years, 1), np.nan)
-    return mean.reshape(known.shape), years.reshape(known.shape)
+    return of_other_folds(known, np.arange(known.shape[1]) // YEAR)
+
+
+def of_other_folds(known: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each calendar month over what is of other folds, and of how many values.
+
+    As :func:`of_other_years`, with the ``fold`` (time,) of each month in place of its year.
+    """
+    mean, count = np.full(known.shape, np.nan), np.zeros(known.shape, int)
+    month = np.arange(known.shape[1]) % YEAR
+    for number in np.unique(fold):
+        for which in range(YEAR):
+            taught = known[:, (fold != number) & (month == which)]
+            own = (fold == number) & (month == which)
+            there = np.isfinite(taught).sum(axis=1)
+            with np.errstate(invalid="ignore"):
+                usual = np.where(there > 0, np.nansum(taught, axis=1) / there, np.nan)
+            mean[:, own], count[:, own] = usual[:, None], there[:, None]
+    return mean, count

@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from concerto.errors import ConcertoError
+from concerto.learning.folds import deal
 
 log = logging.getLogger(__name__)
 
@@ -220,7 +221,7 @@ def _disagreement(
     inputs: np.ndarray, outputs: np.ndarray, tried: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Return the variance (tried,) among emulators that parts of the runs teach."""
-    part = rng.permutation(np.arange(len(inputs)) % COMMITTEE)
+    part = deal(len(inputs), COMMITTEE, rng)
     said = [
         Polynomial(degree=2).fit(inputs[part != k], outputs[part != k]).predict(tried)
         for k in range(COMMITTEE)

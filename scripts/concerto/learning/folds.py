@@ -1,4 +1,4 @@
-"""Folds: parts that towers are dealt to, each of which is predicted by what the others teach."""
+"""Folds: parts that things are dealt to, each of which is predicted by what the others teach."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import numpy as np
 from concerto.seeds import generator
 
 
-def deal(towers: int, folds: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the fold (location,) of each tower, drawn evenly."""
-    return rng.permutation(np.arange(towers) % folds)
+def deal(count: int, folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold (thing,) of each of so many towers, regions or runs, drawn evenly."""
+    return rng.permutation(np.arange(count) % folds)
 
 
 def folds_of(network: str, towers: int, folds: int, seed: int) -> np.ndarray:

@@ -11,7 +11,8 @@ from sklearn.base import clone
 
 from concerto.errors import ConcertoError
 from concerto.learning.calibration import Shape, stated_spread
-from concerto.learning.features import YEAR, Features, place_features
+from concerto.learning.climatology import of_other_folds
+from concerto.learning.features import Features, place_features
 from concerto.learning.partitions import Fold
 from concerto.learning.reconstruction import COVERS, covers_of
 from concerto.learning.upscaling import Blend, weights
@@ -206,14 +207,4 @@ def _judge(
 
 def same_months(leaves: np.ndarray, fold: np.ndarray) -> np.ndarray:
     """Return persistence (place, time): the mean of the same month of all years of other folds."""
-    out = np.full(leaves.shape, np.nan)
-    month = np.arange(leaves.shape[1]) % YEAR
-    for number in np.unique(fold):
-        for which in range(YEAR):
-            taught = (fold != number) & (month == which)
-            values = leaves[:, taught]
-            count = np.isfinite(values).sum(axis=1)
-            with np.errstate(invalid="ignore"):
-                mean = np.where(count > 0, np.nansum(values, axis=1) / count, np.nan)
-            out[:, (fold == number) & (month == which)] = mean[:, None]
-    return out
+    return of_other_folds(leaves, fold)[0]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from concerto.errors import ConcertoError
+from concerto.learning.folds import deal
 
 LEAST_PLACES = 5
 """With fewer places nothing can be learnt, calibrated and judged apart."""
@@ -92,7 +93,7 @@ def folds_by(
         known, which = np.unique(parts, return_inverse=True)
         if len(known) < inner:
             continue
-        dealt = rng.permutation(np.arange(len(known)) % inner)[which]
+        dealt = deal(len(known), inner, rng)[which]
         folds.append(Fold(name, test, teachers, dealt))
     return folds
 

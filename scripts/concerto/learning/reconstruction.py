@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import ExtraTreesRegressor
 
+from concerto.domain import FORESTS
 from concerto.errors import ConcertoError
 from concerto.learning.calibration import Shape, stated_spread
 from concerto.learning.partitions import Fold
@@ -27,7 +28,7 @@ COVERS = {
 }  # fmt: skip
 """Classes of the International Geosphere-Biosphere Programme that count as one cover."""
 STATES = {
-    "forest": ("ENF", "EBF", "DNF", "DBF", "MF"),
+    "forest": FORESTS,
     "crop": ("crop",),
     "urban": ("urban",),
     "other": ("shrub", "savanna", "grass", "wetland", "snow", "bare"),
@@ -38,6 +39,7 @@ USED = ("crop", "urban")
 PIXEL = 0.04
 """Of a cell's area: fractions are counted in pixels, and no better known."""
 _ROUND_OFF = 1e-6
+_PLACE = 3  # decimals of degrees
 
 
 class CoverLearner(RegressorMixin, BaseEstimator):
@@ -149,6 +151,21 @@ def blocks_of(lat: np.ndarray, lon: np.ndarray, degrees: float) -> np.ndarray:
     """Return the number (row,) of the block of so many degrees that each place is in."""
     north, east = (np.floor(axis / degrees).astype(int) for axis in (lat, lon))
     return np.unique(np.stack([north, east], axis=-1), axis=0, return_inverse=True)[1].ravel()
+
+
+def rows_at(
+    lat: np.ndarray, lon: np.ndarray, wanted_lat: np.ndarray, wanted_lon: np.ndarray
+) -> np.ndarray:
+    """Return the row of each wanted place (place,) among known ones (row,), -1 where there is none.
+
+    Places are the same to a thousandth of a degree.
+    """
+    known = {
+        (round(y, _PLACE), round(x, _PLACE)): k
+        for k, (y, x) in enumerate(zip(lat.tolist(), lon.tolist(), strict=True))
+    }
+    wanted = zip(wanted_lat.tolist(), wanted_lon.tolist(), strict=True)
+    return np.array([known.get((round(y, _PLACE), round(x, _PLACE)), -1) for y, x in wanted], int)
 
 
 def coarse_states(fractions: np.ndarray, land: np.ndarray, blocks: np.ndarray) -> np.ndarray:

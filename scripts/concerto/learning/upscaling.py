@@ -76,7 +76,7 @@ class Blend(RegressorMixin, BaseEstimator):
         """Learn from rows of features (row, feature), NaN where unknown, and targets (row,)."""
         self.learners_ = [
             learner.fit(features, target, sample_weight=sample_weight)
-            for learner in _learners(self.seed, self.trees, self.rounds)
+            for learner in self._learners()
         ]
         return self
 
@@ -84,14 +84,13 @@ class Blend(RegressorMixin, BaseEstimator):
         """Return the targets (row,) of rows of features (row, feature)."""
         return np.mean([learner.predict(features) for learner in self.learners_], axis=0)
 
-
-def _learners(
-    seed: int, trees: int, rounds: int
-) -> list[ExtraTreesRegressor | HistGradientBoostingRegressor]:
-    return [
-        ExtraTreesRegressor(trees, min_samples_leaf=4, max_features=0.4, random_state=seed),
-        HistGradientBoostingRegressor(
-            learning_rate=0.05, max_iter=rounds, max_leaf_nodes=24, min_samples_leaf=40,
-            l2_regularization=5.0, max_features=0.3, random_state=seed,
-        ),
-    ]  # fmt: skip
+    def _learners(self) -> list[ExtraTreesRegressor | HistGradientBoostingRegressor]:
+        return [
+            ExtraTreesRegressor(
+                self.trees, min_samples_leaf=4, max_features=0.4, random_state=self.seed
+            ),
+            HistGradientBoostingRegressor(
+                learning_rate=0.05, max_iter=self.rounds, max_leaf_nodes=24, min_samples_leaf=40,
+                l2_regularization=5.0, max_features=0.3, random_state=self.seed,
+            ),
+        ]  # fmt: skip

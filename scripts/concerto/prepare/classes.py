@@ -22,6 +22,8 @@ NAMES = {
     "koppen": "climate zone of Köppen and Geiger with the largest share",
 }
 """What maps may be of."""
+MAPS = {"igbp": "igbp.nc", "koppen": "koppen.nc"}
+"""Members of the source `land_classes`, by what they are of."""
 _ROUNDING = 1e-9  # of a cell's area
 
 

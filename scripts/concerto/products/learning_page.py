@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,6 +24,11 @@ class Section:
     words: Sequence[str]
     figures: Sequence[Picture]
     tables: Mapping[str, pd.DataFrame]
+
+
+def read_card(file: Path) -> dict[str, Any]:
+    """Return a model card, as :mod:`concerto.learning.cards` writes it."""
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def render_learning(
