@@ -171,7 +171,7 @@ class Screen(Console):
             f"{100 * fraction:.0f} % of the work, {self.times()}"
         ]
         for job in list(self._jobs.values())[:most]:
-            latest = _latest(job.log)
+            latest = _latest(job.log, time.time() - (now - job.begun))
             lines.append(f"{clock(now - job.begun):>10}  {job.words}{latest and ': '}{latest}")
         if len(self._jobs) > most:
             lines.append(f"{'':>10}  and {len(self._jobs) - most} more")
@@ -193,9 +193,11 @@ class Screen(Console):
         self.plain.flush()
 
 
-def _latest(log: str) -> str:
-    """Return what the newest line of a job's log says, or nothing."""
+def _latest(log: str, since: float) -> str:
+    """Return what the newest line of a job's log says, or nothing if it is of an earlier time."""
     try:
+        if os.path.getmtime(log) < since - TICK_S:
+            return ""
         with Path(log).open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(file.tell() - TAIL_BYTES, 0))
