@@ -13,7 +13,7 @@ from concerto.scripting import texts
 
 MOST = 5
 _VERDICT = re.compile(r"^(!!!|   ) (.+?): converged: ", flags=re.M)
-_WARNING = re.compile(r"^\S+ \S+ WARNING (?!\S+:\d+: )(.+)$", flags=re.M)
+_WARNING = re.compile(r"^\S+ \S+ WARNING (?!.*:\d+: \w*Warning: )(.+)$", flags=re.M)
 
 
 def verdicts(files: Iterable[str | Path]) -> str:
