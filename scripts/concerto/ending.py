@@ -23,7 +23,7 @@ def verdicts(files: Iterable[str | Path]) -> str:
     if len(found) < 2:
         return said
     bad = [name for mark, name in found if mark.strip()]
-    names = f"; not {', '.join(bad)}" if bad else ""
+    names = "".join(f"; not {name}" for name in bad)
     return f"{said}Converged: {len(found) - len(bad)} of {len(found)}{names}\n"
 
 
