@@ -21,7 +21,7 @@ from concerto.assimilation.location import (
     location_problem,
     observed_streams,
 )
-from concerto.assimilation.prior import Prior, told
+from concerto.assimilation.prior import Prior, around, columns_told, told
 from concerto.assimilation.problem import Forcing, Problem
 from concerto.assimilation.random_field import RandomField
 from concerto.cubes import (
@@ -413,13 +413,14 @@ def assimilate_cells(
                 problem,
                 budget,
                 generator(seed, "posterior", label, name),
-                start=start[:, prior.columns(own)],
+                start=start[:, columns_told(prior, problem.prior)],
             )
         except (ConcertoError, ArithmeticError, np.linalg.LinAlgError) as error:
             yield Solved(FAILED, str(error), nothing)
             continue
         parameters = nothing.copy()
         parameters[:, own] = problem.prior.to_parameters(posterior.unit)
+        parameters = around(prior, parameters)
         yield Solved(
             CONVERGED if posterior.converged else NOT_CONVERGED, posterior.verdict, parameters
         )
@@ -439,7 +440,8 @@ def drawn_from_priors(cells: Cells, members: int, rng: np.random.Generator) -> x
     for k in range(len(cells)):
         if cells.driven(k):
             prior = cells.prior(k)
-            drawn[:, k] = prior.parameters_of(prior.draw(members, rng))
+            own = prior.parameters_of(prior.draw(members, rng))
+            drawn[:, k] = around(cells.common_prior, own)
             status[k] = CONVERGED
     return xr.Dataset(
         {
