@@ -65,8 +65,8 @@ def learn_parameters(
     networks = teach(problems, places, Schooling(**settings["parameters"]), rng)
     space = next(Scores(problem) for problem in problems if problem is not None)
     middle = centres(networks, places, space.circular)
-    spread = spread_about(problems, middle, rng)
-    save(taught_dataset(cells, space.parameters_of(middle), spread), output, "float64")
+    law = spread_about(problems, middle, rng)
+    save(taught_dataset(cells, space.parameters_of(middle), *law), output, "float64")
 
 
 def _problems(

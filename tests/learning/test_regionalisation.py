@@ -152,8 +152,11 @@ def test_the_spread_of_towers_about_the_truth_is_found(towers):
     unit[:, towers.column] = 0.5 + 0.15 * towers.traits[:, 0]
     space = Scores(towers.problems[0])
     about = space.at(prior.to_parameters(unit))
-    spread = spread_about(towers.problems, about, np.random.default_rng(4))
+    spread, correlation = spread_about(towers.problems, about, np.random.default_rng(4))
     assert spread[towers.column] == pytest.approx(SPREAD, rel=0.4)
+    np.testing.assert_allclose(np.diag(correlation), 1.0)
+    np.testing.assert_allclose(correlation, correlation.T, atol=1e-8)
+    assert np.linalg.eigvalsh(correlation)[0] > 0.0
 
 
 def test_a_told_prior_lies_about_its_centre(towers):

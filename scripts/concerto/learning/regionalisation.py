@@ -142,8 +142,11 @@ def centres(networks: Perceptrons, places: Places, circular: np.ndarray) -> np.n
 
 def spread_about(
     problems: Sequence[Problem | None], centres: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Return the spread (parameter,) of towers about their centres, in unit space.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the spread (parameter,) of towers about their centres, in unit space, and how it goes.
+
+    The second are the correlations (parameter, parameter) that the last round finds, of what
+    differs between towers and of what each tower's data and constraints leave open.
 
     Parameters
     ----------
@@ -158,10 +161,12 @@ def spread_about(
     asked = np.sort(rng.permutation(able)[:_TOWERS])
     spread = np.full(centres.shape[1], _FIRST_SPREAD)
     for number in range(_ROUNDS):
-        squares = [_away(problems[tower], centres[tower], spread) for tower in asked]
-        spread = np.maximum(spread * np.sqrt(np.mean(squares, axis=0)), _LEAST_SPREAD)
+        away = [_away(problems[tower], centres[tower], spread) for tower in asked]
+        moment = np.mean(away, axis=0)
+        size = np.sqrt(np.diag(moment))
+        spread = np.maximum(spread * size, _LEAST_SPREAD)
         log.info("round %d: median spread %.3g of the range", number + 1, np.median(spread))
-    return spread
+    return spread, moment / np.outer(size, size)
 
 
 def _pull(problem: Problem, space: Scores, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -175,10 +180,9 @@ def _pull(problem: Problem, space: Scores, scores: np.ndarray) -> tuple[np.ndarr
 
 
 def _away(problem: Problem, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Return the expected squares (parameter,) of a tower's scores about its centre."""
+    """Return the expected products (parameter, parameter) of a tower's scores about its centre."""
     parameters = Scores(problem).parameters_of(centre[None])[0]
     asked = replace(problem, prior=told(problem.prior, parameters, spread))
     space = Scores(asked)
     best = ends(space, space.at(parameters[None]), _EVALUATIONS, _CHANGE)[0]
-    variance = np.diag(np.linalg.inv(best.curvature + space.flat))
-    return best.scores**2 + variance
+    return np.outer(best.scores, best.scores) + np.linalg.inv(best.curvature)
