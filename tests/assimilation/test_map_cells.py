@@ -270,7 +270,7 @@ class TestErrors:
 
 
 def test_draws_of_what_was_taught_are_correlated_as_was_taught(cells):
-    """Nothing else is: two parameters go together, all others alone; a cell told nothing as well."""
+    """Those of a cell that was told nothing are independent."""
     described = cells.common_prior.parameters
     plain = np.flatnonzero([p.prior == "log-uniform" and p.origin == 0.0 for p in described])[:2]
     centre = cells.common_prior.parameters_of(np.zeros((1, cells.common_prior.size)))
