@@ -186,6 +186,14 @@ def inventory_of(wildcards):
     return [f"{RUN}/policy/{wildcards.table}/inventory.csv"] if asked else []
 
 
+def futures_of(wildcards):
+    """Return the tables of a table's regions under scenarios, or nothing: a list."""
+    if wildcards.table not in FORETOLD:
+        return []
+    folder = f"{RUN}/policy/{wildcards.table}"
+    return [f"{folder}/futures.csv", f"{folder}/futures_years.csv"]
+
+
 def sheets_of(wildcards):
     """Return the pages of a table's regions."""
     names = SHEETS[wildcards.table]
@@ -395,6 +403,15 @@ def scenario_inputs(wildcards):
 
 def scenario_parts(wildcards):
     """Return the projections of all parts of a place: tiles of a map, or the one of a site."""
-    place = wildcards.place
+    return parts_of(wildcards.place)
+
+
+def future_parts(wildcards):
+    """Return the projections of all tiles of the map of a table under scenarios."""
+    return parts_of(policy_config(wildcards)["map"])
+
+
+def parts_of(place):
+    """Return the files of all parts of a place under scenarios."""
     parts = tiles_of(place) if place in MAPS else ["all"]
     return expand(f"{RUN}/projection/{place}/scenarios.{{part}}.nc", part=parts)
