@@ -52,6 +52,7 @@ from concerto.places import (
     wanted,
 )
 from concerto.provenance import code_sha256, run_id
+from concerto.patterns import matching
 from concerto.scale import (
     CORES,
     cubes_of,

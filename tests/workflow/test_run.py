@@ -46,7 +46,7 @@ LEFT_OUT = {
     "weigh_regions", "tabulate_regions", "tabulate_futures", "reconcile_inventory",
     "write_factsheet",
     "write_region_page",
-    "make_scenario", "project_scenario", "compare_scenarios", "plot_scenarios",
+    "make_scenario", "make_land_use", "project_scenario", "compare_scenarios", "plot_scenarios",
     "write_scenarios_page",
     "classify_towers", "monthly_cells", "learn_upscaling", "map_upscaling", "plot_upscaling",
     "write_upscaling", "prepare_cover", "reconstruct_cover", "reconstruct_leaves",
