@@ -50,7 +50,7 @@ _LEADING = 1.42 / 72.0  # inches of a line of one point
 _BETWEEN = 0.025  # inches between sentences
 _FOOT = 0.72  # inches from below that are the footer's
 _SHORTER = 1.05  # inches that map and series give to scenarios
-_SHORTEST = 1.65  # the same on a crowded page
+_SHORTEST = 1.75  # the same on a crowded page
 _TALL = 1.72  # inches of the scenarios
 _FEW = 4  # categories up to which there is room for each
 _STEPS = [1, 2, 5, 10]  # of axes
@@ -373,12 +373,14 @@ def draw_page(facts: Facts, place: Place, footer: str) -> Figure:
         half = _MARGIN + full - right
         y = _heading(sheet, facts, full)
         y = _key_figures(sheet, facts, y, full)
+        tall = _outlooks_tall(facts, half)
         shorter = (_SHORTEST if _is_crowded(facts) else _SHORTER) if facts.outlooks else 0.0
+        shorter = min(shorter + max(tall - _TALL, 0.0), _SHORTEST)
         _map_and_series(sheet, facts, place, y, (right, half), shorter)
-        y -= 3.72 - shorter
+        y -= 3.72 - 1.12 * shorter  # the key of a small map is smaller too
         if facts.outlooks:
-            _outlooks(sheet, facts, y, right, half)
-            y -= _TALL
+            _outlooks(sheet, facts, y, (right, half), tall)
+        y -= tall
         y = _parts_and_table(sheet, facts, y, right, half)
         _words(sheet, facts, y, right, half)
         sheet.rule(_MARGIN, 0.62, full)
@@ -443,22 +445,38 @@ def _map_and_series(
     left = right - _MARGIN - 0.3
     _title(sheet, _MARGIN, y, left, "Where", "Colours: what the land of a cell gains or loses")
     draw_map(sheet.axes(_MARGIN, y - 3.1 + shorter, left, 2.6 - shorter), place,
-             1.5 if shorter else 0.76)  # fmt: skip
+             1.9 if shorter > _SHORTER else 1.5 if shorter else 0.76)  # fmt: skip
     when = "Month by month" if facts.monthly else "Year by year"
     _title(sheet, right, y, half, when, series_words(facts))
     draw_series(sheet.axes(right + 0.28, y - 3.1 + shorter, half - 0.28, 2.45 - shorter), facts)
 
 
-def _outlooks(sheet: _Sheet, facts: Facts, y: float, right: float, half: float) -> None:
+def _outlook_words(facts: Facts) -> list[str]:
+    return [text for outlook in facts.outlooks for text in (f"{outlook.name}.", outlook.words)]
+
+
+def _outlooks_tall(facts: Facts, half: float) -> float:
+    """Return how tall the scenarios are, inches: as usual, or what their words need."""
+    if not facts.outlooks:
+        return 0.0
+    columns = [(0.0, half - 0.3, "", _outlook_words(facts))]
+    size = _TEXT[-1] if _is_crowded(facts) else _TEXT[-2]
+    return max(_TALL, _tall(columns, size) + 0.25)
+
+
+def _outlooks(
+    sheet: _Sheet, facts: Facts, y: float, columns: tuple[float, float], tall: float
+) -> None:
     """Draw the scenarios beside what they come to in words, as large as there is room for."""
+    right, half = columns
     left = right - _MARGIN - 0.3
     _title(sheet, _MARGIN, y, left, outlook_title(facts.outlooks), facts.outlook_note)
-    draw_outlooks(sheet.axes(_MARGIN + 0.3, y - _TALL + 0.35, left - 0.3, _TALL - 0.93),
-                  facts.outlooks)  # fmt: skip
+    draw_outlooks(
+        sheet.axes(_MARGIN + 0.3, y - tall + 0.35, left - 0.3, tall - 0.93), facts.outlooks
+    )
     sheet.rule(right, y, half, INK, 1.0)
-    words = [text for outlook in facts.outlooks for text in (outlook.name, outlook.words)]
-    columns = [(right, half - 0.3, "", words)]
-    size = next((size for size in _TEXT if _tall(columns, size) <= _TALL - 0.16), _TEXT[-1])
+    words = [(right, half - 0.3, "", _outlook_words(facts))]
+    size = next((size for size in _TEXT if _tall(words, size) <= tall - 0.24), _TEXT[-1])
     at = y - 0.06
     for number, outlook in enumerate(facts.outlooks):
         colour, line = look_of(number)
