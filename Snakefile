@@ -56,6 +56,7 @@ from concerto.places import (
     wanted,
 )
 from concerto.provenance import code_sha256, run_id
+from concerto.patterns import matching
 from concerto.scale import (
     CORES,
     cubes_of,
@@ -118,6 +119,8 @@ SCENARIOS = config.get("scenarios", {"climates": {}, "land_uses": {}})
 FUTURES = (
     SCENARIOS.get("places", projected_places(config)) if config.get("scenarios") else []
 )
+# Tables of maps that have scenarios.
+FORETOLD = [name for name, entry in POLICY.items() if entry["map"] in FUTURES]
 CALIBRATION = config.get("twin", {}).get("calibration", {})
 CALIBRATED = list(CALIBRATION.get("budgets", {}))
 REPORT = f"{RUN}/report/index.html"
@@ -193,6 +196,7 @@ PUBLISHED = [
     *expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
     *expand(f"{RUN}/report/{{map}}.html", map=MAPS),
     *expand(f"{RUN}/report/{{table}}.html", table=POLICY),
+    *expand(f"{RUN}/policy/{{table}}/futures.csv", table=FORETOLD),
     *FACTSHEETS,
     *([f"{RUN}/report/reconstruction.html"] if "reconstruction" in config else []),
     *(rules.write_predictions.output if NETWORKS else []),

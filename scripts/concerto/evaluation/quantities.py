@@ -96,9 +96,11 @@ PREDICTORS = {
     "forecast": "forecast",
     "climatology": "day-of-year climatology",
     "regression": "regression on weather",
+    "persistence": "persistence of the last week",
 }
 BASELINES = ("climatology", "regression")
 FORECAST = "forecast"
+PERSISTENCE = "persistence"
 # Steps of a forecast's scores: weeks, counted from one, and all of them.
 WEEK, ALL_WEEKS = "week ", "all weeks"
 WEEK_DAYS = 7
