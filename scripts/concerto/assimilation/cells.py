@@ -24,6 +24,7 @@ from concerto.assimilation.location import (
 from concerto.assimilation.prior import Prior, told
 from concerto.assimilation.problem import Forcing, Problem
 from concerto.assimilation.random_field import RandomField
+from concerto.assimilation.settling import Start
 from concerto.cubes import (
     DRIVERS_OF_CELLS,
     FLAGS,
@@ -413,7 +414,7 @@ def assimilate_cells(
                 problem,
                 budget,
                 generator(seed, "posterior", label, name),
-                start=start[:, prior.columns(own)],
+                start=Start(start[:, prior.columns(own)], generator(seed, "common", label)),
             )
         except (ConcertoError, ArithmeticError, np.linalg.LinAlgError) as error:
             yield Solved(FAILED, str(error), nothing)
