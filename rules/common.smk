@@ -6,6 +6,22 @@ def library(script):
     return digest(Path(workflow.basedir, "scripts", f"{script}.py"))
 
 
+def works_of(dag):
+    """Return the jobs that are to be run, by their numbers."""
+    numbers = {job: dag.jobid(job) for job in dag.needrun_jobs()}
+    return {
+        number: Work(
+            job.rule.name,
+            str(job.benchmark or ""),
+            minutes if isinstance(minutes := job.resources.get("runtime"), int) else 0,
+            frozenset(
+                numbers[other] for other in dag.dependencies[job] if other in numbers
+            ),
+        )
+        for job, number in numbers.items()
+    }
+
+
 def memory(base):
     """Return the memory of a job in MB: ``base``, and twice as much each time it is tried again."""
     return lambda wildcards, attempt: base * 2 ** (attempt - 1)

@@ -137,6 +137,9 @@ def test_nothing_is_left_of_what_failed(story):
 
 def test_the_mended_record_goes_through(story):
     assert story.prepared.code == 0, story.prepared.shown
+    assert story.prepared.last_line == f"Done. Made: {CUBE}"
+    assert " min gone, about " in story.prepared.shown
+    assert "\x1b" not in story.prepared.shown  # as it is no terminal
     raw = pd.read_parquet(DATA / "CH-Dav_cut.parquet")
     assert len(raw) == 48 * xr.load_dataset(story.project.root / CUBE).sizes["time"]
 

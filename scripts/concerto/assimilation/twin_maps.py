@@ -16,6 +16,7 @@ import numpy as np
 from concerto import plugins
 from concerto.assimilation.cells import Cells
 from concerto.assimilation.location import ErrorStatement
+from concerto.assimilation.prior import columns_told
 from concerto.assimilation.random_field import RandomField
 from concerto.assimilation.settling import Start, settle
 from concerto.assimilation.twin import observe
@@ -53,14 +54,16 @@ def draw_truth_maps(
         (count, cell, parameter) in their units.
     """
     field, members = cells.entry["prior_field"], max(count, _MEMBERS)
-    problems = [cells.problem(k, statement, constraints) for k in range(len(cells))]
+    prior = statement.prior(cells.common_prior)
     maps = RandomField(
-        members, problems[0].prior.size,
+        members, prior.size,
         field["correlation_length_km"], field["local_fraction"], seed, "truths",
     )  # fmt: skip
     truths = []
-    for k, (problem, name) in enumerate(zip(problems, cells.names, strict=True)):
+    for k, name in enumerate(cells.names):
+        problem = cells.problem(k, statement, constraints)
         drawn = maps.at(float(cells.drivers["lat"][k]), float(cells.drivers["lon"][k]), name)
+        drawn = drawn[:, columns_told(prior, problem.prior)]
         z = settle(problem, Start(drawn, generator(seed, "truth maps")), moves)[:count]
         truths.append(problem.prior.parameters_of(z))
         log.info(

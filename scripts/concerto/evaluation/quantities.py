@@ -68,6 +68,12 @@ OTHER_STREAMS = {
     "lst": _stream("lst", "LST", "°C"),
     "tws": _stream("tws", "Water storage anomaly", "mm"),
 }
+# Observables that operators brought with them.
+OTHER_STREAMS |= {
+    name: _stream(name, name.replace("_", " ").upper(), known.units)
+    for name, known in domain.STREAMS.items()
+    if name not in FLUXES | OTHER_STREAMS
+}
 POOLS = {
     "c_labile": _pool("Labile C", "carbon in the labile pool"),
     "c_leaf": _pool("Leaf C", "carbon in leaves", "leaf_mass_content_of_carbon"),
