@@ -26,6 +26,7 @@ from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.methods import rml
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.stream_error import StreamError
+from concerto.assimilation.twin_maps import draw_truth_maps
 from concerto.ensembles import taught_dataset
 from concerto.errors import ConcertoError, InputError
 from concerto.projection.cells import project_tile
@@ -267,6 +268,33 @@ class TestErrors:
     def test_what_became_of_cells_in_words(self):
         assert describe([0, 0, 4, 2]) == "2 converged, 1 no observation, 1 assimilation failed"
         assert describe([]) == "no cells"
+
+
+class TestTruthMaps:
+    CONSTRAINTS = ("turnover_order", "leaf_area")
+
+    def draw(self, cells, seed=1, moves=150):
+        return draw_truth_maps(cells, STATEMENT, self.CONSTRAINTS, 300, moves, seed)
+
+    def test_truths_are_under_the_constraints_of_their_cells(self, cubes):
+        cells = open_cells(files_of("dalec2"), cubes, ENTRY, np.array([0, 1]))
+        truths = self.draw(cells)
+        assert truths.shape == (300, 2, len(cells.problem(0, STATEMENT, ()).prior.parameters))
+        for k in range(2):
+            problem = cells.problem(k, STATEMENT, self.CONSTRAINTS)
+            drawn = problem.prior.parameters_of(problem.prior.draw(300, np.random.default_rng(2)))
+            before = problem.log_constraints(drawn).mean()
+            assert problem.log_constraints(truths[:, k]).mean() > 0.1 * before
+            assert before < -1.0
+
+    def test_near_cells_are_alike_and_seeds_differ(self, cubes):
+        cells = open_cells(files_of("dalec2"), cubes, ENTRY, np.array([0, 1]))
+        truths = self.draw(cells)
+        names = [parameter.name for parameter in cells.common_prior.parameters]
+        z = np.log(truths[:, :, names.index("initial_soil")])
+        assert np.corrcoef(z.T)[0, 1] > 0.3
+        np.testing.assert_array_equal(truths, self.draw(cells))
+        assert (truths != self.draw(cells, seed=2)).mean() > 0.9
 
 
 def test_draws_of_what_was_taught_are_correlated_as_was_taught(cells):

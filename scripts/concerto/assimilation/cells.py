@@ -24,6 +24,7 @@ from concerto.assimilation.location import (
 from concerto.assimilation.prior import Prior, around, columns_told, told
 from concerto.assimilation.problem import Forcing, Problem
 from concerto.assimilation.random_field import RandomField
+from concerto.assimilation.settling import Start
 from concerto.cubes import (
     DRIVERS_OF_CELLS,
     FLAGS,
@@ -427,7 +428,9 @@ def assimilate_cells(
                 problem,
                 budget,
                 generator(seed, "posterior", label, name),
-                start=start[:, columns_told(prior, problem.prior)],
+                start=Start(
+                    start[:, columns_told(prior, problem.prior)], generator(seed, "common", label)
+                ),
             )
         except (ConcertoError, ArithmeticError, np.linalg.LinAlgError) as error:
             yield Solved(FAILED, str(error), nothing)
