@@ -290,31 +290,29 @@ rule write_report:
         template="scripts/concerto/products/report.html.j2",
         raw=ancient(
             lambda wildcards: [
-                *(f"{RUN}/raw/{name}" for name in sources_of(page_sites(wildcards))),
+                *(f"{RUN}/raw/{name}" for name in sources_of([wildcards.site])),
                 BORDERS,
             ]
         ),
-        masking=page_files(f"{RUN}/cubes/{{site}}/masking.csv"),
-        posteriors=page_files(
-            *expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS)
+        masking=f"{RUN}/cubes/{{site}}/masking.csv",
+        posteriors=expand(
+            f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS
         ),
-        evaluation=page_files(
+        evaluation=[
             f"{RUN}/evaluation/{{site}}/scores.csv",
             f"{RUN}/evaluation/{{site}}/notes.csv",
             f"{RUN}/evaluation/{{site}}/methods.csv",
-        ),
-        products=page_files(
+        ],
+        products=[
             f"{RUN}/products/{{site}}/fluxes.nc",
             f"{RUN}/products/{{site}}/budget.csv",
             f"{RUN}/products/{{site}}/budget_mean.csv",
-        ),
+        ],
         map=rules.plot_sites.output,
-        figures=page_files(
-            *expand(
-                f"{RUN}/figures/{{{{site}}}}/{{figure}}.{{kind}}",
-                figure=FIGURES,
-                kind=["png", "json"],
-            )
+        figures=expand(
+            f"{RUN}/figures/{{{{site}}}}/{{figure}}.{{kind}}",
+            figure=FIGURES,
+            kind=["png", "json"],
         ),
         forecasts=page_forecasts(
             f"{RUN}/evaluation/{{site}}/forecast.csv",
@@ -322,13 +320,11 @@ rule write_report:
             f"{RUN}/figures/{{site}}/forecast.json",
         ),
     output:
-        page=f"{RUN}/report/{{page}}.html",
+        page=f"{RUN}/report/{{site}}.html",
     log:
-        f"{RUN}/logs/write_report.{{page}}.log",
+        f"{RUN}/logs/write_report.{{site}}.log",
     benchmark:
-        f"{RUN}/benchmarks/write_report.{{page}}.tsv"
-    wildcard_constraints:
-        page="|".join(["index", *SITES]),
+        f"{RUN}/benchmarks/write_report.{{site}}.tsv"
     conda:
         "../envs/publish.yaml"
     threads: 1
@@ -337,13 +333,12 @@ rule write_report:
         runtime=10,
     params:
         library=library("write_report"),
-        sites=page_sites,
         figures=FIGURES,
         config=config,
         words=lambda wildcards: {
             name: words_of(name)
             for name in [
-                *sources_of(page_sites(wildcards)),
+                *sources_of([wildcards.site]),
                 config["borders"]["source"],
             ]
         },

@@ -19,6 +19,7 @@ from concerto.evaluation.quantities import label, plain_unit
 from concerto.products.report import templates
 
 TEMPLATE = "explorer.html.j2"
+"""It has explorer.js.j2 in it, which does what happens in the page."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 STATISTICS = {
     "mean": "Mean",
