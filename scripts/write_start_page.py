@@ -36,9 +36,10 @@ def write_start_page(
             name,
             entry.get("name", ""),
             {
-                method: _converged(run / "posterior" / name / f"{method}.nc")
+                method: _said(run, name, method)["converged"] == "yes"
                 for method in config["assimilation"]["methods"]
             },
+            _said(run, name, config["assimilation"]["product"])["verdict"],
             pd.read_csv(run / "evaluation" / name / "scores.csv"),
             pd.read_csv(run / "products" / name / "budget_mean.csv"),
         )
@@ -57,9 +58,9 @@ def write_start_page(
     write_text(render_start(config, run_id, towers, maps, pages, picture), output)
 
 
-def _converged(posterior: Path) -> bool:
-    with xr.open_dataset(posterior) as ds:
-        return ds.attrs["converged"] == "yes"
+def _said(run: Path, site: str, method: str) -> Mapping[str, Any]:
+    with xr.open_dataset(run / "posterior" / site / f"{method}.nc") as ds:
+        return ds.attrs
 
 
 if "snakemake" in globals():

@@ -33,7 +33,6 @@ LONGEST_BYTES = 6_000_000
 KEPT = ("gpp", "nee", "reco")
 _TERA = 1e-12
 _STOCK = "at the end"
-_EMPTY = ("not_land", "drivers_missing", "assimilation_failed")
 
 
 def cells_of(
@@ -59,8 +58,8 @@ def cells_of(
     words = np.full(status.shape, "", dtype=object)
     for code, name in meanings_of(months["status"]).items():
         words[status == code] = name
-    rows, columns = np.nonzero(~np.isin(words, ("", *_EMPTY)))
     names = [str(name).removesuffix("_mean") for name in months if str(name).endswith("_mean")]
+    rows, columns = np.nonzero(months[f"{names[0]}_mean"].notnull().any("time").to_numpy())
     steps = {"month": months, "year": years}
     left_out = ""
     if _bytes(months, len(rows), names) + _bytes(years, len(rows), names) > longest:

@@ -73,11 +73,12 @@ def draw_flow(stages: Mapping[str, str], pairs: Sequence[tuple[str, str]]) -> st
         Rules of which the first makes what the second reads.
     """
     boxes = {name: "plot_*" if name.startswith("plot_") else name for name in stages}
-    rows: dict[str, list[str]] = {}
-    for name, stage in stages.items():
-        of_stage = rows.setdefault(stage, [])
-        if not any(boxes[name] in others for others in rows.values()):
-            of_stage.append(boxes[name])
+    rows: dict[str, list[str]] = {stage: [] for stage in stages.values()}
+    for name, box in boxes.items():
+        # Figures stand where most are drawn, whichever file comes first.
+        drawn = "publish" if box != name and "publish" in rows else stages[name]
+        if not any(box in others for others in rows.values()):
+            rows[drawn].append(box)
     at: dict[str, tuple[float, float, float]] = {}
     marks, y = [], 8.0
     for stage, names in rows.items():

@@ -24,11 +24,15 @@ YES, PARTLY, NO, OPEN = "yes", "partly", "no", "not tested"
 
 @dataclass(frozen=True)
 class Tower:
-    """What the page says of a tower: of each method whether it converged, scores, mean budgets."""
+    """What the page says of a tower: of each method whether it converged, scores, mean budgets.
+
+    ``verdict`` has the reasons of the published method's.
+    """
 
     name: str
     title: str
     converged: Mapping[str, bool]
+    verdict: str
     scores: pd.DataFrame
     means: pd.DataFrame
 
@@ -117,15 +121,15 @@ def converged(towers: Sequence[Tower], maps: Sequence[Map], method: str) -> Answ
         verdicts.append(_level(len(good), len(towers)))
     for one in maps:
         count = one.shares.set_index("status")["cells"]
-        with_values = int(count[["converged", "not_converged", "no_observation"]].sum())
+        judged = int(count[["converged", "not_converged"]].sum())
         good = int(count["converged"])
         said.append(
-            f"Map, {one.title}: {whole(good)} of {whole(with_values)} cells with values converged; "
-            f"{whole(int(count.sum()) - with_values)} more have none."
+            f"Map, {one.title}: {whole(good)} of {whole(judged)} cells with observations converged; "
+            f"{whole(int(count.sum()) - judged)} more cells of land have none or no drivers."
         )
-        share = good / with_values if with_values else 0.0
-        bars.append(_bar(one.title, share, f"{whole(good)} of {whole(with_values)} cells"))
-        verdicts.append(_level(good, with_values))
+        share = good / judged if judged else 0.0
+        bars.append(_bar(one.title, share, f"{whole(good)} of {whole(judged)} cells"))
+        verdicts.append(_level(good, judged))
     return Answer("Did the calibrations converge?", _least(verdicts), said, bars)
 
 
