@@ -295,9 +295,7 @@ rule write_report:
             ]
         ),
         masking=f"{RUN}/cubes/{{site}}/masking.csv",
-        posteriors=expand(
-            f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS
-        ),
+        posteriors=expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS),
         evaluation=[
             f"{RUN}/evaluation/{{site}}/scores.csv",
             f"{RUN}/evaluation/{{site}}/notes.csv",

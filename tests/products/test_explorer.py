@@ -115,7 +115,10 @@ def test_cells_without_values_are_left_out_and_others_say_what_became_of_them(mo
     assert len(groups[0]["places"]) == int(months["gpp_mean"].isel(time=0).notnull().sum())
     notes = {place["note"] for place in groups[0]["places"]}
     assert notes <= {"converged", "not converged", "no observation"}
-    assert {p["name"].rpartition(", ")[2] for p in groups[0]["places"]} == {"Northland", "Southland"}
+    assert {p["name"].rpartition(", ")[2] for p in groups[0]["places"]} == {
+        "Northland",
+        "Southland",
+    }
 
 
 def test_a_map_that_is_too_large_keeps_years_and_then_fluxes_alone(months):
@@ -221,7 +224,9 @@ def test_it_loads_without_a_request_or_complaint_and_fits(browser, page, width, 
     assert asked == [page.as_uri()]
     assert browser.run("document.documentElement.scrollWidth") == width
     # as dark as asked
-    ground = browser.run("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    ground = browser.run(
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
+    )
     assert (sum(ground) < 3 * 128) == dark
 
 
@@ -293,5 +298,7 @@ def test_tables_are_downloaded_from_the_page_itself(opened, groups):
     assert len(rows) == 3 * 2 * (24 + 2)
     found = [row for row in rows if f"{','.join(row)}".find("Northland,year,2001,gpp") >= 0]
     year = unpacked(groups[1], "year", "gpp")[1, 1, STATS.index("mean")]
-    assert float(found[0][header.index("mean") + len(found[0]) - len(header)]) == pytest.approx(year)
+    assert float(found[0][header.index("mean") + len(found[0]) - len(header)]) == pytest.approx(
+        year
+    )
     assert opened.run("byId('countries-table').tBodies[0].rows.length") == 3

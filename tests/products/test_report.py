@@ -72,8 +72,8 @@ def write_figure(path, about):
     path.with_suffix(".json").write_text(json.dumps(words))
 
 
-def make_page(run, page, output):
-    config = make_config()
+def make_page(run, page, output, config=None):
+    config = config or make_config()
     write_report(
         list(config["sites"]) if page == "all" else [page],
         config,
@@ -173,7 +173,7 @@ def test_a_forecast_has_its_figure_words_and_table(finished, tmp_path):
     write_figure(run / "figures" / site / "forecast.png", "the forecast")
     forecast = {"sites": [site], "method": "esmda", "days": 20, "members": 100}
     config = make_config() | {"forecast": forecast}
-    _, text = make_page(run, "index", tmp_path / "page.html", config)
+    _, text = make_page(run, "all", tmp_path / "page.html", config)
     assert text.count("Forecast from the newest data") == 1
     assert "Caption of the forecast & more" in text
     assert "NEE, all weeks (" in text
@@ -182,7 +182,7 @@ def test_a_forecast_has_its_figure_words_and_table(finished, tmp_path):
     assert all(fixed(value, 3) in text for value in [*scores.crps, *scores.rmse])
     assert "week 3" in text
     pd.DataFrame(columns=scores.columns).to_csv(table, index=False)
-    _, text = make_page(run, "index", tmp_path / "empty.html", config)
+    _, text = make_page(run, "all", tmp_path / "empty.html", config)
     assert "Nothing was observed on these days." in text
 
 
@@ -221,8 +221,8 @@ def test_text_from_outside_is_escaped(finished, tmp_path):
 
 
 def test_the_same_results_give_the_same_page(finished, tmp_path):
-    make_page(finished, "index", tmp_path / "a.html")
-    make_page(finished, "index", tmp_path / "b.html")
+    make_page(finished, "all", tmp_path / "a.html")
+    make_page(finished, "all", tmp_path / "b.html")
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 

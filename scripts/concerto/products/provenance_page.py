@@ -51,7 +51,7 @@ def read_benchmarks(folder: Path) -> pd.DataFrame:
         last = pd.read_csv(file, sep="\t", na_values=["-", "NA"]).iloc[-1]
         rows.append((file.name.split(".")[0], last["s"], last.get("cpu_time"), last["max_rss"]))
     table = pd.DataFrame(rows, columns=["rule", "seconds", "cpu_seconds", "peak_mb"])
-    table = table.astype({name: float for name in table.columns[1:]})
+    table = table.astype(dict.fromkeys(table.columns[1:], float))
     by = table.groupby("rule")
     return (
         by[["seconds", "cpu_seconds"]]

@@ -150,7 +150,9 @@ def coverage(towers: Sequence[Tower], method: str) -> Answer:
         + ("It is too narrow." if 0.9 - share > CLOSE else "")
     )
     bars = [
-        _bar(f"{r.site}, {label(r.variable)}", r.coverage90, f"{percent(r.coverage90)} of {r.n}", 0.9)
+        _bar(
+            f"{r.site}, {label(r.variable)}", r.coverage90, f"{percent(r.coverage90)} of {r.n}", 0.9
+        )
         for r in known.itertuples()
     ]
     verdict = YES if off <= CLOSE else PARTLY if off <= FAR else NO
@@ -173,7 +175,9 @@ def skill(towers: Sequence[Tower], method: str) -> Answer:
     bars = []
     for tower in towers:
         for row in _daily([tower], method).itertuples():
-            of = tower.scores[(tower.scores.variable == row.variable) & (tower.scores.step == "daily")]
+            of = tower.scores[
+                (tower.scores.variable == row.variable) & (tower.scores.step == "daily")
+            ]
             others = of[of.predictor.isin(BASELINES)]["crps"]
             if len(others) and others.min() > 0:
                 gained = 1.0 - row.crps / others.min()
@@ -215,9 +219,17 @@ def contents(config: Mapping[str, Any], pages: Sequence[str]) -> list[dict[str, 
     for name, entry in config.get("maps", {}).items():
         known[f"{name}.html"] = ("Maps", entry["name"], "Verdicts, figures, sums by region, files.")
     for name, entry in config.get("networks", {}).items():
-        known[f"{name}.html"] = ("Towers", entry["name"], "Predictions at many towers, and what they taught.")
+        known[f"{name}.html"] = (
+            "Towers",
+            entry["name"],
+            "Predictions at many towers, and what they taught.",
+        )
     for name, entry in config.get("policy", {}).items():
-        known[f"{name}.html"] = ("Countries", entry["title"], "Fluxes, stocks and chances of a gain, with tables to download.")
+        known[f"{name}.html"] = (
+            "Countries",
+            entry["title"],
+            "Fluxes, stocks and chances of a gain, with tables to download.",
+        )
         for region in entry.get("factsheets", []):
             file = f"{name}.{slug(region)}.html"
             known[file] = ("Countries", region, "A page for people who will not read a paper.")
