@@ -12,7 +12,12 @@ rule write_explorer:
         towers=expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
         borders=ancient(BORDERS),
     output:
-        page=f"{RUN}/report/explorer.html",
+        page=report(
+            f"{RUN}/report/explorer.html",
+            caption="captions/explorer.rst",
+            category="Pages",
+            labels={"figure": "Explorer"},
+        ),
     log:
         f"{RUN}/logs/write_explorer.log",
     benchmark:
@@ -49,7 +54,12 @@ rule write_start_page:
         ),
         figure=rules.plot_sites.output if SITES else [],
     output:
-        page=REPORT,
+        page=report(
+            REPORT,
+            caption="captions/start.rst",
+            category="Pages",
+            labels={"figure": "Start page"},
+        ),
     log:
         f"{RUN}/logs/write_start_page.log",
     benchmark:
@@ -85,7 +95,12 @@ rule write_provenance_page:
         ],
         citation="CITATION.cff",
     output:
-        page=f"{RUN}/report/provenance.html",
+        page=report(
+            f"{RUN}/report/provenance.html",
+            caption="captions/provenance.rst",
+            category="Pages",
+            labels={"figure": "Provenance"},
+        ),
     log:
         f"{RUN}/logs/write_provenance_page.log",
     benchmark:

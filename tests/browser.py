@@ -1,7 +1,7 @@
 """A real Chromium without a window, driven through its own protocol over a pipe.
 
-Nothing but the browser is needed: messages are JSON, ended by a zero byte, on file descriptors 3 and 4
-(Chrome DevTools Protocol, `--remote-debugging-pipe`).
+Nothing but the browser is needed: messages are JSON, ended by a zero byte, on file descriptors 3
+and 4 (Chrome DevTools Protocol, `--remote-debugging-pipe`).
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ class Browser:
             [
                 CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                 "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
-                "--disable-component-update", f"--user-data-dir={folder}", "--remote-debugging-pipe",
+                "--disable-component-update", f"--user-data-dir={folder}",
+                "--remote-debugging-pipe",
             ],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=places,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=places,  # noqa: PLW1509
             close_fds=False,
         )  # fmt: skip
         os.close(to_read)

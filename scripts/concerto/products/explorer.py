@@ -59,15 +59,15 @@ def cells_of(
     for code, name in meanings_of(months["status"]).items():
         words[status == code] = name
     names = [str(name).removesuffix("_mean") for name in months if str(name).endswith("_mean")]
-    rows, columns = np.nonzero(months[f"{names[0]}_mean"].notnull().any("time").to_numpy())
+    rows, columns = np.nonzero(months[f"{names[0]}_mean"].notna().any("time").to_numpy())
     steps = {"month": months, "year": years}
     left_out = ""
     if _bytes(months, len(rows), names) + _bytes(years, len(rows), names) > longest:
         del steps["month"]
-        left_out = "Months are in the map’s files alone: there are too many cells for a page."
+        left_out = "Months are in the map's files alone: there are too many cells for a page."
         if _bytes(years, len(rows), names) > longest:
             names = [name for name in names if name in KEPT]
-            left_out = "Months and pools are in the map’s files alone: there are too many cells."
+            left_out = "Months and pools are in the map's files alone: there are too many cells."
     lat, lon = (months[name].to_numpy() for name in ("lat", "lon"))
     country = _countries(months)
     return {

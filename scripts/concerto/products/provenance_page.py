@@ -1,4 +1,4 @@
-"""The page of where a run comes from: workflow, versions, seeds, what it took, data and licences."""
+"""The page of where a run comes from: workflow, versions, what it took, data and licences."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def draw_flow(stages: Mapping[str, str], pairs: Sequence[tuple[str, str]]) -> st
     ]
     return (
         f'<svg class="flow" viewBox="0 0 {_WIDE + 10} {y:.0f}" width="{_WIDE + 10}" role="img" '
-        'aria-label="Rules of the run by stage, and which feeds which; the table below has them all">'
+        'aria-label="Rules of the run by stage, and which feeds which; a table is below">'
         f"{''.join(curves)}{''.join(marks)}{''.join(shapes)}</svg>"
     )
 

@@ -18,7 +18,7 @@ from concerto.products.report import Picture, key_numbers, percent, templates, w
 
 TEMPLATE = "start.html.j2"
 CLOSE, FAR = 0.05, 0.15
-"""How far the share of values in the 90 % interval may be from it to be called honest, or nearly."""
+"""How far the share of values in the 90 % interval may be from 90 %, and from nearly 90 %."""
 YES, PARTLY, NO, OPEN = "yes", "partly", "no", "not tested"
 
 
@@ -124,8 +124,8 @@ def converged(towers: Sequence[Tower], maps: Sequence[Map], method: str) -> Answ
         judged = int(count[["converged", "not_converged"]].sum())
         good = int(count["converged"])
         said.append(
-            f"Map, {one.title}: {whole(good)} of {whole(judged)} cells with observations converged; "
-            f"{whole(int(count.sum()) - judged)} more cells of land have none or no drivers."
+            f"Map, {one.title}: {whole(good)} of {whole(judged)} cells with observations "
+            f"converged; {whole(int(count.sum()) - judged)} more cells of land have none or no drivers."
         )
         share = good / judged if judged else 0.0
         bars.append(_bar(one.title, share, f"{whole(good)} of {whole(judged)} cells"))
@@ -143,8 +143,8 @@ def coverage(towers: Sequence[Tower], method: str) -> Answer:
     share = float((known["coverage90"] * known["n"]).sum() / total)
     off = abs(share - 0.9)
     text = (
-        f"Of {whole(total)} daily values that the calibration never saw, {percent(share)} lie in the "
-        "90\N{NO-BREAK SPACE}% interval. "
+        f"Of {whole(total)} daily values that the calibration never saw, {percent(share)} lie "
+        "in the 90\N{NO-BREAK SPACE}% interval. "
         + ("That is as it should be." if off <= CLOSE else "")
         + ("It is too wide." if share - 0.9 > CLOSE else "")
         + ("It is too narrow." if 0.9 - share > CLOSE else "")
@@ -186,11 +186,11 @@ def skill(towers: Sequence[Tower], method: str) -> Answer:
     wins, losses = count["beats"], count["loses to"]
     verdict = YES if not losses else PARTLY if wins > losses else NO
     text = (
-        f"Against a day-of-year climatology and a regression on weather, on withheld values, it wins "
-        f"{wins} of {len(judged)} comparisons, loses {losses} and is level in "
-        f"{count['is level with']} (by variable and time step; CRPS, which counts error and spread)."
+        "Against a day-of-year climatology and a regression on weather, on withheld values, it "
+        f"wins {wins} of {len(judged)} comparisons, loses {losses} and is level in "
+        f"{count['is level with']} (by variable and step; CRPS, which counts error and spread)."
     )
-    words = "Daily CRPS against the better baseline’s; red is worse."
+    words = "Daily CRPS against the better baseline's; red is worse."
     return Answer(question, verdict, [text], bars, words)
 
 
@@ -208,11 +208,26 @@ def contents(config: Mapping[str, Any], pages: Sequence[str]) -> list[dict[str, 
     """Return the pages of the report with what they are about, in groups."""
     known: dict[str, tuple[str, str, str]] = {
         "explorer.html": (
-            "Look", "Explorer", "Interactive map and time series: any variable, statistic, time and place."),
-        "reconstruction.html": ("Look", "Reconstruction", "Land cover and leaf area where they were not seen, from learning."),
-        "scenarios.html": ("Look", "Scenarios", "How carbon would go on under other climates and land uses."),
-        "provenance.html": ("Trust", "Provenance, data and licences", "Workflow, versions, seeds, run times, memory; sources with licences and citations."),
-    }  # fmt: skip
+            "Look",
+            "Explorer",
+            "Interactive map and time series: any variable, statistic, time and place; tables.",
+        ),
+        "reconstruction.html": (
+            "Look",
+            "Reconstruction",
+            "Land cover and leaf area where they were not seen, from learning.",
+        ),
+        "scenarios.html": (
+            "Look",
+            "Scenarios",
+            "How carbon would go on under other climates and land uses.",
+        ),
+        "provenance.html": (
+            "Trust",
+            "Provenance, data and licences",
+            "Workflow, versions, seeds, run times and memory; sources, licences and citations.",
+        ),
+    }
     for name, entry in config.get("sites", {}).items():
         text = "Assimilation, evaluation on withheld data, budget, what was masked."
         known[f"{name}.html"] = ("Towers", f"{name}: {entry.get('name', '')}".rstrip(": "), text)
