@@ -59,7 +59,7 @@ def cells_of(
     for code, name in meanings_of(months["status"]).items():
         words[status == code] = name
     names = [str(name).removesuffix("_mean") for name in months if str(name).endswith("_mean")]
-    rows, columns = np.nonzero(months[f"{names[0]}_mean"].notna().any("time").to_numpy())
+    rows, columns = np.nonzero(np.isfinite(months[f"{names[0]}_mean"]).any("time").to_numpy())
     steps = {"month": months, "year": years}
     left_out = ""
     if _bytes(months, len(rows), names) + _bytes(years, len(rows), names) > longest:

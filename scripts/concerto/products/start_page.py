@@ -125,7 +125,8 @@ def converged(towers: Sequence[Tower], maps: Sequence[Map], method: str) -> Answ
         good = int(count["converged"])
         said.append(
             f"Map, {one.title}: {whole(good)} of {whole(judged)} cells with observations "
-            f"converged; {whole(int(count.sum()) - judged)} more cells of land have none or no drivers."
+            f"converged; {whole(int(count.sum()) - judged)} more cells of land have none or no "
+            "drivers."
         )
         share = good / judged if judged else 0.0
         bars.append(_bar(one.title, share, f"{whole(good)} of {whole(judged)} cells"))
