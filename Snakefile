@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
@@ -28,6 +29,8 @@ from concerto.config import (
     source_words,
     validate_config,
 )
+from concerto.console import release, watch
+from concerto.ending import missing, products, results, verdicts, warned
 from concerto.errors import ConcertoError
 from concerto.imports import digest
 from concerto.maps import map_grid, slug
@@ -42,6 +45,7 @@ from concerto.networks import (
     trial_name,
     trials,
 )
+from concerto.pace import Pace, Work, expected_seconds
 from concerto.places import (
     places,
     record_sources,
@@ -52,6 +56,7 @@ from concerto.places import (
     wanted,
 )
 from concerto.provenance import code_sha256, run_id
+from concerto.patterns import matching
 from concerto.scale import (
     CORES,
     cubes_of,
@@ -79,6 +84,7 @@ try:
 except ConcertoError as error:
     raise WorkflowError(str(error)) from None
 
+BEGUN = time.time()
 RUN = f"results/{config['run']}"
 SITES = list(config.setdefault("sites", {}))
 AREAS = list(config.setdefault("areas", {}))
@@ -113,6 +119,8 @@ SCENARIOS = config.get("scenarios", {"climates": {}, "land_uses": {}})
 FUTURES = (
     SCENARIOS.get("places", projected_places(config)) if config.get("scenarios") else []
 )
+# Tables of maps that have scenarios.
+FORETOLD = [name for name, entry in POLICY.items() if entry["map"] in FUTURES]
 CALIBRATION = config.get("twin", {}).get("calibration", {})
 CALIBRATED = list(CALIBRATION.get("budgets", {}))
 REPORT = f"{RUN}/report/index.html"
@@ -190,6 +198,7 @@ PUBLISHED = [
     *expand(f"{RUN}/figures/{{area}}/gaps.png", area=filter(is_observed, AREAS)),
     *expand(f"{RUN}/report/{{map}}.html", map=MAPS),
     *expand(f"{RUN}/report/{{table}}.html", table=POLICY),
+    *expand(f"{RUN}/policy/{{table}}/futures.csv", table=FORETOLD),
     *FACTSHEETS,
     *([f"{RUN}/report/reconstruction.html"] if "reconstruction" in config else []),
     *(rules.write_predictions.output if NETWORKS else []),
@@ -215,42 +224,60 @@ onstart:
         )
     except ConcertoError as error:
         raise WorkflowError(str(error)) from None
+    works = works_of(workflow.dag)
+    at_once = workflow.resource_settings.cores or workflow.resource_settings.nodes
+    pace = Pace(works, expected_seconds(works, "results"), at_once or 1)
+    watch(logger, "DefaultStreamHandler", pace)
 
 
 onsuccess:
+    release(logger)
     others = {
-        "benchmark": f"Speed: {RUN}/speed; of maps: {MAPS_COST}",
-        "cost": f"Cost: {RUN}/speed",
-        "canopy": f"Canopy: {RUN}/figures",
-        "emulator": f"Emulators: {RUN}/report/emulator.html",
-        "scale": f"Scale: {RUN}/report/scale.html",
-        "upscaling": f"Upscaled fluxes: {RUN}/report/upscaling.html",
-        "twin": f"Twin experiments: {RUN}/report/twin.html",
-        "twin_map": f"Twin experiment of a map: {RUN}/report/twin_map.html",
-        "reproduce": f"The same again: {RUN}/reproduction/products.csv",
+        "benchmark": {f"{RUN}/speed": f"Speed (of maps: {MAPS_COST})"},
+        "cost": {f"{RUN}/speed": "Cost"},
+        "canopy": {f"{RUN}/figures": "Canopy"},
+        "emulator": {f"{RUN}/report/emulator.html": "Emulators"},
+        "scale": {f"{RUN}/report/scale.html": "Scale"},
+        "upscaling": {f"{RUN}/report/upscaling.html": "Upscaled fluxes"},
+        "twin": {f"{RUN}/report/twin.html": "Twin experiments"},
+        "twin_map": {f"{RUN}/report/twin_map.html": "Twin experiment of a map"},
+        "reproduce": {f"{RUN}/reproduction/products.csv": "The same again"},
+        **{name: {f"{RUN}/plan/{PLANS[name]}.txt": "Plan"} for name in PLANS},
     }
     shown = [f"{RUN}/plan/{PLANS[name]}.txt" for name in PLANS if name in sys.argv]
-    asked = [made for target, made in others.items() if target in sys.argv] + shown
     twin = [
         f"{RUN}/{target}/verdicts.txt"
         for target in ("twin", "twin_map")
         if target in sys.argv
     ]
-    print(texts([*shown, *twin] if asked else VERDICTS), end="")
-    made = [f"Report: {REPORT}"] * bool(SITES)
-    made += [f"Map: {RUN}/report/{name}.html" for name in MAPS]
-    made += [f"Table: {RUN}/report/{name}.html" for name in POLICY]
-    made += [f"Page: {page}" for page in FACTSHEETS if page.endswith("html")]
-    made += [f"Report: {RUN}/report/{name}.html" for name in NETWORKS]
-    made += [f"Scenarios: {RUN}/report/scenarios.html"] * bool(FUTURES)
-    made += [f"Cubes of {name}: {RUN}/cubes/{name}" for name in AREAS]
-    print("Done.", ", ".join(asked or made))
+    named = {}
+    for target, pages in others.items():
+        named |= pages if target in sys.argv else {}
+    files = list(workflow.dag.targetfiles)
+    if not named and not files:
+        named |= {REPORT: "Report"}
+        named |= {f"{RUN}/report/{name}.html": "Map" for name in MAPS}
+        named |= {f"{RUN}/report/{name}.html": "Table" for name in POLICY}
+        named |= {page: "Page" for page in FACTSHEETS if page.endswith("html")}
+        named |= {f"{RUN}/report/{name}.html": "Report" for name in NETWORKS}
+        named |= {f"{RUN}/report/scenarios.html": "Scenarios"}
+        named |= {f"{RUN}/cubes/{name}": f"Cubes of {name}" for name in AREAS}
+        print(verdicts(VERDICTS), products(f"{RUN}/products"), sep="", end="")
+    print(
+        texts(shown), verdicts(twin), warned(f"{RUN}/logs", BEGUN), sep="", end=""
+    )
+    made = [
+        file for job in workflow.dag.targetjobs for file in job.output or job.input
+    ]
+    print(missing(made), end="")
+    print(results(named, files, RUN))
 
 
 onerror:
+    release(logger)
     for place, message in failures(Path(RUN, "logs")):
         print(f"Failed: {place}: {message}")
     pages = [Path(RUN, "report", f"{site}.html") for site in SITES]
     found = [str(page) for page in pages if page.exists()]
-    print(texts(VERDICTS), end="")
+    print(verdicts(VERDICTS), end="")
     print(f"Sites with a report: {', '.join(found) or 'none'}")

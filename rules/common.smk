@@ -6,6 +6,22 @@ def library(script):
     return digest(Path(workflow.basedir, "scripts", f"{script}.py"))
 
 
+def works_of(dag):
+    """Return the jobs that are to be run, by their numbers."""
+    numbers = {job: dag.jobid(job) for job in dag.needrun_jobs()}
+    return {
+        number: Work(
+            job.rule.name,
+            str(job.benchmark or ""),
+            minutes if isinstance(minutes := job.resources.get("runtime"), int) else 0,
+            frozenset(
+                numbers[other] for other in dag.dependencies[job] if other in numbers
+            ),
+        )
+        for job, number in numbers.items()
+    }
+
+
 def memory(base):
     """Return the memory of a job in MB: ``base``, and twice as much each time it is tried again."""
     return lambda wildcards, attempt: base * 2 ** (attempt - 1)
@@ -186,6 +202,14 @@ def inventory_of(wildcards):
     return [f"{RUN}/policy/{wildcards.table}/inventory.csv"] if asked else []
 
 
+def futures_of(wildcards):
+    """Return the tables of a table's regions under scenarios, or nothing: a list."""
+    if wildcards.table not in FORETOLD:
+        return []
+    folder = f"{RUN}/policy/{wildcards.table}"
+    return [f"{folder}/futures.csv", f"{folder}/futures_years.csv"]
+
+
 def sheets_of(wildcards):
     """Return the pages of a table's regions."""
     names = SHEETS[wildcards.table]
@@ -361,14 +385,44 @@ def supplied_climates(wildcards):
     """Return the files that climates are supplied in, which may be none."""
     entries = SCENARIOS["climates"].values()
     named = [entry["supplied"] for entry in entries if "supplied" in entry]
-    return [file.replace("{place}", wildcards.place) for file in named]
+    models = matching(name for entry in entries for name in entry.get("cmip6", []))
+    return [
+        *(file.replace("{place}", wildcards.place) for file in named),
+        *map(str, models),
+    ]
 
 
 def supplied_land_use(wildcards):
     """Return the files that land uses are supplied in, which may be none."""
-    entries = SCENARIOS["land_uses"].values()
+    entries = scenario_settings(wildcards)["land_uses"].values()
     named = [entry["supplied"] for entry in entries if "supplied" in entry]
     return [file.replace("{place}", wildcards.place) for file in named]
+
+
+def scenario_settings(wildcards):
+    """Return the configuration of scenarios, with what is made of LUH2's files as supplied."""
+    made = f"{RUN}/scenarios/{{place}}/land_use.{{name}}.nc"
+    uses = {
+        name: (
+            {**entry, "supplied": made.replace("{name}", name)}
+            if "luh2" in entry
+            else entry
+        )
+        for name, entry in SCENARIOS["land_uses"].items()
+    }
+    return {**SCENARIOS, "land_uses": uses}
+
+
+def luh2_files(wildcards):
+    """Return the files of LUH2 that a land use is made of."""
+    entry = SCENARIOS["land_uses"][wildcards.land_use]["luh2"]
+    return list(map(str, matching([*entry["states"], *entry["transitions"]])))
+
+
+def cell_size(wildcards):
+    """Return the width of the cells of a place, degrees; 0 of a site."""
+    place = wildcards.place
+    return grid_of(place).resolution_deg if place in MAPS else 0.0
 
 
 def scenario_inputs(wildcards):
@@ -395,6 +449,15 @@ def scenario_inputs(wildcards):
 
 def scenario_parts(wildcards):
     """Return the projections of all parts of a place: tiles of a map, or the one of a site."""
-    place = wildcards.place
+    return parts_of(wildcards.place)
+
+
+def future_parts(wildcards):
+    """Return the projections of all tiles of the map of a table under scenarios."""
+    return parts_of(policy_config(wildcards)["map"])
+
+
+def parts_of(place):
+    """Return the files of all parts of a place under scenarios."""
     parts = tiles_of(place) if place in MAPS else ["all"]
     return expand(f"{RUN}/projection/{place}/scenarios.{{part}}.nc", part=parts)

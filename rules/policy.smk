@@ -65,6 +65,37 @@ rule tabulate_regions:
         "../scripts/tabulate_regions.py"
 
 
+rule tabulate_futures:
+    input:
+        parts=future_parts,
+        weights=rules.weigh_regions.output.weights,
+    output:
+        table=f"{RUN}/policy/{{table}}/futures.csv",
+        yearly=f"{RUN}/policy/{{table}}/futures_years.csv",
+        trends=f"{RUN}/policy/{{table}}/futures_trends.csv",
+    log:
+        f"{RUN}/logs/tabulate_futures.{{table}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_futures.{{table}}.tsv"
+    wildcard_constraints:
+        table=one_of(FORETOLD),
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=30,
+    params:
+        library=library("tabulate_futures"),
+        entry=policy_config,
+        baseline=SCENARIOS.get("baseline"),
+        seed=config["seed"],
+    message:
+        "Write the table of {wildcards.table} under scenarios"
+    script:
+        "../scripts/tabulate_futures.py"
+
+
 rule reconcile_inventory:
     input:
         members=rules.tabulate_regions.output.members,
@@ -107,6 +138,7 @@ rule write_factsheet:
         members=rules.tabulate_regions.output.members,
         weights=rules.weigh_regions.output.weights,
         inventory=inventory_of,
+        futures=futures_of,
         annual=lambda wildcards: (
             f"{RUN}/products/{policy_config(wildcards)['map']}/annual.nc"
         ),

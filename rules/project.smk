@@ -57,6 +57,7 @@ rule forecast_site:
         site=site_config,
         days=FORECAST["days"],
         members=FORECAST["members"],
+        weather=FORECAST.get("weather", "measured"),
         seed=config["seed"],
     message:
         "Forecast {wildcards.site} from the state that {wildcards.method} leaves"

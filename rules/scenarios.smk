@@ -35,6 +35,37 @@ rule make_scenario:
         "../scripts/make_scenario.py"
 
 
+rule make_land_use:
+    input:
+        record=scenario_record,
+        files=luh2_files,
+    output:
+        land_use=f"{RUN}/scenarios/{{place}}/land_use.{{land_use}}.nc",
+    log:
+        f"{RUN}/logs/make_land_use.{{place}}.{{land_use}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/make_land_use.{{place}}.{{land_use}}.tsv"
+    wildcard_constraints:
+        place=one_of(FUTURES),
+        land_use=one_of(
+            [name for name, use in SCENARIOS["land_uses"].items() if "luh2" in use]
+        ),
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        library=library("make_land_use"),
+        scenarios=SCENARIOS,
+        resolution=cell_size,
+    message:
+        "Make the land use {wildcards.land_use} of {wildcards.place}"
+    script:
+        "../scripts/make_land_use.py"
+
+
 rule project_scenario:
     input:
         unpack(scenario_inputs),
@@ -59,7 +90,7 @@ rule project_scenario:
         runtime=60,
     params:
         library=library("project_scenario"),
-        scenarios=SCENARIOS,
+        scenarios=scenario_settings,
         seed=config["seed"],
     message:
         "Run {wildcards.place} ({wildcards.part}) through all scenarios"

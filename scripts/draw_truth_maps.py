@@ -6,11 +6,9 @@ from pathlib import Path
 
 from concerto.assimilation.cells import CONVERGED, Solved, of_countries, open_cells
 from concerto.assimilation.location import ErrorStatement
-from concerto.assimilation.random_field import correlation
 from concerto.assimilation.twin_maps import draw_truth_maps as draw
 from concerto.ensembles import cells_dataset, write_ensemble
 from concerto.scripting import script_log
-from concerto.seeds import generator
 
 log = logging.getLogger(__name__)
 
@@ -47,21 +45,14 @@ def draw_truth_maps(
     cells = open_cells(model, cubes, entry, which, classes)
     log.info("%d cells of %s", len(cells), ", ".join(settings["countries"]))
     errors = ErrorStatement.read(statement)
-    problems = [cells.problem(k, errors, constraints) for k in range(len(cells))]
-    field = entry["prior_field"]
-    together = correlation(
-        cells.drivers["lat"].to_numpy(), cells.drivers["lon"].to_numpy(),
-        field["correlation_length_km"], field["local_fraction"],
-    )  # fmt: skip
-    rng = generator(seed, "truth maps")
-    truths = draw(problems, together, settings["truths"], settings["sweeps"], rng)
+    truths = draw(cells, errors, constraints, settings["truths"], settings["settling"], seed)
     drawn = [Solved(CONVERGED, "a truth", truths[:, k]) for k in range(len(cells))]
     write_ensemble(
-        cells_dataset(cells, problems[0].prior.parameters, drawn),
+        cells_dataset(cells, errors.prior(cells.common_prior).parameters, drawn),
         output,
         title=f"Truths for a twin experiment of {entry['name']}",
         source=cells.model.name,
-        history="draw_truth_maps: from the random field and the constraints, by Markov chains",
+        history="draw_truth_maps: from the random field and the constraints, by settled members",
     )
 
 

@@ -8,7 +8,14 @@ import xarray as xr
 from concerto.assimilation.location import ErrorStatement, open_location
 from concerto.ensembles import read_state, series_dataset, write_ensemble
 from concerto.projection.ensemble import inflations_of, random_errors, some_members
-from concerto.projection.forecast import days_ahead, forecast, with_origin
+from concerto.projection.forecast import (
+    CLIMATOLOGY,
+    WEATHER,
+    days_ahead,
+    forecast_under,
+    same_days,
+    with_origin,
+)
 from concerto.scripting import script_log
 from concerto.seeds import generator
 
@@ -27,9 +34,10 @@ def forecast_site(
     *,
     days: int,
     members: int,
+    weather: str,
     seed: int,
 ) -> None:
-    """Write the ensemble of the days after the last assimilated one, under the weather they had.
+    """Write the ensemble of the days after the last assimilated one.
 
     Parameters
     ----------
@@ -44,6 +52,9 @@ def forecast_site(
         Length of the forecast; it is shorter where the record is.
     members
         Draws of the posterior to use, at random, without replacement.
+    weather
+        ``measured``, what the drivers have for the days; or ``climatology``, members in turn under
+        that of the same days of each year before.
     """
     location = open_location(model, drivers, observations, site)
     errors = ErrorStatement.read(statement)
@@ -54,15 +65,16 @@ def forecast_site(
     ahead = days_ahead(name, time, state.step, days)
     log.info("from %s: %d days", f"{time[ahead][0]:%Y-%m-%d}", len(time[ahead]))
     parameters = draws["parameters"].isel(location=0)
-    series = forecast(
-        location.model,
-        parameters.sel(parameter=location.model.parameter_names).to_numpy(),
-        state,
-        location.forcing.between(ahead.start, ahead.stop),
-        site["streams"],
-        errors,
-        rng,
-    )
+    values = parameters.sel(parameter=location.model.parameter_names).to_numpy()
+    windows = [ahead]
+    if weather == CLIMATOLOGY:
+        windows = same_days(name, time, ahead)
+        log.info("weather of the same days of %d years before", len(windows))
+    series = forecast_under(
+        location.model, values, state,
+        [location.forcing.between(window.start, window.stop) for window in windows],
+        site["streams"], errors, rng,
+    )  # fmt: skip
     dataset = series_dataset(
         series,
         (),
@@ -75,7 +87,7 @@ def forecast_site(
         title=f"Forecast of {site['name']}",
         source=location.model.name,
         history="forecast_site: runs from the state after the last assimilated observation, "
-        "under the weather that was measured after it, plus model error",
+        f"under {WEATHER[weather]}, plus model error",
     )
 
 
@@ -92,5 +104,6 @@ if "snakemake" in globals():
             Path(snakemake.output.ensemble),  # noqa: F821
             days=snakemake.params.days,  # noqa: F821
             members=snakemake.params.members,  # noqa: F821
+            weather=snakemake.params.weather,  # noqa: F821
             seed=snakemake.params.seed,  # noqa: F821
         )

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from concerto.assimilation.cells import Cells, open_cells
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Problem
@@ -11,7 +12,7 @@ from concerto.assimilation.scores import Scores
 from concerto.cubes import save
 from concerto.ensembles import taught_dataset
 from concerto.learning.folds import folds_of
-from concerto.learning.regionalisation import Schooling, centres, spread_about, teach
+from concerto.learning.regionalisation import Places, Schooling, centres, spread_about, teach
 from concerto.learning.traits import is_cover, traits_of
 from concerto.networks import COVER
 from concerto.scripting import script_log
@@ -58,11 +59,14 @@ def learn_parameters(
     log.info("traits: %s", ", ".join(traits.names))
     folds = folds_of(entry["cubes"], len(cells), settings["folds"], seed)
     rng = generator(seed, "learn parameters", name, by)
-    networks = teach(problems, traits.values, folds, Schooling(**settings["parameters"]), rng)
-    middle = centres(networks, traits.values, folds)
-    spread = spread_about(problems, middle, rng)
+    # who knows the land cover alone does not know when it is warm
+    turns = np.zeros(len(cells)) if by == COVER else traits.warmest
+    places = Places(traits.values, folds, turns)
+    networks = teach(problems, places, Schooling(**settings["parameters"]), rng)
     space = next(Scores(problem) for problem in problems if problem is not None)
-    save(taught_dataset(cells, space.parameters_of(middle), spread), output, "float64")
+    middle = centres(networks, places, space.circular)
+    law = spread_about(problems, middle, rng)
+    save(taught_dataset(cells, space.parameters_of(middle), *law), output, "float64")
 
 
 def _problems(

@@ -17,6 +17,8 @@ from concerto.cubes import (
     with_bounds,
     write_cube,
 )
+from concerto.patterns import matching
+from concerto.prepare.model_weather import model_drivers
 from concerto.prepare.monthly import monthly_drivers
 from concerto.prepare.records import read_record
 from concerto.prepare.streams import MaskCount
@@ -31,6 +33,7 @@ from concerto.projection.climate import (
 from concerto.scripting import script_log
 
 log = logging.getLogger(__name__)
+ADJUSTED = "adjusted to the record by quantile delta mapping by calendar month"
 NOWHERE = pd.Timedelta(0)  # outside of its record CO2 is not known
 
 
@@ -68,15 +71,20 @@ def make_scenario(
         known = monthly_drivers(known, MaskCount(), record)
     axis = axis_until(known.indexes["time"], until, record)
     for (climate, entry), output in zip(climates.items(), outputs, strict=True):
+        rise, name = None, "the record"
+        if "co2" in entry:
+            name = entry["co2"]["source"]
+            rise = _rise(known, axis, entry["co2"], folders[name], sources[name], record)
         if "supplied" in entry:
             file = entry["supplied"].replace("{place}", place)
             made = adjusted_drivers(known, read_cube(file, DRIVERS_OF_CELLS), axis, file)
-            words = f"{file}, adjusted to the record by quantile delta mapping by calendar month"
+            words = f"{file}, {ADJUSTED}"
+        elif "cmip6" in entry:
+            files = ", ".join(entry["cmip6"])
+            drivers = model_drivers(matching(entry["cmip6"]), known)
+            made = adjusted_drivers(known, drivers, axis, files, rise)
+            words = f"{files}, {ADJUSTED}; CO2 of {name}"
         else:
-            rise, name = None, "the record"
-            if "co2" in entry:
-                name = entry["co2"]["source"]
-                rise = _rise(known, axis, entry["co2"], folders[name], sources[name], record)
             change = Change(entry.get("warming_per_year", 0.0), entry.get("change_per_year", {}))
             made = changed_drivers(known, axis, change, rise, record)
             words = (

@@ -13,6 +13,7 @@ from concerto.ensembles import write_ensemble
 from concerto.landuse.areas import area_factors
 from concerto.landuse.covers import read_rules
 from concerto.landuse.levers import Ground, read_land_use
+from concerto.landuse.run import Land
 from concerto.models import load_model
 from concerto.projection.climate import before
 from concerto.projection.ensemble import inflations_of, some_members
@@ -144,6 +145,7 @@ def project_scenario(
         cases,
         Combined(list(drives), list(plans), combined, crossed),
         errors,
+        Land.undivided(np.ones((len(cells), 1)), members.pools).stocks(),
     )
     _write(dataset, posterior, land, output, place, model.name)
 

@@ -15,6 +15,7 @@ import yaml
 from concerto.cubes import load
 from concerto.evaluation.quantities import predictor_label
 from concerto.evaluation.region_facts import Basis, facts_of
+from concerto.evaluation.region_outlooks import outlook_note, outlooks_of, with_outlooks
 from concerto.evaluation.region_totals import read_rows
 from concerto.maps import cell_boxes
 from concerto.plots.cells import read_map, time_mean
@@ -44,6 +45,7 @@ class SheetFiles:
     sources: Sequence[Path]
     citation: Path
     inventory: Path | None
+    futures: Sequence[Path]
 
 
 def write_factsheet(
@@ -99,6 +101,9 @@ def write_factsheet(
         basis=basis,
         inventory=read_rows(files.inventory) if files.inventory else None,
     )
+    if files.futures:
+        known = outlooks_of(region, config["scenarios"], *map(read_rows, files.futures))
+        facts = with_outlooks(facts, known, outlook_note(config["scenarios"]))
     gains = xr.DataArray(
         -_DAYS * time_mean(product, "nee_mean"), {"lat": product["lat"], "lon": product["lon"]}
     ).sel(lat=land["lat"], lon=land["lon"], method="nearest", tolerance=resolution / 2)
@@ -149,6 +154,7 @@ if "snakemake" in globals():
                 borders=Path(inputs.borders) / snakemake.params.borders,  # noqa: F821
                 sources=[Path(file) for file in inputs.sources],
                 inventory=next(map(Path, inputs.inventory), None),
+                futures=[Path(file) for file in inputs.futures],
             ),
             Path(snakemake.output.html),  # noqa: F821
             Path(snakemake.output.pdf),  # noqa: F821

@@ -7,6 +7,8 @@ import json
 import numpy as np
 from concerto import plugins
 from concerto.config import model_files
+from concerto.domain import STREAMS
+from concerto.evaluation.quantities import QUANTITIES
 from concerto.models import load_model
 from real_drivers import repeated, vielsalm
 from synthetic_dalec import ROOT, draw_parameters, make_problem, model_named
@@ -60,4 +62,10 @@ def of_importance() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"models": of_models(), "importance": of_importance()}))
+    found = {
+        "models": of_models(),
+        "ndvi": STREAMS["ndvi"].attributes(),
+        "axis": QUANTITIES["ndvi"].axis,
+        "importance": of_importance(),
+    }
+    print(json.dumps(found))

@@ -32,6 +32,10 @@ class Target:
 
     inflated = ()
 
+    @property
+    def of_constraints(self) -> slice:
+        return slice(self.n_observations, None)
+
     def log_likelihood(self, parameters: np.ndarray) -> np.ndarray:
         return -0.5 * np.sum(self.residuals(parameters) ** 2, axis=1)
 
@@ -57,6 +61,23 @@ class Target:
     def not_finite(self, parameters: np.ndarray) -> list[str]:
         finite = np.isfinite(self.residuals(parameters)).all()
         return [] if finite else ["residuals"]
+
+
+class Constrained(Target):
+    """A target of observations and, beside them, constraints."""
+
+    def __init__(
+        self,
+        prior: Prior,
+        observations: Callable[[np.ndarray], np.ndarray],
+        constraints: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        super().__init__(prior, observations)
+        self.constraints = constraints
+        self.residuals = lambda x: np.concatenate([observations(x), constraints(x)], axis=1)
+
+    def log_constraints(self, parameters: np.ndarray) -> np.ndarray:
+        return -0.5 * np.sum(self.constraints(parameters) ** 2, axis=1)
 
 
 class Normal:

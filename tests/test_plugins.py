@@ -68,3 +68,8 @@ def test_there_is_a_nearest_name_however_far():
 
 def test_nothing_to_choose_from():
     assert plugins.suggestion("x", []) == "there is none to choose from"
+
+
+def test_constants_of_a_file_are_read_without_importing_it():
+    said = plugins.stated("operators", "sif")
+    assert said == {"UNIT": "mW m-2 nm-1 sr-1"}

@@ -108,4 +108,4 @@ def test_lines_come_at_intervals_and_know_no_end_where_there_is_none(caplog, mon
     [(0.4, "0:00 min"), (61, "1:01 min"), (3599.4, "59:59 min"), (7260, "2:01 h")],
 )
 def test_time_left_is_short(seconds, text):
-    assert progress._clock(seconds) == text
+    assert progress.clock(seconds) == text

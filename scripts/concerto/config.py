@@ -685,6 +685,8 @@ def _faults_of_scenarios(config: Mapping[str, Any]) -> list[str]:
         for k, own in enumerate(use.get("management", [])):
             where = f"land_uses.{name}.management[{k}].cover"
             named.append((where, own["cover"], wanted["covers"]))
+        for cover in use.get("luh2", {"covers": ()})["covers"]:
+            named.append((f"land_uses.{name}.luh2.covers", cover, wanted["covers"]))
     return faults + [
         f"scenarios.{where}: unknown name {name!r}; {suggestion(name, known)}"
         for where, name, known in named

@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from concerto.errors import InputError
+from concerto.plugins import declaring, stated
 
 CARBON_FLUX = "g m-2 d-1"
 
@@ -116,6 +117,24 @@ STREAMS = {
         comment="difference from the mean of the product's reference years",
     ),
 }
+
+
+def _declared() -> dict[str, Quantity]:
+    """Return the observables that operators bring with them: each whose file has a LONG_NAME."""
+    found = {}
+    for name in declaring("operators", "LONG_NAME"):
+        said = stated("operators", name)
+        found[name] = Quantity(
+            said["UNIT"],
+            said["LONG_NAME"],
+            said.get("STANDARD_NAME"),
+            said.get("CELL_METHODS", "time: mean"),
+            said.get("COMMENT"),
+        )
+    return found
+
+
+STREAMS = _declared() | STREAMS
 SUBDAILY_DRIVERS = {
     "rlds": Quantity(
         "W m-2", "incoming longwave radiation", "surface_downwelling_longwave_flux_in_air"

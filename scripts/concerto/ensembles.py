@@ -133,8 +133,10 @@ def cells_dataset(
     )
 
 
-def taught_dataset(cells: Cells, centres: np.ndarray, spread: np.ndarray) -> xr.Dataset:
-    """Return what cells were taught of their parameters: ``centres`` and a common ``spread``.
+def taught_dataset(
+    cells: Cells, centres: np.ndarray, spread: np.ndarray, correlation: np.ndarray
+) -> xr.Dataset:
+    """Return what cells were taught of their parameters: ``centres`` and a common law about them.
 
     Parameters
     ----------
@@ -144,6 +146,8 @@ def taught_dataset(cells: Cells, centres: np.ndarray, spread: np.ndarray) -> xr.
         (location, parameter) in the parameters' units.
     spread
         (parameter,) as shares of their ranges, or of those of their logarithms.
+    correlation
+        (parameter, parameter) of normal scores about the centres.
     """
     described = cells.common_prior.parameters
     return xr.Dataset(
@@ -162,10 +166,16 @@ def taught_dataset(cells: Cells, centres: np.ndarray, spread: np.ndarray) -> xr.
                     "units": "1",
                 },
             ),
+            "correlation": (
+                ("parameter", "other"),
+                correlation,
+                {"long_name": "correlation of parameters about what is taught", "units": "1"},
+            ),
         },
         coords={
             **_place(cells.drivers),
             "parameter": [p.name for p in described],
+            "other": [p.name for p in described],
             "parameter_units": ("parameter", [p.unit for p in described]),
         },
     )

@@ -48,6 +48,18 @@ def declaring(package: str, constant: str) -> list[str]:
     ]
 
 
+def stated(package: str, name: str) -> dict[str, object]:
+    """Return the constants that a plug-in's file assigns as literals, without importing it."""
+    file = LIBRARY.joinpath(*package.split("."), f"{name}.py")
+    return {
+        target.id: ast.literal_eval(statement.value)
+        for statement in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+
+
 def _assigned(source: str) -> set[str]:
     """Return the names to which a module's text assigns at its top level."""
     return {

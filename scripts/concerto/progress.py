@@ -1,12 +1,14 @@
 """How far long work has come: lines in the log now and then, and a bar where a terminal watches.
 
 The bar is one line of the terminal that is written anew, and gone when the work is done. Logs get
-plain lines alone. Only the main thread draws: several bars would write over each other.
+plain lines alone. Only the main thread draws: several bars would write over each other. Nor does
+any draw where the run's own display shows the newest lines of logs, which a variable says.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -16,6 +18,8 @@ REPORT_S = 5.0
 REPORT_FRACTION = 0.05
 DRAW_S = 0.1
 WIDTH = 24
+TAKEN = "CONCERTO_TERMINAL_TAKEN"
+"""Variable that says that another draws on the terminal."""
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +58,8 @@ class Progress:
         self._unit, self._size, self._part = unit, size, part
         self._stream = sys.stderr if stream is None else stream
         main = threading.current_thread() is threading.main_thread()
-        self._draws = main and self._stream.isatty()
+        taken = bool(os.environ.get(TAKEN))
+        self._draws = main and not taken and self._stream.isatty()
         self._begun = self._logged = time.monotonic()
         self._drawn = -DRAW_S
         self._told = self._fraction(done)
@@ -98,11 +103,11 @@ class Progress:
             line += f", {100 * self._fraction(done):.0f} %"
         line += f", {rate / self._size:.2f} {self._unit}/s"
         if self._total and rate > 0:
-            line += f", {_clock((self._total - done) / rate)} left"
+            line += f", {clock((self._total - done) / rate)} left"
         return line
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Return a length of time as minutes and seconds or, if long, hours and minutes."""
     whole = max(round(seconds), 0)
     if whole < 3600:

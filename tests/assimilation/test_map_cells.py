@@ -15,6 +15,7 @@ from concerto.assimilation.cells import (
     NOT_CONVERGED,
     assimilate_cells,
     describe,
+    drawn_from_priors,
     of_streams,
     open_cells,
     pooled,
@@ -25,6 +26,8 @@ from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.methods import rml
 from concerto.assimilation.prior import Prior
 from concerto.assimilation.stream_error import StreamError
+from concerto.assimilation.twin_maps import draw_truth_maps
+from concerto.ensembles import taught_dataset
 from concerto.errors import ConcertoError, InputError
 from concerto.projection.cells import project_tile
 from synthetic_dalec import ROOT, files_of
@@ -265,3 +268,74 @@ class TestErrors:
     def test_what_became_of_cells_in_words(self):
         assert describe([0, 0, 4, 2]) == "2 converged, 1 no observation, 1 assimilation failed"
         assert describe([]) == "no cells"
+
+
+class TestTruthMaps:
+    CONSTRAINTS = ("turnover_order", "leaf_area")
+
+    def draw(self, cells, seed=1, moves=150):
+        return draw_truth_maps(cells, STATEMENT, self.CONSTRAINTS, 300, moves, seed)
+
+    def test_truths_are_under_the_constraints_of_their_cells(self, cubes):
+        cells = open_cells(files_of("dalec2"), cubes, ENTRY, np.array([0, 1]))
+        truths = self.draw(cells)
+        assert truths.shape == (300, 2, len(cells.problem(0, STATEMENT, ()).prior.parameters))
+        for k in range(2):
+            problem = cells.problem(k, STATEMENT, self.CONSTRAINTS)
+            drawn = problem.prior.parameters_of(problem.prior.draw(300, np.random.default_rng(2)))
+            before = problem.log_constraints(drawn).mean()
+            assert problem.log_constraints(truths[:, k]).mean() > 0.1 * before
+            assert before < -1.0
+
+    def test_near_cells_are_alike_and_seeds_differ(self, cubes):
+        cells = open_cells(files_of("dalec2"), cubes, ENTRY, np.array([0, 1]))
+        truths = self.draw(cells)
+        names = [parameter.name for parameter in cells.common_prior.parameters]
+        z = np.log(truths[:, :, names.index("initial_soil")])
+        assert np.corrcoef(z.T)[0, 1] > 0.3
+        np.testing.assert_array_equal(truths, self.draw(cells))
+        assert (truths != self.draw(cells, seed=2)).mean() > 0.9
+
+
+def test_draws_of_what_was_taught_are_correlated_as_was_taught(cells):
+    """Those of a cell that was told nothing are independent."""
+    described = cells.common_prior.parameters
+    plain = np.flatnonzero([p.prior == "log-uniform" and p.origin == 0.0 for p in described])[:2]
+    centre = cells.common_prior.parameters_of(np.zeros((1, cells.common_prior.size)))
+    correlation = np.eye(len(described))
+    correlation[plain[0], plain[1]] = correlation[plain[1], plain[0]] = 0.8
+    centres = np.repeat(centre, len(cells), axis=0)
+    untold = next(k for k in range(len(cells)) if cells.driven(k))
+    told_of = next(k for k in range(untold + 1, len(cells)) if cells.driven(k))
+    centres[untold] = np.nan
+    taught = taught_dataset(cells, centres, np.full(len(described), 0.05), correlation)
+    drawn = drawn_from_priors(replace(cells, taught=taught), 4000, np.random.default_rng(1))
+
+    def found(k: int) -> np.ndarray:
+        return np.corrcoef(np.log(drawn["parameters"].to_numpy()[:, k, plain]).T)[0, 1]
+
+    assert found(told_of) == pytest.approx(0.8, abs=0.03)
+    assert found(untold) == pytest.approx(0.0, abs=0.06)
+    days = [k for k, p in enumerate(described) if p.prior == "circular"]
+    values = drawn["parameters"].to_numpy()[:, told_of, days]
+    assert ((values >= 0.0) & (values <= 365.25)).all()
+
+
+def test_cells_that_were_taught_are_assimilated_with_days_of_one_year(cells):
+    """Their centre is the new year, so that half of the draws lie before it."""
+    described = cells.common_prior.parameters
+    centre = cells.common_prior.parameters_of(np.zeros((1, cells.common_prior.size)))
+    days = np.array([p.prior == "circular" for p in described])
+    centre[0, days] = 0.0
+    law = np.full(len(described), 0.05), np.eye(len(described))
+    taught = taught_dataset(cells, np.repeat(centre, len(cells), axis=0), *law)
+    told_of = replace(cells, taught=taught)
+    solved = list(assimilate_cells(told_of, STATEMENT, [], rml, 1, "taught"))
+    assert [one.status in (CONVERGED, NOT_CONVERGED) for one in solved] == [
+        cells.driven(k) and bool(cells.observed(k)) for k in range(len(cells))
+    ]
+    found = solved[0].parameters[:, : len(described)][:, days]
+    assert ((found >= 0.0) & (found <= 365.25)).all()
+    away = np.minimum(found, 365.25 - found)
+    assert away.mean() < 60.0
+    assert (found > 300.0).any()

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from concerto.evaluation.baselines import fit_baselines
-from concerto.evaluation.forecasts import predicted, score_forecast
+from concerto.evaluation.forecasts import persistence, predicted, score_forecast
 from concerto.evaluation.judgement import in_words
 from concerto.evaluation.quantities import ALL_WEEKS, FORECAST
 from concerto.evaluation.scores import COLUMNS, score
@@ -32,7 +32,13 @@ def test_each_predictor_is_scored_on_the_same_days_of_each_week(scores):
     assert tuple(scores.columns) == COLUMNS
     assert set(scores.variable) == {"nee", "gpp", "reco"}
     for _, rows in scores.groupby(["variable", "step"]):
-        assert list(rows.predictor) == [FORECAST, "demcz", "climatology", "regression"]
+        assert list(rows.predictor) == [
+            FORECAST,
+            "demcz",
+            "climatology",
+            "regression",
+            "persistence",
+        ]
         assert len(set(rows.n)) == 1
     assert list(scores.step.unique()) == ["week 1", "week 2", "week 3", ALL_WEEKS]
     counts = scores[(scores.variable == "nee") & (scores.predictor == FORECAST)]
@@ -73,3 +79,22 @@ def test_days_without_observations_have_no_scores(files):
     assert list(scores.step.unique()) == ["week 1", ALL_WEEKS]
     none = observations.where(observations["time"] < others[0]["time"][0])
     assert score_forecast("CH-Dav", none, *others, seed=7).empty
+
+
+def test_persistence_has_the_errors_that_it_had():
+    """A random walk: the error grows with the root of the lead, from that of a week's mean."""
+    rng = np.random.default_rng(4)
+    past = np.cumsum(rng.normal(size=40_000))
+    prediction = persistence(past, 30, rng)["persistence"]
+    assert (prediction.central == past[-7:].mean()).all()
+    # the mean of the last seven lags behind the last by (1 + ... + 6) / 7 steps, with this variance
+    lag = sum((k / 7) ** 2 for k in range(1, 7))
+    sd = prediction.members.std(axis=0)
+    np.testing.assert_allclose(sd[[0, 29]], np.sqrt(lag + np.array([1, 30])), rtol=0.12)
+
+
+def test_persistence_needs_a_last_week():
+    past = np.r_[np.ones(30), np.full(7, np.nan)]
+    assert persistence(past, 3, np.random.default_rng(1)) == {}
+    assert persistence(past[:-1], 3, np.random.default_rng(1))["persistence"].central[0] == 1.0
+    assert persistence(np.ones(3), 3, np.random.default_rng(1)) == {}

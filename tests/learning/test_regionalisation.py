@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from concerto.assimilation.prior import Prior, told
+from concerto.assimilation.prior import Prior, around, columns_told, told
 from concerto.assimilation.problem import Problem, Stream
 from concerto.assimilation.scores import Scores
-from concerto.learning.regionalisation import Schooling, centres, spread_about, teach
+from concerto.learning.perceptrons import Perceptrons
+from concerto.learning.regionalisation import Places, Schooling, centres, spread_about, teach
 from concerto.models import Model
 from synthetic_dalec import make_forcing, make_problem
 
@@ -29,6 +30,10 @@ class Towers:
     folds: np.ndarray
     truth: np.ndarray
     column: int
+
+    @property
+    def places(self) -> Places:
+        return Places(self.traits, self.folds, np.zeros(TOWERS))
 
 
 def make_tower(model: Model, parameters: np.ndarray, rng: np.random.Generator) -> Problem:
@@ -63,11 +68,9 @@ def towers(dalec2) -> Towers:
 @pytest.fixture(scope="module")
 def taught(towers) -> np.ndarray:
     """Centres of all towers, in the parameters' units."""
-    networks = teach(
-        towers.problems, towers.traits, towers.folds, SCHOOLING, np.random.default_rng(1)
-    )
+    networks = teach(towers.problems, towers.places, SCHOOLING, np.random.default_rng(1))
     space = Scores(towers.problems[0])
-    return space.parameters_of(centres(networks, towers.traits, towers.folds))
+    return space.parameters_of(centres(networks, towers.places, space.circular))
 
 
 def unit_of(towers: Towers, parameters: np.ndarray) -> np.ndarray:
@@ -107,9 +110,9 @@ def test_a_tower_is_not_told_what_it_measured(dalec2, towers):
     changed[5] = other
     found = [
         centres(
-            teach(problems, towers.traits, towers.folds, short, np.random.default_rng(2)),
-            towers.traits,
-            towers.folds,
+            teach(problems, towers.places, short, np.random.default_rng(2)),
+            towers.places,
+            Scores(towers.problems[0]).circular,
         )
         for problems in (towers.problems, changed)
     ]
@@ -120,8 +123,26 @@ def test_a_tower_is_not_told_what_it_measured(dalec2, towers):
 def test_towers_without_a_problem_are_told_and_teach_nothing(towers):
     short = replace(SCHOOLING, passes=1, networks=FOLDS)
     fewer = [None if k in (1, 6) else problem for k, problem in enumerate(towers.problems)]
-    networks = teach(fewer, towers.traits, towers.folds, short, np.random.default_rng(2))
-    assert np.isfinite(centres(networks, towers.traits, towers.folds)).all()
+    networks = teach(fewer, towers.places, short, np.random.default_rng(2))
+    circular = Scores(towers.problems[0]).circular
+    assert np.isfinite(centres(networks, towers.places, circular)).all()
+
+
+def test_networks_count_days_from_the_warm_season_and_their_mean_is_a_direction(towers):
+    """Two networks that say a little before and a little after the new year mean the new year."""
+    circular = Scores(towers.problems[0]).circular
+    networks = Perceptrons.drawn(2, 2, 3, len(circular), np.random.default_rng(7))
+    for weight in networks.weights:
+        weight[:] = 0.0
+    networks.weights[3][:] = np.array([[np.pi - 0.1], [0.3 - np.pi]])
+    turns = np.linspace(0.0, 6.0, 3)
+    places = Places(np.zeros((3, 2)), np.zeros(3, int), turns)
+    found = centres(networks, places, circular)
+    expected = turns + np.pi + 0.1
+    np.testing.assert_allclose(
+        np.cos(found[:, circular]), np.cos(expected)[:, None].repeat(circular.sum(), 1)
+    )
+    np.testing.assert_allclose(found[:, ~circular], 0.1)
 
 
 def test_the_spread_of_towers_about_the_truth_is_found(towers):
@@ -131,8 +152,11 @@ def test_the_spread_of_towers_about_the_truth_is_found(towers):
     unit[:, towers.column] = 0.5 + 0.15 * towers.traits[:, 0]
     space = Scores(towers.problems[0])
     about = space.at(prior.to_parameters(unit))
-    spread = spread_about(towers.problems, about, np.random.default_rng(4))
+    spread, correlation = spread_about(towers.problems, about, np.random.default_rng(4))
     assert spread[towers.column] == pytest.approx(SPREAD, rel=0.4)
+    np.testing.assert_allclose(np.diag(correlation), 1.0)
+    np.testing.assert_allclose(correlation, correlation.T, atol=1e-8)
+    assert np.linalg.eigvalsh(correlation)[0] > 0.0
 
 
 def test_a_told_prior_lies_about_its_centre(towers):
@@ -147,8 +171,43 @@ def test_a_told_prior_lies_about_its_centre(towers):
     straight = plain & np.array([p.origin == 0.0 for p in prior.parameters])
     np.testing.assert_allclose(unit.std(axis=0)[straight], 0.05, rtol=0.1)
     np.testing.assert_allclose(unit.std(axis=0)[plain & ~straight], 0.05, rtol=0.4)
-    around = [p for p in own.parameters if p.prior == "circular"]
-    assert around == [p for p in prior.parameters if p.prior == "circular"]
+
+
+def test_a_told_day_lies_about_its_centre_across_the_new_year(towers):
+    prior = towers.problems[0].prior
+    centre = prior.to_parameters(np.full((1, len(prior.parameters)), 0.4))[0]
+    centre[prior.circular] = 3.0
+    own = told(prior, centre, np.full(len(centre), 0.05))
+    drawn = own.parameters_of(own.draw(4000, np.random.default_rng(5)))[:, prior.circular]
+    np.testing.assert_allclose(drawn.mean(axis=0), 3.0, atol=1.5)
+    np.testing.assert_allclose(drawn.std(axis=0), 0.05 * 365.25, rtol=0.05)
+    assert (drawn < 0.0).any()
+    home = around(prior, own.parameters_of(own.draw(50, np.random.default_rng(6))))
+    low, high = (np.array([getattr(p, end) for p in prior.parameters]) for end in ("min", "max"))
+    assert ((home >= low) & (home <= high)).all()
+
+
+def test_a_day_past_the_new_year_is_that_of_the_year_before(towers):
+    """What a told day rests on: runs of the model know the day's place on the circle alone."""
+    problem = towers.problems[0]
+    past = towers.truth[:3].copy()
+    past[:, problem.prior.circular] += 365.25
+    np.testing.assert_allclose(
+        problem.log_likelihood(past), problem.log_likelihood(towers.truth[:3]), rtol=1e-9
+    )
+
+
+def test_columns_of_a_told_prior_are_those_of_the_same_parameters(towers):
+    prior = towers.problems[0].prior
+    centre = prior.to_parameters(np.full((1, len(prior.parameters)), 0.4))[0]
+    own = told(prior, centre, np.full(len(centre), 0.05))
+    assert own.size == len(prior.parameters)
+    columns = columns_told(prior, own)
+    np.testing.assert_array_equal(
+        np.flatnonzero(~np.isin(range(prior.size), columns)), columns[prior.circular] + 1
+    )
+    every = prior.columns(range(len(prior.parameters)))
+    np.testing.assert_array_equal(columns_told(prior, prior), every)
 
 
 def test_slopes_of_scores_are_exact(towers):

@@ -209,6 +209,22 @@ class TestFiles:
         file = self.write(tmp_path, a=box(0, 0, 1, 1), b=box(1, 0, 2, 1))
         assert read_regions(file, "name").name.tolist() == ["a", "b"]
 
+    @pytest.mark.parametrize(
+        ("ending", "crs"), [("gpkg", "EPSG:3035"), ("geojson", "EPSG:32633"), ("shp", "EPSG:3857")]
+    )
+    def test_ones_own_file_may_be_of_any_kind_and_reference_system(self, tmp_path, ending, crs):
+        """Areas of cells are those of the same outlines in degrees."""
+        shapes = [box(14.0, 50.0, 14.75, 50.5), box(14.75, 50.0, 15.5, 50.5)]
+        frame = gpd.GeoDataFrame({"NUTS_ID": ["CZ1", "CZ2"]}, geometry=shapes, crs="EPSG:4326")
+        frame = frame.set_geometry(shapely.segmentize(frame.geometry, 0.002)).to_crs(crs)
+        file = tmp_path / f"own.{ending}"
+        frame.to_file(file)
+        found = read_regions(file, "NUTS_ID")
+        assert found.name.tolist() == ["CZ1", "CZ2"]
+        cells = np.array([[14.5, 50.0, 15.0, 50.5], [15.0, 50.0, 15.5, 50.5]])
+        shares = shares_of_land(cells, found)
+        np.testing.assert_allclose(shares, [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]], atol=2e-6)
+
     def test_those_that_overlap_are_refused_with_how_much(self, tmp_path):
         file = self.write(tmp_path, a=box(0, 0, 1, 1), b=box(0.9, 0, 2, 1), c=box(0.99, 0, 1, 1))
         shared = polygon_area(np.array([box(0.99, 0, 1, 1)], dtype=object))[0] * 1e-6

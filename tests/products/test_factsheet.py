@@ -15,11 +15,13 @@ from concerto.evaluation.region_facts import (
     Category,
     Facts,
     Interval,
+    Outlook,
     amount,
     direction,
     facts_of,
     headline,
 )
+from concerto.evaluation.region_outlooks import verdict, with_outlooks
 from concerto.evaluation.region_totals import (
     LEAST_YEARS,
     area_table,
@@ -174,7 +176,19 @@ def crowded() -> Facts:
     names = ("forest land", "cropland", "grassland", "wetlands", "settlements", "other land")
     categories = tuple(Category(name, 1 / 6, found.categories[0].gain) for name in names)
     region = "United Provinces of the North and South"
-    return dataclasses.replace(found, region=region, categories=categories)
+    found = dataclasses.replace(found, region=region, categories=categories)
+    return with_outlooks(found, outlooks(), "Million tonnes of carbon gained since the start")
+
+
+def outlooks(count: int = 3) -> tuple[Outlook, ...]:
+    """Scenarios with as many words as the common ones have."""
+    years = np.arange(2001, 2101)
+    gains = np.linspace(0.0, 1.0, 100)[:, None] * [-90.0, 20.0, 170.0]
+    words = f"{verdict(0.5, 2100)} " + 20 * "of words "
+    return tuple(
+        Outlook(f"Case {k}", words, years, gains * (1 + k), Interval(20.0, -90.0, 170.0))
+        for k in range(count)
+    )
 
 
 class TestSheet:
@@ -214,6 +228,14 @@ class TestSheet:
 
 
 class TestPage:
+    def test_scenarios_are_drawn_and_told_where_there_are_any(self):
+        said = parse(render_factsheet(crowded(), place(), ""))[1]
+        assert "To 2100, if" in said
+        assert [f"Case {k}" in said for k in range(3)] == [True] * 3
+        assert "Scenarios: differences between them" in said
+        assert "var(--three)" in render_factsheet(crowded(), place(), "")
+        assert "To 2100" not in parse(render_factsheet(facts(), place(), ""))[1]
+
     def test_the_page_needs_nothing_but_itself(self):
         text = render_factsheet(crowded(), place(), "Made <up>")
         page, said = parse(text)

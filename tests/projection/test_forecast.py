@@ -12,7 +12,13 @@ from concerto.assimilation.state import State
 from concerto.assimilation.stream_error import StreamError
 from concerto.errors import ConcertoError, InputError
 from concerto.projection.ensemble import process_ensemble
-from concerto.projection.forecast import days_ahead, forecast, with_origin
+from concerto.projection.forecast import (
+    days_ahead,
+    forecast,
+    forecast_under,
+    same_days,
+    with_origin,
+)
 from synthetic_dalec import CORRELATION, ERRORS, draw_parameters, make_forcing
 
 NAMES = ("nee", "gpp", "lai")
@@ -86,6 +92,30 @@ def test_days_ahead_are_those_of_the_record():
     message = "forecast.sites: found X, whose record ends with its training on 2014-01-20; expected"
     with pytest.raises(InputError, match=message):
         days_ahead("X", time, 20, 90)
+
+
+def test_the_same_days_of_years_before_are_those():
+    time = pd.date_range("2013-03-01", "2016-04-10")
+    first = time.get_loc(pd.Timestamp("2016-02-29"))
+    found = same_days("X", time, slice(first, first + 20))
+    assert [str(time[one.start].date()) for one in found] == ["2014-02-28", "2015-02-28"]
+    assert [one.stop - one.start for one in found] == [20, 20]
+    with pytest.raises(InputError, match="climatology at X, whose record begins on 2016-01-01"):
+        same_days("X", time[time.year == 2016], slice(40, 50))
+
+
+def test_members_take_the_weather_of_years_in_turn(dalec2, drive):
+    parameters = draw_parameters(dalec2, 7, seed=2)
+    past = dalec2.simulate(parameters, drive.weather.between(0, CUT), ("nee",))
+    state = State(CUT, past.final_pools, *np.zeros((2, 7, 3)))
+    windows = [drive.between(CUT, DAYS), drive.between(0, DAYS - CUT)]
+    made = forecast_under(
+        dalec2, parameters, state, windows, NAMES, STATEMENT, np.random.default_rng(1)
+    )
+    for window, own in zip(windows, (slice(0, None, 2), slice(1, None, 2)), strict=True):
+        alone = process_ensemble(dalec2, window, parameters[own], past.final_pools[own])
+        np.testing.assert_array_equal(made["nee"][own], alone["nee"])
+    assert made["nee_total"].shape == made["nee"].shape
 
 
 def test_a_forecast_says_what_it_rests_on():

@@ -11,8 +11,7 @@ import xarray as xr
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.stream_error import StreamError
 from concerto.config import load_yaml
-from concerto.cubes import DAY, MONTH, calendar, load, save, with_bounds
-from concerto.domain import DRIVERS
+from concerto.cubes import load, save
 from concerto.errors import ConcertoError, InputError
 from concerto.evaluation.scenarios import CROSSED, GAIN, MEMBERS, joined
 from concerto.landuse.covers import Cover, Rules
@@ -21,6 +20,7 @@ from concerto.landuse.levers import Ground, LandUse, Lever, Management
 from concerto.projection.climate import before
 from concerto.projection.scenarios import Drive, Members, Plan, annual_errors, project
 from synthetic_dalec import draw_parameters, files_of
+from synthetic_scenarios import CELLS, posterior, weather
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -32,7 +32,7 @@ from plot_scenarios import plot_scenarios  # noqa: E402
 from project_scenario import Files, project_scenario  # noqa: E402
 from write_scenarios_page import write_scenarios_page  # noqa: E402
 
-CELLS, MEMBERS_OF = 3, 16
+MEMBERS_OF = 16
 RECORD = pd.date_range("1999-01-01", "2000-12-31", freq="MS")
 AHEAD = pd.date_range("2001-01-01", "2012-12-31", freq="MS")
 RULES = Rules((Cover("present"), Cover("field", {"root_allocation": 1.0}, True, False, 0.3),
@@ -41,35 +41,6 @@ USE = LandUse(
     "used", (Lever(0, 1, 0.02, end=2006), Lever(1, 2, 0.05, start=2005)),
     (Management(0, harvested_per_year=0.01, burned_per_year=0.005),),
 )  # fmt: skip
-
-
-def weather(times, cells=CELLS, seed=3):
-    """Drivers of cells with a season, in the units of cubes."""
-    rng = np.random.default_rng(seed)
-    day, length = calendar(times)[1:]
-    season = -np.cos(2.0 * np.pi * (day - 20.0) / length)
-    warm = 9.0 + 8.0 * season + rng.normal(0.0, 2.0, (cells, len(times)))
-    values = {
-        "tas": warm, "tasmin": warm - 5.0, "tasmax": warm + 5.0,
-        "rsds": 120.0 + 90.0 * season + np.zeros((cells, 1)), "vpd": 0.5 + np.abs(warm) / 3.0,
-        "pr": np.full(warm.shape, np.nan), "co2": np.full(warm.shape, 380.0),
-        "burned_area_fraction": np.zeros(warm.shape),
-        "harvested_area_fraction": np.zeros(warm.shape),
-    }  # fmt: skip
-    out = xr.Dataset(
-        {
-            name: (("location", "time"), values[name], quantity.attributes())
-            for name, quantity in DRIVERS.items()
-        },
-        coords={
-            "location": [f"cell{k}" for k in range(cells)], "time": times,
-            "lat": ("location", 45.0 + np.arange(cells)),
-            "lon": ("location", np.full(cells, 24.25)),
-        },
-        attrs={"utc_offset_hours": 0.0},
-    )  # fmt: skip
-    step = MONTH if times[1] - times[0] > DAY else DAY
-    return with_bounds(out, step, 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -222,14 +193,6 @@ ENTRY = {
         "stop": {"name": "No clearing", "climate": "warmer", "land_use": "none"},
     },
 }  # fmt: skip
-
-
-def posterior(model, locations, values, file):
-    coords = {"location": locations, "parameter": model.parameter_names,
-              "lat": ("location", 45.0 + np.arange(len(locations))),
-              "lon": ("location", np.full(len(locations), 24.25))}  # fmt: skip
-    ds = xr.Dataset({"parameters": (("member", "location", "parameter"), values)}, coords=coords)
-    ds.assign_attrs(method="rml").to_netcdf(file)
 
 
 @pytest.fixture(scope="module")

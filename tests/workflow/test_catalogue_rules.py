@@ -33,7 +33,7 @@ def test_the_tables_are_shown(project, shown):
     assert "modis_lai                    lai, fapar  " in shown.shown
     assert "NASA Earthdata Login: found in EARTHDATA_TOKEN" in shown.shown
     assert "s3cr3t" not in shown.shown
-    assert shown.last_line.startswith("Done. results/default/plan/sources.txt, ")
+    assert shown.last_line == "Done. Plan: results/default/plan/sources.txt"
 
 
 def test_a_new_file_is_listed_and_the_table_shown_each_time(project, shown):

@@ -95,17 +95,11 @@ COMMANDS = [line for line in dict.fromkeys(map(dry_run, ASKED)) if line != BY_TE
 
 
 def put(root: Path, block: Block) -> None:
-    """Write a file of a page into a project, or add lines to the table that its title names."""
-    name, _, table = block.title.partition(", in ")
-    file = root / name
-    if not table:
-        assert not (ROOT / name).exists(), f"{block.page} shows {name}, which is there already"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(block.text)
-        return
-    before = file.read_text()
-    assert before.count(f"\n{table} = {{\n") == 1
-    file.write_text(before.replace(f"\n{table} = {{\n", f"\n{table} = {{\n{block.text}"))
+    """Write a file of a page into a project."""
+    file = root / block.title
+    assert not (ROOT / block.title).exists(), f"{block.page} shows {block.title}, which is there"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(block.text)
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +159,13 @@ def test_the_extensions_that_the_pages_show_do_what_these_say(project):
     assert models["open"] < 1e-9 * 1e5  # of all the carbon that there is
     assert models["off"] < 1e-9
     assert min(models["above_soil"], models["below_canopy"]) >= 0.0
+    assert found["ndvi"] == {
+        "units": "1",
+        "long_name": "normalised difference vegetation index",
+        "standard_name": "normalized_difference_vegetation_index",
+        "cell_methods": "time: mean",
+    }
+    assert found["axis"] == "NDVI (1)"
     drawn = found["importance"]
     assert drawn["members"] == 50
     assert drawn["converged"] == (drawn["effective"] >= 50.0)

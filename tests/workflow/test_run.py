@@ -43,9 +43,10 @@ LEFT_OUT = {
     "write_predictions",
     "explain_towers", "plot_tower_scores", "plot_tower_map", "plot_tower_reliability",
     "plot_tower_worst", "write_network_page",
-    "weigh_regions", "tabulate_regions", "reconcile_inventory", "write_factsheet",
+    "weigh_regions", "tabulate_regions", "tabulate_futures", "reconcile_inventory",
+    "write_factsheet",
     "write_region_page",
-    "make_scenario", "project_scenario", "compare_scenarios", "plot_scenarios",
+    "make_scenario", "make_land_use", "project_scenario", "compare_scenarios", "plot_scenarios",
     "write_scenarios_page",
     "classify_towers", "monthly_cells", "learn_upscaling", "map_upscaling", "plot_upscaling",
     "write_upscaling", "prepare_cover", "reconstruct_cover", "reconstruct_leaves",
@@ -137,6 +138,9 @@ def test_nothing_is_left_of_what_failed(story):
 
 def test_the_mended_record_goes_through(story):
     assert story.prepared.code == 0, story.prepared.shown
+    assert story.prepared.last_line == f"Done. Made: {CUBE}"
+    assert " min gone, about " in story.prepared.shown
+    assert "\x1b" not in story.prepared.shown  # as it is no terminal
     raw = pd.read_parquet(DATA / "CH-Dav_cut.parquet")
     assert len(raw) == 48 * xr.load_dataset(story.project.root / CUBE).sizes["time"]
 

@@ -25,8 +25,12 @@ def to_small(config):
         "budget": {"members": 120, "steps": 2, "most_iterations": 2, "rounds": 2},
     }
     config["twin_map"] = {
-        "map": "transect", "countries": list(COUNTRIES), "truths": TRUTHS, "sweeps": 600, "jobs": 2,
-    }  # fmt: skip
+        "map": "transect",
+        "countries": list(COUNTRIES),
+        "truths": TRUTHS,
+        "settling": 200,
+        "jobs": 2,
+    }
 
 
 @pytest.fixture(scope="module")

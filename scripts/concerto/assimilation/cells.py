@@ -21,9 +21,10 @@ from concerto.assimilation.location import (
     location_problem,
     observed_streams,
 )
-from concerto.assimilation.prior import Prior, told
+from concerto.assimilation.prior import Prior, around, columns_told, told
 from concerto.assimilation.problem import Forcing, Problem
 from concerto.assimilation.random_field import RandomField
+from concerto.assimilation.settling import Start
 from concerto.cubes import (
     DRIVERS_OF_CELLS,
     FLAGS,
@@ -94,10 +95,9 @@ class Cells:
 
     def prior(self, k: int) -> Prior:
         """Return the prior of a cell: as it was taught, or with what its class of land has."""
-        if self.taught is not None:
-            centre = self.taught["centre"].sel(location=self.names[k]).to_numpy()
-            if np.isfinite(centre).all():
-                return told(self.common_prior, centre, self.taught["spread"].to_numpy())
+        centre = self._taught_centre(k)
+        if centre is not None:
+            return told(self.common_prior, centre, self.taught["spread"].to_numpy())
         own = {}
         if self.classes:
             own = self.classes["classes"].get(str(self.land[self.classes["by"]][k].item()), {})
@@ -108,6 +108,21 @@ class Cells:
             for parameter in self.model.parameters
         ]
         return Prior(parameters, self.origin)
+
+    def draw_prior(self, k: int, members: int, rng: np.random.Generator) -> np.ndarray:
+        """Return draws (member, parameter) of a cell's prior, correlated as it was taught."""
+        prior = self.prior(k)
+        z = prior.draw(members, rng)
+        if self._taught_centre(k) is not None:
+            z = z @ np.linalg.cholesky(self.taught["correlation"].to_numpy()).T
+        return prior.parameters_of(z)
+
+    def _taught_centre(self, k: int) -> np.ndarray | None:
+        """Return what a cell was taught of its parameters (parameter,), None if nothing."""
+        if self.taught is None:
+            return None
+        centre = self.taught["centre"].sel(location=self.names[k]).to_numpy()
+        return centre if np.isfinite(centre).all() else None
 
     def forcing(self, k: int) -> Forcing:
         """Return what drives a cell."""
@@ -413,20 +428,23 @@ def assimilate_cells(
                 problem,
                 budget,
                 generator(seed, "posterior", label, name),
-                start=start[:, prior.columns(own)],
+                start=Start(
+                    start[:, columns_told(prior, problem.prior)], generator(seed, "common", label)
+                ),
             )
         except (ConcertoError, ArithmeticError, np.linalg.LinAlgError) as error:
             yield Solved(FAILED, str(error), nothing)
             continue
         parameters = nothing.copy()
         parameters[:, own] = problem.prior.to_parameters(posterior.unit)
+        parameters = around(prior, parameters)
         yield Solved(
             CONVERGED if posterior.converged else NOT_CONVERGED, posterior.verdict, parameters
         )
 
 
 def drawn_from_priors(cells: Cells, members: int, rng: np.random.Generator) -> xr.Dataset:
-    """Return draws of each cell's prior in the form of a posterior.
+    """Return draws of each cell's prior in the form of a posterior, correlated as was taught.
 
     Returns
     -------
@@ -438,8 +456,8 @@ def drawn_from_priors(cells: Cells, members: int, rng: np.random.Generator) -> x
     status = np.full(len(cells), DRIVERS_MISSING, np.int8)
     for k in range(len(cells)):
         if cells.driven(k):
-            prior = cells.prior(k)
-            drawn[:, k] = prior.parameters_of(prior.draw(members, rng))
+            own = cells.draw_prior(k, members, rng)
+            drawn[:, k] = around(cells.common_prior, own)
             status[k] = CONVERGED
     return xr.Dataset(
         {

@@ -243,6 +243,11 @@ class Constraints:
         """
         return self._formulas.residuals.run(*self._seen(runs))[0]
 
+    @property
+    def size(self) -> int:
+        """Number of residuals of all constraints together."""
+        return sum(self._formulas.counts.values())
+
     def before_run(self, parameters: np.ndarray) -> np.ndarray:
         """Return (member, residual) of those residuals that are on parameters alone."""
         return self._formulas.early.evaluate(self._place[None], parameters)[0]

@@ -212,7 +212,9 @@ def told(prior: Prior, centre: np.ndarray, spread: np.ndarray) -> Prior:
     """Return the prior of a place that was told about its parameters.
 
     A normal one about its centre on the scale of the parameter's own prior, the logarithm for
-    logarithmic ones, cut off at the same ends. A day of the year keeps its prior.
+    logarithmic ones, cut off at the same ends; that of a day of the year half a turn from its
+    centre, so that it may run on past the new year. It has one column of ``z``, no longer two:
+    :func:`columns_told` has which, :func:`around` brings its values home.
 
     Parameters
     ----------
@@ -223,16 +225,41 @@ def told(prior: Prior, centre: np.ndarray, spread: np.ndarray) -> Prior:
     spread
         Standard deviations (parameter,) in unit space.
     """
-    unit = np.clip(prior.to_unit(centre[None]), _INSIDE, 1.0 - _INSIDE)
-    inside = prior.to_parameters(unit)[0]
+    unit = prior.to_unit(centre[None])
+    inside = prior.to_parameters(np.clip(unit, _INSIDE, 1.0 - _INSIDE))[0]
+    inside[prior.circular] = centre[prior.circular]
     parameters = [_told(*each) for each in zip(prior.parameters, inside, spread, strict=True)]
     return Prior(parameters, prior.origin)
+
+
+def columns_told(prior: Prior, own: Prior) -> np.ndarray:
+    """Return the columns of ``z`` of a ``prior`` that stand for those of a place's ``own``.
+
+    Of a day of the year that was told, the first of two. The place may have fewer parameters.
+    """
+    names = [parameter.name for parameter in prior.parameters]
+    found = []
+    for parameter, circular in zip(own.parameters, own.circular, strict=True):
+        columns = prior.columns([names.index(parameter.name)])
+        found.append(columns if circular else columns[:1])
+    return np.concatenate(found)
+
+
+def around(prior: Prior, parameters: np.ndarray) -> np.ndarray:
+    """Return parameters (member, parameter) with days of the year within the range of a prior."""
+    low, high = (np.array([getattr(p, end) for p in prior.parameters]) for end in ("min", "max"))
+    home = low + (parameters - low) % (high - low)
+    return np.where(prior.circular, home, parameters)
 
 
 def _told(parameter: Parameter, centre: float, spread: float) -> Parameter:
     low, high = parameter.min, parameter.max
     if parameter.prior == "circular":
-        return parameter
+        half = 0.5 * (high - low)
+        ends = {"min": float(centre) - half, "max": float(centre) + half}
+        return replace(
+            parameter, prior="normal", mean=float(centre), sd=spread * 2.0 * half, **ends
+        )
     if not parameter.prior.startswith("log"):
         return replace(parameter, prior="normal", mean=float(centre), sd=spread * (high - low))
     width = math.log((high - parameter.origin) / (low - parameter.origin))

@@ -140,6 +140,11 @@ class Problem:
         return self._whitener.n_observations
 
     @property
+    def of_constraints(self) -> slice:
+        """Which of the residuals are those of the constraints."""
+        return slice(self.n_observations, self.n_observations + self._constraints.size)
+
+    @property
     def inflated(self) -> tuple[str, ...]:
         """Names of the streams whose errors are stated up to a factor."""
         return tuple(self.streams[k].name for k in self._inflated)

@@ -77,24 +77,6 @@ class RandomField:
         return math.sqrt(1.0 - self._local) * smooth + math.sqrt(self._local) * own
 
 
-def correlation(
-    latitude: np.ndarray, longitude: np.ndarray, length_km: float, local_fraction: float
-) -> np.ndarray:
-    """Return the correlation (cell, cell) that :class:`RandomField` has between cells.
-
-    Parameters
-    ----------
-    latitude, longitude
-        Of the cells (cell,), degrees north and east.
-    length_km, local_fraction
-        As for the field.
-    """
-    places = _EARTH_KM * np.array([_direction(*at) for at in zip(latitude, longitude, strict=True)])
-    distance = np.linalg.norm(places[:, None] - places, axis=2)
-    shared = (1.0 - local_fraction) * np.exp(-distance / length_km)
-    return shared + local_fraction * np.eye(len(places))
-
-
 def _direction(latitude: float, longitude: float) -> np.ndarray:
     """Return the unit vector (3,) from the centre of the Earth to a place."""
     phi, lam = math.radians(latitude), math.radians(longitude)

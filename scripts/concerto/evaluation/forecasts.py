@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from concerto.cubes import DAY
 from concerto.evaluation.predictive import (
     Prediction,
     Stream,
@@ -13,8 +14,11 @@ from concerto.evaluation.predictive import (
     predictions,
     read_stream,
 )
-from concerto.evaluation.quantities import ALL_WEEKS, FORECAST, WEEK, WEEK_DAYS
+from concerto.evaluation.quantities import ALL_WEEKS, FORECAST, PERSISTENCE, WEEK, WEEK_DAYS
 from concerto.evaluation.scores import COLUMNS, score
+from concerto.seeds import generator
+
+_DRAWS = 400  # of the errors of persistence
 
 
 def predicted(
@@ -42,14 +46,44 @@ def predicted(
     -------
     stream, found
         (time,) the days of the forecast; the prediction of ``forecast``, of each of
-        ``projections`` and of each baseline that has one.
+        ``projections``, of each baseline that has one, and of persistence.
     """
     time = forecast.indexes["time"]
     ensembles = {name: ensemble.sel(time=time) for name, ensemble in projections.items()}
     flags = next(iter(ensembles.values()))
     stream = read_stream(observations.sel(time=time), flags, variable)
     found, _ = predictions(stream, {FORECAST: forecast} | ensembles, baselines.sel(time=time), seed)
-    return stream, found
+    past = observations[variable].sel(time=slice(None, time[0] - DAY)).to_numpy().astype(float)
+    rng = generator(seed, "persistence", variable)
+    return stream, found | persistence(past.ravel(), len(time), rng)
+
+
+def persistence(past: np.ndarray, days: int, rng: np.random.Generator) -> dict[str, Prediction]:
+    """Return the prediction that all stays as it was in the last week, or none.
+
+    Its members are the last week's mean and what was wrong with such a prediction, so many days
+    ahead, all through the past; hence they have the spread of persistence and no error to be added.
+
+    Parameters
+    ----------
+    past
+        (time,) what was observed by day until the forecast, NaN where nothing was.
+    days
+        How many are ahead.
+    rng
+        Generator of the draws.
+    """
+    week = pd.Series(past).rolling(WEEK_DAYS, min_periods=1).mean().to_numpy()
+    if not len(week) or not np.isfinite(week[-1]):
+        return {}
+    members = np.full((_DRAWS, days), np.nan)
+    for ahead in range(1, days + 1):
+        wrong = past[ahead:] - week[:-ahead]
+        wrong = wrong[np.isfinite(wrong)]
+        if not len(wrong):
+            return {}
+        members[:, ahead - 1] = week[-1] + rng.choice(wrong, _DRAWS)
+    return {PERSISTENCE: Prediction(np.full(days, week[-1]), members)}
 
 
 def score_forecast(

@@ -68,6 +68,12 @@ OTHER_STREAMS = {
     "lst": _stream("lst", "LST", "°C"),
     "tws": _stream("tws", "Water storage anomaly", "mm"),
 }
+# Observables that operators brought with them.
+OTHER_STREAMS |= {
+    name: _stream(name, name.replace("_", " ").upper(), known.units)
+    for name, known in domain.STREAMS.items()
+    if name not in FLUXES | OTHER_STREAMS
+}
 POOLS = {
     "c_labile": _pool("Labile C", "carbon in the labile pool"),
     "c_leaf": _pool("Leaf C", "carbon in leaves", "leaf_mass_content_of_carbon"),
@@ -90,9 +96,11 @@ PREDICTORS = {
     "forecast": "forecast",
     "climatology": "day-of-year climatology",
     "regression": "regression on weather",
+    "persistence": "persistence of the last week",
 }
 BASELINES = ("climatology", "regression")
 FORECAST = "forecast"
+PERSISTENCE = "persistence"
 # Steps of a forecast's scores: weeks, counted from one, and all of them.
 WEEK, ALL_WEEKS = "week ", "all weeks"
 WEEK_DAYS = 7

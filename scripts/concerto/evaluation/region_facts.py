@@ -86,11 +86,27 @@ class Category:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """What one scenario comes to, in words, by the end of each of its ``years``.
+
+    ``gains`` (year, quantile of 5, 50 and 95 %) since the start, million tonnes of carbon; ``gain``
+    by the last year.
+    """
+
+    name: str
+    words: str
+    years: np.ndarray
+    gains: np.ndarray
+    gain: Interval
+
+
+@dataclass(frozen=True)
 class Facts:
     """All that a page says of a region.
 
     ``times`` and ``gains`` (time, quantile of 5, 50 and 95 %) are of months or years, in million
-    tonnes of carbon; ``bridge`` are rows of the reconciliation with the inventory, may be empty.
+    tonnes of carbon; ``bridge`` are rows of the reconciliation with the inventory, ``outlooks``
+    scenarios: both may be empty.
     """
 
     region: str
@@ -109,6 +125,8 @@ class Facts:
     bridge_words: str
     basis: tuple[str, ...]
     limits: tuple[str, ...]
+    outlooks: tuple[Outlook, ...] = ()
+    outlook_note: str = ""
 
     @property
     def tone(self) -> str:
@@ -208,11 +226,16 @@ def headline(chance: float, covered: float) -> str:
         Share of the region that the map covers; not a number where the region has no outline.
     """
     land = "The part of the land that the map covers" if covered < _COVERED else "The land"
-    verb, sure = ("gained", chance) if chance >= 0.5 else ("lost", 1.0 - chance)
-    for least, words in _STEPS:
-        if sure >= least:
-            return f"{land} {words.format(verb)} carbon"
-    return f"{land} gained or lost carbon: this cannot tell which"
+    sure = sure_words(chance, "gained", "lost")
+    if sure is None:
+        return f"{land} gained or lost carbon: this cannot tell which"
+    return f"{land} {sure} carbon"
+
+
+def sure_words(chance: float, gain: str, loss: str) -> str | None:
+    """Return one of two verbs with how sure it is, ``very likely gained``; none where unsure."""
+    verb, sure = (gain, chance) if chance >= 0.5 else (loss, 1.0 - chance)
+    return next((words.format(verb) for least, words in _STEPS if sure >= least), None)
 
 
 def amount(million_tonnes: float) -> str:

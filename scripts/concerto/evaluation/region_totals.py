@@ -45,10 +45,13 @@ FLUXES: Mapping[str, str] = {
 """Fluxes of a table, and what a positive number of each means."""
 STOCKS = {"vegetation": "live_biomass", "litter": "litter", "soil": "som"}
 """Stocks of a table, and the pools that they are."""
+TRENDED = ("gpp", "reco", "nee", "nbp", *STOCKS, "stock")
+"""What trends are of."""
 LEAST_YEARS = 10
 """From how many years on a trend is stated."""
 _ROUNDING = 1e-6  # of an area, which pieces have in whole square metres
-_GAIN = "land gains carbon"
+GAIN_WORDS = "land gains carbon"
+"""What a positive number of a balance means."""
 TABLE = (
     "region", "kind", "group", "variable", "period", "years", "unit", "positive_means", "mean",
     "sd", *QUANTILES, "co2_unit", "co2_mean", "co2_q05", "co2_q95", "density_unit", "density_mean",
@@ -209,14 +212,14 @@ def meaning(variable: str) -> str:
     """Return what a positive number of a variable means."""
     if is_stock(variable):
         return "carbon on the land at the end of the period's years"
-    return FLUXES.get(variable, _GAIN)
+    return FLUXES.get(variable, GAIN_WORDS)
 
 
 def _row(variable: str, teragrams: np.ndarray, area: float) -> dict[str, object]:
     found = described(teragrams)
     per_year = "" if is_stock(variable) else " yr-1"
     density = GRAMS_PER_TERAGRAM / area if area else np.nan
-    gains = meaning(variable) == _GAIN
+    gains = meaning(variable) == GAIN_WORDS
     return {
         "unit": f"TgC{per_year}",
         "positive_means": meaning(variable),
@@ -261,7 +264,7 @@ def trend(members: np.ndarray, years: np.ndarray, rng: np.random.Generator) -> n
 
 
 def trend_table(pieces: xr.Dataset, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the trends of NBP, GPP and the stock of each region, with the columns :data:`TRENDS`.
+    """Return the trends of fluxes and stocks of each region, with the columns :data:`TRENDS`.
 
     With less than :data:`LEAST_YEARS` years there is no number, but a note.
     """
@@ -271,7 +274,7 @@ def trend_table(pieces: xr.Dataset, rng: np.random.Generator) -> pd.DataFrame:
     for name in (WHOLE, *sorted(set(region))):
         here = np.ones(len(region), bool) if name == WHOLE else region == name
         group = group_of(pieces, here)
-        for variable in (name for name in ("gpp", "nbp", "stock") if name in group.values):
+        for variable in (name for name in TRENDED if name in group.values):
             row = {
                 "region": name,
                 "variable": variable,

@@ -53,10 +53,26 @@ class Schooling:
     decay: float
 
 
+@dataclass(frozen=True)
+class Places:
+    """What is known of towers, of each (location,).
+
+    ``traits`` (location, trait), about standard normal; ``folds``, from 0 on; ``turns``, the time
+    of the year, in radians from its start, from which networks count days of the year.
+    """
+
+    traits: np.ndarray
+    folds: np.ndarray
+    turns: np.ndarray
+
+    def about(self, tower: int, circular: np.ndarray) -> np.ndarray:
+        """Return the scores (parameter,) from which networks count those of a tower."""
+        return np.where(circular, self.turns[tower], 0.0)
+
+
 def teach(
     problems: Sequence[Problem | None],
-    traits: np.ndarray,
-    folds: np.ndarray,
+    places: Places,
     schooling: Schooling,
     rng: np.random.Generator,
 ) -> Perceptrons:
@@ -66,10 +82,8 @@ def teach(
     ----------
     problems
         Of each tower, with the same parameters; None where there is nothing to learn from.
-    traits
-        (location, trait), about standard normal.
-    folds
-        Fold (location,) of each tower, from 0 on.
+    places
+        What is known of each tower.
     schooling
         How.
     rng
@@ -77,8 +91,10 @@ def teach(
     """
     able = np.flatnonzero([problem is not None for problem in problems])
     scores = [None if problem is None else Scores(problem) for problem in problems]
-    size = len(scores[able[0]].circular)
-    networks = Perceptrons.drawn(schooling.networks, traits.shape[1], schooling.hidden, size, rng)
+    circular, traits, folds = scores[able[0]].circular, places.traits, places.folds
+    networks = Perceptrons.drawn(
+        schooling.networks, traits.shape[1], schooling.hidden, len(circular), rng
+    )
     unseen = unseen_folds(schooling.networks, folds)
     batches = math.ceil(len(able) / schooling.batch)
     climber = Climber(networks, schooling.rate, schooling.decay, schooling.passes * batches)
@@ -89,7 +105,8 @@ def teach(
             for tower in batch:
                 away = unseen == folds[tower]
                 hidden = networks.hidden(traits[tower])
-                likelihood, slopes = _pull(problems[tower], scores[tower], networks.outputs(hidden))
+                said = networks.outputs(hidden) + places.about(tower, circular)
+                likelihood, slopes = _pull(problems[tower], scores[tower], said)
                 slopes[away] = 0.0
                 pulled = networks.pull_back(traits[tower], hidden, slopes / len(batch))
                 total = [whole + part for whole, part in zip(total, pulled, strict=True)]
@@ -108,21 +125,28 @@ def unseen_folds(networks: int, folds: np.ndarray) -> np.ndarray:
     return np.arange(networks) % (int(folds.max()) + 1)
 
 
-def centres(networks: Perceptrons, traits: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Return the scores (location, parameter) of all towers from networks that did not see them."""
-    unseen = unseen_folds(len(networks.weights[1]), folds)
-    return np.stack(
-        [
-            networks(own)[unseen == fold].mean(axis=0)
-            for own, fold in zip(traits, folds, strict=True)
-        ]
-    )
+def centres(networks: Perceptrons, places: Places, circular: np.ndarray) -> np.ndarray:
+    """Return the scores (location, parameter) of all towers from networks that did not see them.
+
+    The mean over networks; that of angles, which ``circular`` (parameter,) tells, has the mean
+    direction (Mardia & Jupp 2000, Directional Statistics, section 2.2.1).
+    """
+    unseen = unseen_folds(len(networks.weights[1]), places.folds)
+    found = np.empty((len(places.folds), len(circular)))
+    for tower, fold in enumerate(places.folds):
+        said = networks(places.traits[tower])[unseen == fold] + places.about(tower, circular)
+        direction = np.arctan2(np.sin(said).mean(axis=0), np.cos(said).mean(axis=0))
+        found[tower] = np.where(circular, direction, said.mean(axis=0))
+    return found
 
 
 def spread_about(
     problems: Sequence[Problem | None], centres: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Return the spread (parameter,) of towers about their centres, in unit space.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the spread (parameter,) of towers about their centres, in unit space, and how it goes.
+
+    The second are the correlations (parameter, parameter) that the last round finds, of what
+    differs between towers and of what each tower's data and constraints leave open.
 
     Parameters
     ----------
@@ -137,10 +161,12 @@ def spread_about(
     asked = np.sort(rng.permutation(able)[:_TOWERS])
     spread = np.full(centres.shape[1], _FIRST_SPREAD)
     for number in range(_ROUNDS):
-        squares = [_away(problems[tower], centres[tower], spread) for tower in asked]
-        spread = np.maximum(spread * np.sqrt(np.mean(squares, axis=0)), _LEAST_SPREAD)
+        away = [_away(problems[tower], centres[tower], spread) for tower in asked]
+        moment = np.mean(away, axis=0)
+        size = np.sqrt(np.diag(moment))
+        spread = np.maximum(spread * size, _LEAST_SPREAD)
         log.info("round %d: median spread %.3g of the range", number + 1, np.median(spread))
-    return spread
+    return spread, moment / np.outer(size, size)
 
 
 def _pull(problem: Problem, space: Scores, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -154,10 +180,9 @@ def _pull(problem: Problem, space: Scores, scores: np.ndarray) -> tuple[np.ndarr
 
 
 def _away(problem: Problem, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Return the expected squares (parameter,) of a tower's scores about its centre."""
+    """Return the expected products (parameter, parameter) of a tower's scores about its centre."""
     parameters = Scores(problem).parameters_of(centre[None])[0]
     asked = replace(problem, prior=told(problem.prior, parameters, spread))
     space = Scores(asked)
     best = ends(space, space.at(parameters[None]), _EVALUATIONS, _CHANGE)[0]
-    variance = np.diag(np.linalg.inv(best.curvature + space.flat))
-    return np.where(space.circular, 1.0, best.scores**2 + variance)
+    return np.outer(best.scores, best.scores) + np.linalg.inv(best.curvature)

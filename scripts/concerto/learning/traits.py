@@ -18,7 +18,10 @@ _LEAST = 0.1  # added before a logarithm, mm d-1 or kg m-2
 
 @dataclass(frozen=True)
 class Traits:
-    """``values`` (location, trait) and the traits' ``names``.
+    """``values`` (location, trait) and the traits' ``names``; ``warmest``, when the year is so.
+
+    ``warmest`` (location,) is the direction of the first yearly wave of temperature, in radians
+    from the start of the year.
 
     Scaled to mean 0 and standard deviation 1 over the locations. What is not known of a location
     is 0 there, the mean of all; how often that is so is in ``unknown`` (trait,).
@@ -27,11 +30,12 @@ class Traits:
     names: tuple[str, ...]
     values: np.ndarray
     unknown: np.ndarray
+    warmest: np.ndarray
 
     def only(self, names: Sequence[str]) -> Traits:
         """Return some of the traits."""
         chosen = [self.names.index(name) for name in names]
-        return Traits(tuple(names), self.values[:, chosen], self.unknown[chosen])
+        return Traits(tuple(names), self.values[:, chosen], self.unknown[chosen], self.warmest)
 
 
 def traits_of(drivers: xr.Dataset, observations: xr.Dataset, land: xr.Dataset) -> Traits:
@@ -49,7 +53,8 @@ def traits_of(drivers: xr.Dataset, observations: xr.Dataset, land: xr.Dataset) -
     scaled = {name: _scaled(values) for name, values in found.items()}
     kept = {name: values for name, values in scaled.items() if values is not None}
     unknown = [np.isnan(found[name]).sum() for name in kept]
-    return Traits(tuple(kept), np.stack([*kept.values()], axis=1), np.array(unknown))
+    warmest = np.angle(_wave(drivers["tas"].to_numpy()))
+    return Traits(tuple(kept), np.stack([*kept.values()], axis=1), np.array(unknown), warmest)
 
 
 def is_cover(name: str) -> bool:
@@ -68,8 +73,20 @@ def _climate(drivers: xr.Dataset) -> dict[str, np.ndarray]:
     wet = found["pr, mean"] + _LEAST
     found["pr, logarithm"] = np.log(wet)
     found["pr beside rsds, logarithm"] = np.log(wet / found["rsds, mean"])
+    later = np.angle(_wave(drivers["pr"].to_numpy()) / _wave(drivers["tas"].to_numpy()))
+    found["wettest after warmest, cosine"] = np.cos(later)
+    found["wettest after warmest, sine"] = np.sin(later)
     warm = season(drivers["tas"].to_numpy())[:, :YEAR] > _GROWTH_DEGC
     return found | {"months of growth": warm.mean(axis=1)}
+
+
+def _wave(values: np.ndarray) -> np.ndarray:
+    """Return the first yearly wave (location,) of values (location, time), a complex number.
+
+    Its argument is the time of year of the crest, in radians.
+    """
+    middles = 2.0 * np.pi * (np.arange(YEAR) + 0.5) / YEAR
+    return season(values)[:, :YEAR] @ np.exp(1j * middles)
 
 
 def _seen(observations: xr.Dataset) -> dict[str, np.ndarray]:

@@ -25,27 +25,33 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from concerto.evaluation.region_facts import Category, Facts
+from concerto.evaluation.region_facts import Category, Facts, Outlook
 from concerto.plots.style import SETTINGS
 from concerto.whole import whole_file
 
 INK, SOFT, LINE, PAPER, LAND, SEA = "#1b1f24", "#5b6571", "#d3d9df", "#fefefe", "#e9e6df", "#dfe9ee"
 GAIN, LOSS = "#0f7f75", "#b45a12"
+ONE, TWO, THREE = "#2b62a8", "#a03a78", "#7a6a10"
+OUTLOOKS = ((ONE, "-"), (TWO, "--"), (THREE, ":"))
+"""Colours and lines of scenarios, in turn."""
 TONES = {"gain": GAIN, "loss": LOSS, "soft": SOFT}
 PAGE_COLOURS = {
     INK: "--ink", SOFT: "--soft", LINE: "--line", PAPER: "--paper", LAND: "--land", SEA: "--sea",
-    GAIN: "--gain", LOSS: "--loss",
+    GAIN: "--gain", LOSS: "--loss", ONE: "--one", TWO: "--two", THREE: "--three",
 }  # fmt: skip
 """What colours are called in the web page."""
 COLOURS = LinearSegmentedColormap.from_list(
     "gain", ["#7a3803", "#d98b45", "#f4efe6", "#5fb3a8", "#064f49"]
 )
-SIZES = {"map": (3.3, 3.1), "series": (4.2, 2.5), "categories": (4.2, 1.7)}
+SIZES = {"map": (3.3, 3.1), "series": (4.2, 2.5), "categories": (4.2, 1.7), "outlook": (4.2, 2.0)}
 """Width and height of the drawings in the web page, inches."""
 _TEXT = (7.1, 6.8, 6.5, 6.2, 5.9, 5.6)  # points of small text, the largest that fits
 _LEADING = 1.42 / 72.0  # inches of a line of one point
 _BETWEEN = 0.025  # inches between sentences
 _FOOT = 0.72  # inches from below that are the footer's
+_SHORTER = 1.05  # inches that map and series give to scenarios
+_SHORTEST = 1.75  # the same on a crowded page
+_TALL = 1.72  # inches of the scenarios
 _FEW = 4  # categories up to which there is room for each
 _STEPS = [1, 2, 5, 10]  # of axes
 _MARGIN, _TOP = 0.62, 11.69 - 0.55  # inches of the sheet
@@ -108,8 +114,8 @@ def _view(outline: shapely.Geometry) -> tuple[float, float, float, float]:
     return x - size / shrink / 2, y - size / 2, x + size / shrink / 2, y + size / 2
 
 
-def draw_map(axes: Axes, place: Place) -> None:
-    """Draw where the region is and what its cells gain."""
+def draw_map(axes: Axes, place: Place, key_width: float = 0.76) -> None:
+    """Draw where the region is and what its cells gain, with a key of so much of its width."""
     west, south, east, north = _view(place.outline)
     axes.add_patch(Rectangle((west, south), east - west, north - south, color=SEA, linewidth=0))
     for countries, look in (
@@ -137,7 +143,7 @@ def draw_map(axes: Axes, place: Place) -> None:
     axes.set_aspect(1.0 / max(np.cos(np.radians((south + north) / 2)), 0.1))
     for spine in axes.spines.values():
         spine.set_visible(False)
-    _key(axes, limit)
+    _key(axes, limit, key_width)
 
 
 def _draw_polygon(axes: Axes, polygon: shapely.Polygon, look: dict[str, object]) -> None:
@@ -152,9 +158,9 @@ def _draw_polygon(axes: Axes, polygon: shapely.Polygon, look: dict[str, object])
     axes.add_patch(mpl.patches.PathPatch(outline, **{"zorder": 1, **look}))
 
 
-def _key(axes: Axes, limit: float) -> None:
+def _key(axes: Axes, limit: float, width: float) -> None:
     """Draw the key of the colours below a map."""
-    key = axes.inset_axes((0.12, -0.075, 0.76, 0.028))
+    key = axes.inset_axes((0.5 - width / 2, -0.075, width, 0.028))
     key.imshow(np.linspace(-1, 1, 256)[None], cmap=COLOURS, aspect="auto", extent=(-1, 1, 0, 1))
     key.set(yticks=[])
     key.set_xticks(
@@ -192,7 +198,7 @@ def draw_series(axes: Axes, facts: Facts) -> None:
     axes.margins(x=0.02)
 
 
-def draw_categories(axes: Axes, categories: Sequence[Category]) -> None:
+def draw_categories(axes: Axes, categories: Sequence[Category], between: str = "\n") -> None:
     """Draw what categories of land gain, with the central 90 %."""
     y = np.arange(len(categories))[::-1]
     axes.axvline(0.0, color=SOFT, linewidth=0.8, zorder=1)
@@ -201,7 +207,9 @@ def draw_categories(axes: Axes, categories: Sequence[Category]) -> None:
         tint = GAIN if gain.mean >= 0 else LOSS
         axes.hlines(at, gain.low, gain.high, color=tint, alpha=0.4, linewidth=6.5, zorder=2)
         axes.plot(gain.mean, at, "o", color=tint, markersize=5.5, markeredgecolor=PAPER, zorder=3)
-    names = [f"{name_of(category)}\n{_share(category.share)}" for category in categories]
+    names = [
+        f"{name_of(category)}{between}{_share(category.share, between)}" for category in categories
+    ]
     axes.set_yticks(y, names)
     for label in axes.get_yticklabels():
         label.set_color(INK)
@@ -215,13 +223,45 @@ def draw_categories(axes: Axes, categories: Sequence[Category]) -> None:
     axes.spines["bottom"].set_visible(False)
 
 
+def look_of(number: int) -> tuple[str, str]:
+    """Return colour and line of a scenario by its number."""
+    return OUTLOOKS[number % len(OUTLOOKS)]
+
+
+def draw_outlooks(axes: Axes, outlooks: Sequence[Outlook]) -> None:
+    """Draw what the land has gained since the start under each scenario, with the central 90 %."""
+    axes.axhline(0.0, color=SOFT, linewidth=0.8, zorder=1)
+    for number, outlook in enumerate(outlooks):
+        colour, line = look_of(number)
+        low, middle, high = outlook.gains.T
+        axes.fill_between(outlook.years, low, high, color=colour, alpha=0.16, linewidth=0)
+        axes.plot(outlook.years, middle, line, color=colour, linewidth=1.6, zorder=3)
+        for edge in (low, high):
+            axes.plot(outlook.years, edge, line, color=colour, linewidth=0.5, zorder=2)
+    axes.tick_params(axis="both", length=0)
+    first, last = outlooks[0].years[[0, -1]]
+    axes.set_xticks([first, *range(first - first % 20 + 40, last + 1, 20)])
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
+    axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+    axes.grid(axis="y", color=LINE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines["bottom"].set_visible(False)
+    axes.margins(x=0.02)
+
+
+def outlook_title(outlooks: Sequence[Outlook]) -> str:
+    """Return the heading of what scenarios come to."""
+    return f"To {outlooks[0].years[-1]}, if"
+
+
 def name_of(category: Category) -> str:
     """Return a category's name as a heading."""
     return category.name[:1].upper() + category.name[1:]
 
 
-def _share(share: float) -> str:
-    return f"{100 * share:.0f} % of the land" if share >= 0.005 else "under 1 % of the land"
+def _share(share: float, between: str) -> str:
+    words = f"{100 * share:.0f} %" if share >= 0.005 else "under 1 %"
+    return f"{words} of the land" if between == "\n" else words
 
 
 def _tick(value: float, _position: int | None = None) -> str:
@@ -333,8 +373,14 @@ def draw_page(facts: Facts, place: Place, footer: str) -> Figure:
         half = _MARGIN + full - right
         y = _heading(sheet, facts, full)
         y = _key_figures(sheet, facts, y, full)
-        _map_and_series(sheet, facts, place, y, right, half)
-        y -= 3.72
+        tall = _outlooks_tall(facts, half)
+        shorter = (_SHORTEST if _is_crowded(facts) else _SHORTER) if facts.outlooks else 0.0
+        shorter = min(shorter + max(tall - _TALL, 0.0), _SHORTEST)
+        _map_and_series(sheet, facts, place, y, (right, half), shorter)
+        y -= 3.72 - 1.12 * shorter  # the key of a small map is smaller too
+        if facts.outlooks:
+            _outlooks(sheet, facts, y, (right, half), tall)
+        y -= tall
         y = _parts_and_table(sheet, facts, y, right, half)
         _words(sheet, facts, y, right, half)
         sheet.rule(_MARGIN, 0.62, full)
@@ -387,14 +433,61 @@ def _title(sheet: _Sheet, x: float, y: float, width: float, title: str, below: s
 
 
 def _map_and_series(
-    sheet: _Sheet, facts: Facts, place: Place, y: float, right: float, half: float
+    sheet: _Sheet,
+    facts: Facts,
+    place: Place,
+    y: float,
+    columns: tuple[float, float],
+    shorter: float,
 ) -> None:
+    """Draw the map beside the series; ``shorter`` by so much where there is more to draw below."""
+    right, half = columns
     left = right - _MARGIN - 0.3
     _title(sheet, _MARGIN, y, left, "Where", "Colours: what the land of a cell gains or loses")
-    draw_map(sheet.axes(_MARGIN, y - 3.1, left, 2.6), place)
+    draw_map(sheet.axes(_MARGIN, y - 3.1 + shorter, left, 2.6 - shorter), place,
+             1.9 if shorter > _SHORTER else 1.5 if shorter else 0.76)  # fmt: skip
     when = "Month by month" if facts.monthly else "Year by year"
     _title(sheet, right, y, half, when, series_words(facts))
-    draw_series(sheet.axes(right + 0.28, y - 3.1, half - 0.28, 2.45), facts)
+    draw_series(sheet.axes(right + 0.28, y - 3.1 + shorter, half - 0.28, 2.45 - shorter), facts)
+
+
+def _outlook_words(facts: Facts) -> list[str]:
+    return [text for outlook in facts.outlooks for text in (f"{outlook.name}.", outlook.words)]
+
+
+def _outlooks_tall(facts: Facts, half: float) -> float:
+    """Return how tall the scenarios are, inches: as usual, or what their words need."""
+    if not facts.outlooks:
+        return 0.0
+    columns = [(0.0, half - 0.3, "", _outlook_words(facts))]
+    size = _TEXT[-1] if _is_crowded(facts) else _TEXT[-2]
+    return max(_TALL, _tall(columns, size) + 0.25)
+
+
+def _outlooks(
+    sheet: _Sheet, facts: Facts, y: float, columns: tuple[float, float], tall: float
+) -> None:
+    """Draw the scenarios beside what they come to in words, as large as there is room for."""
+    right, half = columns
+    left = right - _MARGIN - 0.3
+    _title(sheet, _MARGIN, y, left, outlook_title(facts.outlooks), facts.outlook_note)
+    draw_outlooks(
+        sheet.axes(_MARGIN + 0.3, y - tall + 0.35, left - 0.3, tall - 0.93), facts.outlooks
+    )
+    sheet.rule(right, y, half, INK, 1.0)
+    words = [(right, half - 0.3, "", _outlook_words(facts))]
+    size = next((size for size in _TEXT if _tall(words, size) <= tall - 0.24), _TEXT[-1])
+    at = y - 0.06
+    for number, outlook in enumerate(facts.outlooks):
+        colour, line = look_of(number)
+        sheet.figure.add_artist(
+            mpl.lines.Line2D(
+                [right / _WIDTH, (right + 0.2) / _WIDTH], [(at - 0.085) / _HEIGHT] * 2,
+                color=colour, linestyle=line, linewidth=1.6,
+            )
+        )  # fmt: skip
+        at = sheet.text(right + 0.3, at, f"{outlook.name}.", size, half - 0.3, weight="bold")
+        at = sheet.text(right + 0.3, at, outlook.words, size, half - 0.3) - 2 * _BETWEEN
 
 
 def series_words(facts: Facts) -> str:
@@ -407,11 +500,13 @@ def _parts_and_table(sheet: _Sheet, facts: Facts, y: float, right: float, half: 
     """Draw the categories beside the table; return where what comes below may begin."""
     left = right - _MARGIN - 0.3
     _title(sheet, _MARGIN, y, left, "By category of land", CATEGORY_WORDS)
-    height = (0.42 if len(facts.categories) <= _FEW else 0.3) * len(facts.categories) + 0.1
+    short = bool(facts.outlooks) and _is_crowded(facts)
+    row = 0.19 if short else 0.42 if len(facts.categories) <= _FEW else 0.3
+    height = row * len(facts.categories) + 0.1
     axes = sheet.axes(_MARGIN + 1.15, y - 0.55 - height, left - 1.2, height)
-    draw_categories(axes, facts.categories)
+    draw_categories(axes, facts.categories, ", " if short else "\n")
     title, below, rows = table_of(facts)
-    pitch = 0.205 if len(rows) <= 2 * _FEW else 0.175
+    pitch = 0.16 if short else 0.205 if len(rows) <= 2 * _FEW else 0.175
     at = _title(sheet, right, y, half, title, below) - 0.04
     for what, text, strong in rows:
         weight = "bold" if strong else "normal"
@@ -456,6 +551,11 @@ def _shortened(text: str, width: float, properties: FontProperties) -> str:
     while len(words) > 1 and _wide(" ".join(words) + " …", properties) > width:
         words.pop()
     return " ".join(words).rstrip(",(") + " …"
+
+
+def _is_crowded(facts: Facts) -> bool:
+    """Return whether there is more on a page than usual."""
+    return len(facts.categories) > _FEW or len(facts.bridge) > 2 * _FEW
 
 
 def _words(sheet: _Sheet, facts: Facts, y: float, right: float, half: float) -> None:

@@ -52,6 +52,14 @@ def render_factsheet(facts: Facts, place: drawings.Place, footer: str) -> str:
             category_alternative="; ".join(
                 f"{category.name} {category.gain.text()}" for category in facts.categories
             ),
+            outlook=drawings.as_svg(
+                "outlook", None, lambda axes: drawings.draw_outlooks(axes, facts.outlooks)
+            )
+            if facts.outlooks
+            else "",
+            outlook_title=drawings.outlook_title(facts.outlooks) if facts.outlooks else "",
+            looks=[drawings.look_of(number) for number in range(len(facts.outlooks))],
+            page_colours=drawings.PAGE_COLOURS,
             footer=footer,
         )
     )

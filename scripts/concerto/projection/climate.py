@@ -134,13 +134,18 @@ def changed_drivers(
 
 
 def adjusted_drivers(
-    record: xr.Dataset, supplied: xr.Dataset, axis: pd.DatetimeIndex, file: object
+    record: xr.Dataset,
+    supplied: xr.Dataset,
+    axis: pd.DatetimeIndex,
+    file: object,
+    co2: np.ndarray | None = None,
 ) -> xr.Dataset:
     """Return drivers (location, time) of an axis from a climate model, adjusted to a record.
 
     Each location takes the nearest one of the model, at most half a degree away. Temperatures and
     CO2 keep their differences, other drivers their ratios. Where the model does not have a driver,
-    and of disturbances, the record's years follow each other.
+    and of disturbances, the record's years follow each other; the lowest and highest temperatures
+    that it does not have change as its mean does.
 
     Parameters
     ----------
@@ -152,6 +157,8 @@ def adjusted_drivers(
         The steps wanted.
     file
         The model's file, for messages.
+    co2
+        Of :func:`changed_drivers`, where the model has no CO2.
 
     Raises
     ------
@@ -173,7 +180,8 @@ def adjusted_drivers(
             f"a year or more of {span(known)}, to adjust the scenario to it, and no gaps",
         )  # fmt: skip
     near = _nearest(record, supplied, file)
-    unchanged = changed_drivers(record, axis, Change(), None, file)
+    unchanged = changed_drivers(record, axis, Change(), co2, file)
+    usual, adjusted = unchanged["tas"].to_numpy(), set()
     for name in DRIVERS:
         if name in DISTURBANCES or name not in supplied:
             continue
@@ -190,6 +198,10 @@ def adjusted_drivers(
             ]
         )
         unchanged[name] = (record[name].dims, found, record[name].attrs)
+        adjusted.add(name)
+    for name in {"tasmin", "tasmax"} - adjusted if "tas" in adjusted else ():
+        unchanged[name] = unchanged[name] + (unchanged["tas"].to_numpy() - usual)
+        unchanged[name].attrs = record[name].attrs
     order = unchanged["tasmin"].to_numpy(), unchanged["tasmax"].to_numpy()
     unchanged["tasmin"].values, unchanged["tasmax"].values = np.minimum(*order), np.maximum(*order)
     return unchanged

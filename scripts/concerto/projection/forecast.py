@@ -23,6 +23,12 @@ from concerto.errors import ConcertoError, InputError
 from concerto.models import Model
 from concerto.projection.ensemble import process_ensemble, with_totals
 
+CLIMATOLOGY = "climatology"
+WEATHER = {
+    "measured": "the weather that was measured after it",
+    CLIMATOLOGY: "the weather of the same days of each year before, members in turn",
+}
+"""What may drive a forecast, in words."""
 _ORIGIN = ("method", "converged", "verdict", "prior", "model_runs", "seed")
 
 
@@ -106,6 +112,55 @@ def days_ahead(site: str, time: pd.DatetimeIndex, start: int, days: int) -> slic
             "sites with withheld days after the last assimilated one",
         )  # fmt: skip
     return slice(start, min(start + days, len(time)))
+
+
+def same_days(site: str, time: pd.DatetimeIndex, ahead: slice) -> list[slice]:
+    """Return the steps of a daily record that begin on the same day of each year before.
+
+    Each is as long as ``ahead`` and over before it begins; 29 February counts as the day before.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    first, length = time[ahead.start], ahead.stop - ahead.start
+    found = []
+    for year in range(time[0].year, first.year):
+        day = pd.Timestamp(first) - pd.DateOffset(years=first.year - year)
+        start = int(time.searchsorted(day))
+        if time[start] == day and start + length <= ahead.start:
+            found.append(slice(start, start + length))
+    if not found:
+        raise InputError(
+            "configuration", "forecast.weather",
+            f"{CLIMATOLOGY} at {site}, whose record begins on {time[0]:%Y-%m-%d}",
+            f"a record with the days after {first:%d %B} in a year before",
+        )  # fmt: skip
+    return found
+
+
+def forecast_under(
+    model: Model,
+    parameters: np.ndarray,
+    state: State,
+    ahead: Sequence[Forcing],
+    streams: Sequence[str],
+    statement: ErrorStatement,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Return :func:`forecast` of members that take several forcings of one length in turn."""
+    whole: dict[str, np.ndarray] = {}
+    for k, forcing in enumerate(ahead):
+        own = np.arange(k, len(parameters), len(ahead))
+        if not len(own):
+            continue
+        few = State(state.step, state.pools[own], state.fast[own], state.slow[own])
+        found = forecast(model, parameters[own], few, forcing, streams, statement, rng)
+        for name, values in found.items():
+            shape = (len(parameters), *values.shape[1:])
+            whole.setdefault(name, np.empty(shape, values.dtype))[own] = values
+    return whole
 
 
 def with_origin(series: xr.Dataset, posterior: xr.Dataset) -> xr.Dataset:

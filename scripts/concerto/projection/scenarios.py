@@ -349,6 +349,7 @@ def outcome_dataset(
     cases: Mapping[str, Mapping[str, np.ndarray]],
     combined: Combined,
     errors: np.ndarray | None = None,
+    held: Mapping[str, np.ndarray] | None = None,
 ) -> xr.Dataset:
     """Return what members did as a dataset, NaN at locations without members.
 
@@ -366,12 +367,15 @@ def outcome_dataset(
         NBP of all climates with all land uses, and of states with the parameters of others.
     errors
         (member, year) of NEE, at the only location.
+    held
+        (cell, member) of each of ``STOCKS``, at the start of all cases.
 
     Returns
     -------
     xarray.Dataset
         Each of ``VARIABLES`` (scenario, member, location, year); ``cover_share`` and ``cover_age``
-        (scenario, location, year, cover), means over members; ``nbp_combined`` (climate, land_use,
+        (scenario, location, year, cover), means over members; ``STOCK_start`` (member, location) of
+        what was held; ``nbp_combined`` (climate, land_use,
         one, location, year), ``nbp_crossed`` (state, parameters, location, year); ``nee_error``
         (member, location, year) if there are errors.
     """
@@ -404,6 +408,12 @@ def outcome_dataset(
             ("scenario", "location", "year", "cover"),
             placed(means, 1),
             {"units": unit, "long_name": f"{words}, mean over the members"},
+        )
+    for name, values in (held or {}).items():
+        variables[f"{name}_start"] = (
+            ("member", "location"),
+            placed(values.T, 1),
+            {"units": "g m-2", "long_name": f"{_NAMES[name].partition(',')[0]}, at the start"},
         )
     every = np.array(combined.members)  # climate, land use, year, cell, member
     variables["nbp_combined"] = (

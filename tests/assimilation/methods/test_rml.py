@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from concerto.assimilation.methods import rml
 from concerto.assimilation.problem import Stream
+from concerto.assimilation.settling import Start
 from concerto.errors import ConcertoError
 from synthetic_dalec import make_problem, model_named
-from synthetic_targets import Normal, Target, unit_box
+from synthetic_targets import Constrained, Normal, Target, unit_box
 
 BUDGET = {"members": 400, "steps": 4, "most_iterations": 10, "rounds": 10}
 SIZE, N = 4, 30
@@ -40,6 +41,21 @@ def test_linear_normal_posterior_is_exact():
     np.testing.assert_allclose(np.cov(posterior.unit.T) / scale, covariance / scale, atol=0.2)
 
 
+def test_constraints_count_once_however_members_came_under_them():
+    design, observed = linear()
+    rows, wanted = np.eye(2, SIZE) / 0.5, np.array([1.0, -0.5]) / 0.5
+    target = Constrained(
+        Normal(SIZE), lambda z: z @ design.T - observed, lambda z: z @ rows.T - wanted
+    )
+    precision = np.eye(SIZE) + design.T @ design + rows.T @ rows
+    mean = np.linalg.solve(precision, design.T @ observed + rows.T @ wanted)
+    spread = np.sqrt(np.diag(np.linalg.inv(precision)))
+    for settling in ({}, {"settling": 100}):
+        posterior = run(target, **settling)
+        np.testing.assert_allclose((posterior.unit.mean(axis=0) - mean) / spread, 0.0, atol=0.2)
+        np.testing.assert_allclose(posterior.unit.std(axis=0) / spread, 1.0, atol=0.15)
+
+
 def test_each_member_is_the_solution_of_its_own_equations():
     """Of linear residuals the best fit has a closed form, member by member."""
     design, observed = linear()
@@ -60,7 +76,8 @@ def test_members_start_from_what_they_are_given():
     """A member is drawn to its own start where nothing is observed."""
     design, observed = np.zeros((N, SIZE)), np.zeros(N)
     start = np.random.default_rng(4).standard_normal((400, SIZE))
-    posterior = run(problem(design, observed), start=start)
+    given = Start(start, np.random.default_rng(5))
+    posterior = run(problem(design, observed), start=given)
     np.testing.assert_allclose(posterior.unit, start, atol=0.05)
 
 

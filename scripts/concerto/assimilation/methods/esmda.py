@@ -46,6 +46,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
+from concerto.assimilation.settling import Start
 from concerto.errors import ConcertoError
 
 log = logging.getLogger(__name__)
@@ -59,11 +60,11 @@ COHERENT = True
 
 
 def assimilate(
-    problem: Problem, budget: dict, rng: np.random.Generator, start: np.ndarray | None = None
+    problem: Problem, budget: dict, rng: np.random.Generator, start: Start | None = None
 ) -> Posterior:
     """Sample the posterior approximately, with ``budget["members"]`` members.
 
-    They start from ``start`` (member, size) in the space ``z`` of the prior, or from draws.
+    They start from ``start``, or from draws of the prior.
 
     ``budget`` may also hold ``dummies``, their number, 50 if left out, and ``localisation``, which
     is false if left out.
@@ -77,7 +78,8 @@ def assimilate(
     ConcertoError
         If the ensemble is too small for the unknowns, or a run of the model fails.
     """
-    z, assimilated, mismatch, _ = smooth(problem, budget, rng, start=start)
+    drawn = None if start is None else start.z
+    z, assimilated, mismatch, _ = smooth(problem, budget, rng, start=drawn)
     converged, verdict = _judge(mismatch, assimilated, z)
     parameters = problem.prior.parameters_of(z)
     unit = problem.prior.to_unit(parameters)
@@ -112,8 +114,8 @@ def smooth(
 ) -> Smoothed:
     """Assimilate until a share of the information is used, or the budget is spent.
 
-    With less than all of it, the ensemble is wider than the posterior. ``start`` is as in
-    :func:`assimilate`.
+    With less than all of it, the ensemble is wider than the posterior. It starts from ``start``
+    (member, size) in the space ``z`` of the prior, or from draws.
     """
     members, dummies = int(budget["members"]), int(budget.get("dummies", DUMMIES))
     localised = bool(budget.get("localisation", False))

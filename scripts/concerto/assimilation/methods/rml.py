@@ -30,6 +30,7 @@ import numpy as np
 from concerto.assimilation.methods import esmda
 from concerto.assimilation.posterior import Posterior
 from concerto.assimilation.problem import Problem
+from concerto.assimilation.settling import Start, settle
 
 log = logging.getLogger(__name__)
 
@@ -89,11 +90,15 @@ class Task:
 
 
 def assimilate(
-    problem: Problem, budget: dict, rng: np.random.Generator, start: np.ndarray | None = None
+    problem: Problem,
+    budget: dict,
+    rng: np.random.Generator,
+    start: Start | None = None,
 ) -> Posterior:
     """Return ``budget["members"]`` members of the posterior, one best fit each.
 
-    They start from ``start`` (member, size) in the space ``z`` of the prior, or from draws.
+    They start from ``start``, or from draws of the prior; ``budget["settling"]``, none if left out,
+    is how many moves bring these under the constraints before anything is observed.
     ``budget["steps"]`` are those of the smoother at the start, ``budget["most_iterations"]`` those
     of a descent, and ``budget["rounds"]`` how often members may go where others ended. The verdict
     is ``converged`` if hardly any still would, and the mean squared misfit is between 0.5 and 2 of
@@ -105,7 +110,9 @@ def assimilate(
         If the ensemble is too small for the unknowns, or a run of the model fails at the start.
     """
     members, most = int(budget["members"]), int(budget["most_iterations"])
-    origin = problem.prior.draw(members, rng) if start is None else start
+    first = Start(problem.prior.draw(members, rng), rng) if start is None else start
+    moves = int(budget.get("settling", 0))
+    origin = settle(problem, first, moves) if moves else first.z
     smoother = {
         "members": members,
         "steps": budget["steps"],
@@ -114,7 +121,13 @@ def assimilate(
         "localisation": members < esmda.LEAST_MEMBERS * problem.prior.size,
     }
     z, _, _, residuals = esmda.smooth(problem, smoother, rng, start=origin)
-    task = Task(problem, origin, rng.standard_normal(residuals.shape))
+    errors = rng.standard_normal(residuals.shape)
+    if moves:
+        # what constraints say is in the origin: they hold each member as far from there as it is
+        errors[:, problem.of_constraints] = problem.residuals(problem.prior.parameters_of(origin))[
+            :, problem.of_constraints
+        ]
+    task = Task(problem, origin, errors)
     z, cost = descend(task, z, task.cost_of(z, residuals), most)
     envious = []
     for _ in range(int(budget["rounds"])):
