@@ -184,12 +184,14 @@ include: "rules/twin.smk"
 include: "rules/twin_map.smk"
 include: "rules/scale.smk"
 include: "rules/benchmark.smk"
+include: "rules/report.smk"
 include: "rules/provenance.smk"
 
 
 # What a run makes unless something else is asked for; its crate describes all of it.
 PUBLISHED = [
-    *([REPORT] if SITES else []),
+    *([REPORT, f"{RUN}/report/explorer.html"] if SITES or MAPS else []),
+    *([f"{RUN}/report/provenance.html"] if SITES or MAPS else []),
     *expand(f"{RUN}/report/{{site}}.html", site=SITES),
     *expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
     *expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),

@@ -19,6 +19,26 @@ def products_of_run():
     ]
 
 
+def rules_of_run():
+    """Return the file of each rule of the run, in their order, and which rule feeds which."""
+    needed = {job: workflow.dag.dependencies[job] for job in workflow.dag.jobs}
+    names = {job.rule.name for job in needed} - {"all"}
+    return {
+        "stages": {
+            one.name: Path(one.snakefile).stem
+            for one in workflow.rules
+            if one.name in names
+        },
+        "pairs": sorted(
+            {
+                (first.rule.name, job.rule.name)
+                for job, before in needed.items()
+                for first in before
+            }
+        ),
+    }
+
+
 def deployment_options():
     """Return the words that give another Snakemake the environments of this one."""
     methods = sorted(

@@ -33,22 +33,19 @@ def sources_of(sites):
     return list(dict.fromkeys(names))
 
 
-def page_sites(wildcards):
-    """Return the sites of a page of the report: all of them on the index."""
-    return SITES if wildcards.page == "index" else [wildcards.page]
-
-
-def page_files(*patterns):
-    """Return a function that lists files of each site of a page."""
-    return lambda wildcards: expand(patterns, site=page_sites(wildcards))
-
-
 def page_forecasts(*patterns):
-    """Return a function that lists files of each site of a page that has a forecast."""
-    return lambda wildcards: expand(
-        patterns,
-        site=[site for site in page_sites(wildcards) if site in FORECAST["sites"]],
+    """Return a function that lists files of the site of a page, if it has a forecast."""
+    return lambda wildcards: (
+        expand(patterns, site=wildcards.site)
+        if wildcards.site in FORECAST["sites"]
+        else []
     )
+
+
+def other_pages(page):
+    """Return the names of the pages of the report that a page leads to."""
+    names = [Path(file).name for file in PUBLISHED if file.startswith(f"{RUN}/report/")]
+    return [name for name in names if name.endswith(".html") and name != page]
 
 
 # Maps of one column are drawn over latitude and time besides.

@@ -67,7 +67,13 @@ rule plot_timeseries:
         projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
     output:
-        figure=f"{RUN}/figures/{{site}}/timeseries.png",
+        figure=report(
+            f"{RUN}/figures/{{site}}/timeseries.png",
+            caption="captions/timeseries.rst",
+            category="Towers",
+            subcategory="{site}",
+            labels={"figure": "Time series"},
+        ),
         words=f"{RUN}/figures/{{site}}/timeseries.json",
     log:
         f"{RUN}/logs/plot_timeseries.{{site}}.log",
@@ -96,7 +102,13 @@ rule plot_seasonal_cycle:
         prior=f"{RUN}/prior/{{site}}.nc",
         baselines=f"{RUN}/evaluation/{{site}}/baselines.nc",
     output:
-        figure=f"{RUN}/figures/{{site}}/seasonal_cycle.png",
+        figure=report(
+            f"{RUN}/figures/{{site}}/seasonal_cycle.png",
+            caption="captions/seasonal_cycle.rst",
+            category="Towers",
+            subcategory="{site}",
+            labels={"figure": "Mean season"},
+        ),
         words=f"{RUN}/figures/{{site}}/seasonal_cycle.json",
     log:
         f"{RUN}/logs/plot_seasonal_cycle.{{site}}.log",
@@ -124,7 +136,13 @@ rule plot_observed_predicted:
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
         scores=f"{RUN}/evaluation/{{site}}/scores.csv",
     output:
-        figure=f"{RUN}/figures/{{site}}/observed_predicted.png",
+        figure=report(
+            f"{RUN}/figures/{{site}}/observed_predicted.png",
+            caption="captions/observed_predicted.rst",
+            category="Towers",
+            subcategory="{site}",
+            labels={"figure": "Predicted against observed"},
+        ),
         words=f"{RUN}/figures/{{site}}/observed_predicted.json",
     log:
         f"{RUN}/logs/plot_observed_predicted.{{site}}.log",
@@ -154,7 +172,13 @@ rule plot_coverage:
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
         baselines=f"{RUN}/evaluation/{{site}}/baselines.nc",
     output:
-        figure=f"{RUN}/figures/{{site}}/coverage.png",
+        figure=report(
+            f"{RUN}/figures/{{site}}/coverage.png",
+            caption="captions/coverage.rst",
+            category="Towers",
+            subcategory="{site}",
+            labels={"figure": "Coverage"},
+        ),
         words=f"{RUN}/figures/{{site}}/coverage.json",
     log:
         f"{RUN}/logs/plot_coverage.{{site}}.log",
@@ -181,7 +205,13 @@ rule plot_pools:
         projection=f"{RUN}/projection/{{site}}/{PRODUCT}.nc",
         posterior=f"{RUN}/posterior/{{site}}/{PRODUCT}.nc",
     output:
-        figure=f"{RUN}/figures/{{site}}/pools.png",
+        figure=report(
+            f"{RUN}/figures/{{site}}/pools.png",
+            caption="captions/pools.rst",
+            category="Towers",
+            subcategory="{site}",
+            labels={"figure": "Pools"},
+        ),
         words=f"{RUN}/figures/{{site}}/pools.json",
     log:
         f"{RUN}/logs/plot_pools.{{site}}.log",
@@ -207,7 +237,13 @@ rule plot_parameters:
         prior=f"{RUN}/prior/{{site}}.nc",
         posteriors=expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS),
     output:
-        figure=f"{RUN}/figures/{{site}}/parameters.png",
+        figure=report(
+            f"{RUN}/figures/{{site}}/parameters.png",
+            caption="captions/parameters.rst",
+            category="Towers",
+            subcategory="{site}",
+            labels={"figure": "Parameters"},
+        ),
         words=f"{RUN}/figures/{{site}}/parameters.json",
     log:
         f"{RUN}/logs/plot_parameters.{{site}}.log",
@@ -236,7 +272,13 @@ rule plot_forecast:
         baselines=f"{RUN}/evaluation/{{site}}/baselines.nc",
         scores=f"{RUN}/evaluation/{{site}}/forecast.csv",
     output:
-        figure=f"{RUN}/figures/{{site}}/forecast.png",
+        figure=report(
+            f"{RUN}/figures/{{site}}/forecast.png",
+            caption="captions/forecast.rst",
+            category="Towers",
+            subcategory="{site}",
+            labels={"figure": "Forecast"},
+        ),
         words=f"{RUN}/figures/{{site}}/forecast.json",
     log:
         f"{RUN}/logs/plot_forecast.{{site}}.log",
@@ -263,7 +305,12 @@ rule plot_sites:
     input:
         borders=ancient(BORDERS),
     output:
-        figure=f"{RUN}/figures/sites.png",
+        figure=report(
+            f"{RUN}/figures/sites.png",
+            caption="captions/sites.rst",
+            category="Towers",
+            labels={"figure": "Where they are"},
+        ),
         words=f"{RUN}/figures/sites.json",
     log:
         f"{RUN}/logs/plot_sites.log",
@@ -290,31 +337,27 @@ rule write_report:
         template="scripts/concerto/products/report.html.j2",
         raw=ancient(
             lambda wildcards: [
-                *(f"{RUN}/raw/{name}" for name in sources_of(page_sites(wildcards))),
+                *(f"{RUN}/raw/{name}" for name in sources_of([wildcards.site])),
                 BORDERS,
             ]
         ),
-        masking=page_files(f"{RUN}/cubes/{{site}}/masking.csv"),
-        posteriors=page_files(
-            *expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS)
-        ),
-        evaluation=page_files(
+        masking=f"{RUN}/cubes/{{site}}/masking.csv",
+        posteriors=expand(f"{RUN}/posterior/{{{{site}}}}/{{method}}.nc", method=METHODS),
+        evaluation=[
             f"{RUN}/evaluation/{{site}}/scores.csv",
             f"{RUN}/evaluation/{{site}}/notes.csv",
             f"{RUN}/evaluation/{{site}}/methods.csv",
-        ),
-        products=page_files(
+        ],
+        products=[
             f"{RUN}/products/{{site}}/fluxes.nc",
             f"{RUN}/products/{{site}}/budget.csv",
             f"{RUN}/products/{{site}}/budget_mean.csv",
-        ),
+        ],
         map=rules.plot_sites.output,
-        figures=page_files(
-            *expand(
-                f"{RUN}/figures/{{{{site}}}}/{{figure}}.{{kind}}",
-                figure=FIGURES,
-                kind=["png", "json"],
-            )
+        figures=expand(
+            f"{RUN}/figures/{{{{site}}}}/{{figure}}.{{kind}}",
+            figure=FIGURES,
+            kind=["png", "json"],
         ),
         forecasts=page_forecasts(
             f"{RUN}/evaluation/{{site}}/forecast.csv",
@@ -322,13 +365,16 @@ rule write_report:
             f"{RUN}/figures/{{site}}/forecast.json",
         ),
     output:
-        page=f"{RUN}/report/{{page}}.html",
+        page=report(
+            f"{RUN}/report/{{site}}.html",
+            caption="captions/tower_page.rst",
+            category="Pages",
+            labels={"figure": "{site}"},
+        ),
     log:
-        f"{RUN}/logs/write_report.{{page}}.log",
+        f"{RUN}/logs/write_report.{{site}}.log",
     benchmark:
-        f"{RUN}/benchmarks/write_report.{{page}}.tsv"
-    wildcard_constraints:
-        page="|".join(["index", *SITES]),
+        f"{RUN}/benchmarks/write_report.{{site}}.tsv"
     conda:
         "../envs/publish.yaml"
     threads: 1
@@ -337,13 +383,12 @@ rule write_report:
         runtime=10,
     params:
         library=library("write_report"),
-        sites=page_sites,
         figures=FIGURES,
         config=config,
         words=lambda wildcards: {
             name: words_of(name)
             for name in [
-                *sources_of(page_sites(wildcards)),
+                *sources_of([wildcards.site]),
                 config["borders"]["source"],
             ]
         },
@@ -472,7 +517,13 @@ rule plot_map:
         annual=f"{RUN}/products/{{map}}/annual.nc",
         borders=ancient(BORDERS),
     output:
-        figure=f"{RUN}/figures/{{map}}/maps.png",
+        figure=report(
+            f"{RUN}/figures/{{map}}/maps.png",
+            caption="captions/maps.rst",
+            category="Maps",
+            subcategory="{map}",
+            labels={"figure": "Maps"},
+        ),
         words=f"{RUN}/figures/{{map}}/maps.json",
     log:
         f"{RUN}/logs/plot_map.{{map}}.log",
@@ -499,7 +550,13 @@ rule plot_status:
         map=f"{RUN}/products/{{map}}/map.nc",
         borders=ancient(BORDERS),
     output:
-        figure=f"{RUN}/figures/{{map}}/status.png",
+        figure=report(
+            f"{RUN}/figures/{{map}}/status.png",
+            caption="captions/status.rst",
+            category="Maps",
+            subcategory="{map}",
+            labels={"figure": "Status"},
+        ),
         words=f"{RUN}/figures/{{map}}/status.json",
     log:
         f"{RUN}/logs/plot_status.{{map}}.log",
@@ -526,9 +583,21 @@ rule plot_hovmoller:
         map=f"{RUN}/products/{{map}}/map.nc",
         annual=f"{RUN}/products/{{map}}/annual.nc",
     output:
-        seasons=f"{RUN}/figures/{{map}}/hovmoller.png",
+        seasons=report(
+            f"{RUN}/figures/{{map}}/hovmoller.png",
+            caption="captions/hovmoller.rst",
+            category="Maps",
+            subcategory="{map}",
+            labels={"figure": "Seasons"},
+        ),
         seasons_words=f"{RUN}/figures/{{map}}/hovmoller.json",
-        profile=f"{RUN}/figures/{{map}}/profile.png",
+        profile=report(
+            f"{RUN}/figures/{{map}}/profile.png",
+            caption="captions/profile.rst",
+            category="Maps",
+            subcategory="{map}",
+            labels={"figure": "Profile"},
+        ),
         profile_words=f"{RUN}/figures/{{map}}/profile.json",
     log:
         f"{RUN}/logs/plot_hovmoller.{{map}}.log",
@@ -556,7 +625,13 @@ rule plot_fapar:
         map=f"{RUN}/products/{{map}}/map.nc",
         observations=lambda wildcards: map_cubes(wildcards)["observations"],
     output:
-        figure=f"{RUN}/figures/{{map}}/fapar.png",
+        figure=report(
+            f"{RUN}/figures/{{map}}/fapar.png",
+            caption="captions/fapar.rst",
+            category="Maps",
+            subcategory="{map}",
+            labels={"figure": "fAPAR"},
+        ),
         words=f"{RUN}/figures/{{map}}/fapar.json",
     log:
         f"{RUN}/logs/plot_fapar.{{map}}.log",
@@ -583,7 +658,13 @@ rule plot_regions:
     input:
         regions=f"{RUN}/products/{{map}}/regions.csv",
     output:
-        figure=f"{RUN}/figures/{{map}}/regions.png",
+        figure=report(
+            f"{RUN}/figures/{{map}}/regions.png",
+            caption="captions/regions.rst",
+            category="Maps",
+            subcategory="{map}",
+            labels={"figure": "Regions"},
+        ),
         words=f"{RUN}/figures/{{map}}/regions.json",
     log:
         f"{RUN}/logs/plot_regions.{{map}}.log",
@@ -620,7 +701,12 @@ rule write_map_page:
         sources=map_sources,
         citation="CITATION.cff",
     output:
-        page=f"{RUN}/report/{{map}}.html",
+        page=report(
+            f"{RUN}/report/{{map}}.html",
+            caption="captions/map_page.rst",
+            category="Pages",
+            labels={"figure": "{map}"},
+        ),
     log:
         f"{RUN}/logs/write_map_page.{{map}}.log",
     benchmark:

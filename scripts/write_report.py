@@ -1,4 +1,4 @@
-"""Write one page of the report: all sites, or one."""
+"""Write the page of a tower."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,6 @@ SHOWN_VERSIONS = (
 
 
 def write_report(
-    page: str,
     sites: Sequence[str],
     config: Mapping[str, Any],
     *,
@@ -40,8 +39,6 @@ def write_report(
 
     Parameters
     ----------
-    page
-        ``index``, or the name of the only site.
     sites
         Sites of the page.
     config
@@ -66,7 +63,7 @@ def write_report(
         failed=failed_sites(run / "logs", [site for site in config["sites"] if site not in sites]),
     )
     write_text(
-        render_report(page, facts, [site_results(site, config, run, figures) for site in sites]),
+        render_report(facts, [site_results(site, config, run, figures) for site in sites]),
         output,
     )
 
@@ -129,8 +126,7 @@ def versions() -> dict[str, str]:
 if "snakemake" in globals():
     with script_log(snakemake.log[0]):  # noqa: F821
         write_report(
-            snakemake.wildcards.page,  # noqa: F821
-            snakemake.params.sites,  # noqa: F821
+            [snakemake.wildcards.site],  # noqa: F821
             snakemake.params.config,  # noqa: F821
             run=Path(snakemake.output.page).parents[1],  # noqa: F821
             raw=[Path(folder) for folder in snakemake.input.raw],  # noqa: F821

@@ -80,7 +80,8 @@ def test_the_page_loads_nothing_and_leads_to_the_products(page, made):
     ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     assert {link[1:] for link in links if link[0] == "#"} <= set(ids)
-    others = [link for link in links if link[0] != "#"]
+    start, *others = [link for link in links if link[0] != "#"]
+    assert start == "index.html"
     assert others[0] == "../products/strip/map.nc"
     assert (made / "report" / others[0]).resolve().exists()
     assert sorted(link.split("/")[3] for link in others) == sorted(PRODUCTS)

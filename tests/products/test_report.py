@@ -75,8 +75,7 @@ def write_figure(path, about):
 def make_page(run, page, output, config=None):
     config = config or make_config()
     write_report(
-        page,
-        list(config["sites"]) if page == "index" else [page],
+        list(config["sites"]) if page == "all" else [page],
         config,
         run=run,
         raw=[run / "raw" / "towers", run / "raw" / "borders"],
@@ -92,7 +91,7 @@ def make_page(run, page, output, config=None):
 
 @pytest.fixture(scope="module")
 def index(finished, tmp_path_factory):
-    return make_page(finished, "index", tmp_path_factory.mktemp("report") / "index.html")
+    return make_page(finished, "all", tmp_path_factory.mktemp("report") / "index.html")
 
 
 def test_the_page_loads_nothing(index):
@@ -101,32 +100,16 @@ def test_the_page_loads_nothing(index):
     assert not page.of("script")
     assert page.of("img")
     assert all(image["src"].startswith("data:image/png;base64,") for image in page.of("img"))
-    assert all(link["href"].startswith("#") for link in page.of("a"))
+    assert {link["href"] for link in page.of("a") if link["href"][0] != "#"} == {"index.html"}
     assert "url(" not in " ".join(page.text)
-
-
-def test_the_index_leads_to_the_page_of_scenarios(finished, tmp_path):
-    config = {**make_config(), "scenarios": {"until": 2090, "cases": {"one": {}, "two": {}}}}
-    page, text = make_page(finished, "index", tmp_path / "index.html", config)
-    assert "scenarios.html" in [a["href"] for a in page.of("a")]
-    assert "How carbon would go on to 2090 under 2 cases" in text
-
-
-def test_the_index_leads_to_the_pages_of_maps_and_other_pages_do_not(finished, tmp_path):
-    entry = {"name": "Far & wide", "streams": ["fapar", "lai"], "method": "esmda"}
-    config = {**make_config(), "maps": {"wide": entry}}
-    page, text = make_page(finished, "index", tmp_path / "index.html", config)
-    assert [a["href"] for a in page.of("a") if not a["href"].startswith("#")] == ["wide.html"]
-    assert "Far & wide : fAPAR, LAI assimilated in each cell by ES-MDA." in text
-    page, _ = make_page(finished, "BE-Vie", tmp_path / "BE-Vie.html", config)
-    assert all(a["href"].startswith("#") for a in page.of("a"))
 
 
 def test_every_link_has_its_target_and_every_id_is_one(index):
     page, _ = index
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
-    assert {link["href"][1:] for link in page.of("a")} <= set(ids)
+    hrefs = {link["href"] for link in page.of("a")} - {"index.html"}
+    assert {href[1:] for href in hrefs} <= set(ids)
 
 
 def test_it_is_accessible(index):
@@ -190,7 +173,7 @@ def test_a_forecast_has_its_figure_words_and_table(finished, tmp_path):
     write_figure(run / "figures" / site / "forecast.png", "the forecast")
     forecast = {"sites": [site], "method": "esmda", "days": 20, "members": 100}
     config = make_config() | {"forecast": forecast}
-    _, text = make_page(run, "index", tmp_path / "page.html", config)
+    _, text = make_page(run, "all", tmp_path / "page.html", config)
     assert text.count("Forecast from the newest data") == 1
     assert "Caption of the forecast & more" in text
     assert "NEE, all weeks (" in text
@@ -199,7 +182,7 @@ def test_a_forecast_has_its_figure_words_and_table(finished, tmp_path):
     assert all(fixed(value, 3) in text for value in [*scores.crps, *scores.rmse])
     assert "week 3" in text
     pd.DataFrame(columns=scores.columns).to_csv(table, index=False)
-    _, text = make_page(run, "index", tmp_path / "empty.html", config)
+    _, text = make_page(run, "all", tmp_path / "empty.html", config)
     assert "Nothing was observed on these days." in text
 
 
@@ -238,8 +221,8 @@ def test_text_from_outside_is_escaped(finished, tmp_path):
 
 
 def test_the_same_results_give_the_same_page(finished, tmp_path):
-    make_page(finished, "index", tmp_path / "a.html")
-    make_page(finished, "index", tmp_path / "b.html")
+    make_page(finished, "all", tmp_path / "a.html")
+    make_page(finished, "all", tmp_path / "b.html")
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 

@@ -154,6 +154,7 @@ def test_the_run_ends_with_a_line_that_names_the_report(story):
 def test_only_what_depends_on_the_list_of_sites_is_made_anew(story):
     made = set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", story.finished.shown))
     anew = {"plot_sites", "write_report", "write_crate", "write_citations"}
+    anew |= {"write_start_page", "write_explorer", "write_provenance_page"}
     # as the run is another one, so is the name of it that products carry
     assert made == {*anew, "write_product", "write_budget", "all"}
 
@@ -241,7 +242,8 @@ def test_the_crate_has_all_that_went_in_and_came_out(story):
     entities = {item["@id"]: item for item in crate["@graph"]}
     (action,) = [item for item in entities.values() if item["@type"] == "CreateAction"]
     made = {item["@id"] for item in action["result"]}
-    pages = {f"report/{page}.html" for page in ("index", SITE)}
+    names = ("index", "explorer", "provenance", SITE)
+    pages = {f"report/{page}.html" for page in names}
     assert pages | {"CITATIONS.md", "citations.bib"} < made
     assert {path for path in made if path.startswith("products/")} == {
         f"products/{SITE}/{name}" for name in ("fluxes.nc", "budget.csv", "budget_mean.csv")
@@ -312,9 +314,18 @@ def test_what_has_not_converged_is_marked(story):
 @pytest.mark.parametrize(
     ("edited", "rules"),
     [
-        ("plots/pools.py", {"plot_pools", "write_report", "write_crate"}),
-        ("products/report.html.j2", {"write_report", "write_crate"}),
-        ("sources/_http.py", {"write_crate"}),
+        ("plots/pools.py", {"plot_pools", "write_report", "write_provenance_page", "write_crate"}),
+        (
+            "products/report.html.j2",
+            {
+                "write_report",
+                "write_start_page",
+                "write_explorer",
+                "write_provenance_page",
+                "write_crate",
+            },
+        ),
+        ("sources/_http.py", {"write_provenance_page", "write_crate"}),
     ],
 )
 def test_editing_the_library_reruns_what_uses_it(story, edited, rules):

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML page that needs nothing but itself."""
+"""The page of towers: one HTML file that needs nothing but itself."""
 
 from __future__ import annotations
 
@@ -128,13 +128,11 @@ def read_picture(path: Path) -> Picture:
     return Picture(path.stem, **json.loads(words.read_text(encoding="utf-8")), data=data)
 
 
-def render_report(page: str, facts: RunFacts, sites: Sequence[SiteResults]) -> str:
+def render_report(facts: RunFacts, sites: Sequence[SiteResults]) -> str:
     """Return the page's HTML.
 
     Parameters
     ----------
-    page
-        ``index`` for all sites, otherwise the one site's name.
     facts, sites
         What to say.
     """
@@ -145,11 +143,8 @@ def render_report(page: str, facts: RunFacts, sites: Sequence[SiteResults]) -> s
         templates()
         .get_template(TEMPLATE)
         .render(
-            page=page,
             title=f"Carbon balance of {names}",
             facts=facts,
-            maps=facts.config.get("maps", {}) if page == "index" else {},
-            scenarios=facts.config.get("scenarios") if page == "index" else None,
             method=method,
             sites=[_site_view(site, method) for site in sites],
             all_converged=converged,
@@ -160,7 +155,7 @@ def render_report(page: str, facts: RunFacts, sites: Sequence[SiteResults]) -> s
 
 
 def templates() -> jinja2.Environment:
-    """Return the templates of pages, with the filters that they use."""
+    """Return the templates of pages (all have style.css.j2), with the filters that they use."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=jinja2.select_autoescape(["html.j2"]),
