@@ -184,6 +184,7 @@ include: "rules/twin.smk"
 include: "rules/twin_map.smk"
 include: "rules/scale.smk"
 include: "rules/benchmark.smk"
+include: "rules/compare.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
 
@@ -241,6 +242,7 @@ onsuccess:
         "upscaling": {f"{RUN}/report/upscaling.html": "Upscaled fluxes"},
         "twin": {f"{RUN}/report/twin.html": "Twin experiments"},
         "twin_map": {f"{RUN}/report/twin_map.html": "Twin experiment of a map"},
+        "compare_runs": {f"{RUN}/report/compare_runs.html": "Runs compared"},
         "reproduce": {f"{RUN}/reproduction/products.csv": "The same again"},
         **{name: {f"{RUN}/plan/{PLANS[name]}.txt": "Plan"} for name in PLANS},
     }

@@ -37,6 +37,22 @@ def twin_files(experiment):
     }
 
 
+# The runs that a page compares; without any, no rule is asked for.
+COMPARED = config.get("compare_runs", {})
+
+
+def compared_files():
+    """Return what the compared runs have published, as far as it is there."""
+    kinds = (
+        "products/*/fluxes.nc",
+        "products/*/budget_mean.csv",
+        "products/*/regions.csv",
+        "evaluation/*/scores.csv",
+    )
+    found = (Path(folder).glob(kind) for folder in COMPARED.values() for kind in kinds)
+    return [ancient(str(file)) for files in found for file in sorted(files)]
+
+
 # The experiment with a map; without one, no rule is asked for.
 TWIN_MAP = config.get("twin_map", {"map": "", "jobs": 1})
 

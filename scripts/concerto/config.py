@@ -37,6 +37,7 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
         "index",
         "explorer",
         "provenance",
+        "compare_runs",
         "emulator",
         "reconstruction",
         "scale",
@@ -56,7 +57,7 @@ CLASSES = "land_classes"
 # that are wanted. Words about it do not, nor do mirrors, which have the same files.
 IDENTITY = ("protocol", "locator", "members", "request")
 # Targets that are made of the part of the configuration of the same name.
-ASKED = ("canopy", "cost", "emulator", "scale", "twin", "twin_map", "upscaling")
+ASKED = ("canopy", "compare_runs", "cost", "emulator", "scale", "twin", "twin_map", "upscaling")
 # Words about a source that people read in products and reports.
 WORDS = ("title", "licence", "citation")
 

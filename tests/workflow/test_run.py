@@ -53,6 +53,7 @@ LEFT_OUT = {
     "plot_reconstruction", "write_reconstruction",
     "learn_emulator", "plot_emulator", "write_emulator",
     "draw_truth_maps", "place_sums", "judge_sums", "plot_sums", "write_twin_map",
+    "tabulate_runs", "plot_runs", "write_runs",
 }  # fmt: skip
 
 

@@ -50,6 +50,7 @@ def test_rule_has_all_directives_in_order(name):
         "all",
         "benchmark",
         "canopy",
+        "compare_runs",
         "cost",
         "emulator",
         "scale",
