@@ -191,8 +191,17 @@ include: "rules/provenance.smk"
 
 # What a run makes unless something else is asked for; its crate describes all of it.
 PUBLISHED = [
-    *([REPORT, f"{RUN}/report/explorer.html"] if SITES or MAPS else []),
-    *([f"{RUN}/report/provenance.html"] if SITES or MAPS else []),
+    *([f"{RUN}/report/explorer.html"] if SITES or MAPS else []),
+    *(
+        [
+            REPORT,
+            *rules.write_assimilation_page.output,
+            *rules.write_evaluation_page.output,
+            *rules.write_provenance_page.output,
+        ]
+        if SITES or MAPS or NETWORKS
+        else []
+    ),
     *expand(f"{RUN}/report/{{site}}.html", site=SITES),
     *expand(f"{RUN}/products/{{site}}/fluxes.nc", site=SITES),
     *expand(f"{RUN}/cubes/{{area}}/drivers.nc", area=AREAS),
@@ -202,6 +211,7 @@ PUBLISHED = [
     *expand(f"{RUN}/policy/{{table}}/futures.csv", table=FORETOLD),
     *FACTSHEETS,
     *([f"{RUN}/report/reconstruction.html"] if "reconstruction" in config else []),
+    *([f"{RUN}/report/upscaling.html"] if "upscaling" in config else []),
     *(rules.write_predictions.output if NETWORKS else []),
     *expand(f"{RUN}/report/{{network}}.html", network=NETWORKS),
     *([f"{RUN}/report/scenarios.html"] if FUTURES else []),

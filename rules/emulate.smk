@@ -67,7 +67,7 @@ rule plot_emulator:
 
 rule write_emulator:
     input:
-        template="scripts/concerto/products/learning.html.j2",
+        template="scripts/concerto/products/sections.html.j2",
         scores=expand(
             f"{RUN}/learned/{{site}}/emulator_scores.csv", site=EMULATOR["sites"]
         ),

@@ -63,7 +63,7 @@ def map_figures(wildcards):
     if wildcards.map in TRANSECTS:
         figures += ["hovmoller", "profile"]
         figures += ["fapar"] if "fapar" in map_config(wildcards)["streams"] else []
-    return [*figures, "regions"]
+    return [*figures, "ilamb", "regions"]
 
 
 # In the order of a network's page.
@@ -109,3 +109,25 @@ CO2_NAMES = [
 ]
 CO2_FOLDERS = [ancient(f"{RUN}/raw/{name}") for name in dict.fromkeys(CO2_NAMES)]
 CO2_SOURCES = [f"config/sources/{name}.yaml" for name in dict.fromkeys(CO2_NAMES)]
+
+# What is assimilated cell by cell or tower by tower: maps, and trials of networks.
+CELLWISE = {
+    name: {
+        "name": (
+            entry["name"] if name in MAPS else f"{entry['name']}, {name.removeprefix(entry['cubes'] + '_')}"
+        ),
+        "method": entry["method"],
+        "parts": tiles_of(name),
+    }
+    for name, entry in MAPPED.items()
+    if name in MAPS or is_network(name)
+}
+
+
+def pages_of_places():
+    """Return the pages of sites, maps and networks that the run has, and their words."""
+    named = {**config["sites"], **config["maps"], **config["networks"]}
+    return {
+        f"{name}.html": f"{name}: {entry['name']}" if "name" in entry else name
+        for name, entry in named.items()
+    }

@@ -133,7 +133,7 @@ rule plot_reconstruction:
 
 rule write_reconstruction:
     input:
-        template="scripts/concerto/products/learning.html.j2",
+        template="scripts/concerto/products/sections.html.j2",
         scores=[
             *(
                 [rules.reconstruct_cover.output.scores]

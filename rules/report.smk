@@ -39,6 +39,85 @@ rule write_explorer:
         "../scripts/write_explorer.py"
 
 
+rule write_assimilation_page:
+    input:
+        template="scripts/concerto/products/sections.html.j2",
+        posteriors=expand(
+            f"{RUN}/posterior/{{site}}/{{method}}.nc", site=SITES, method=METHODS
+        ),
+        cells=[file for name in CELLWISE for file in tile_files(name, f"posterior/{name}")],
+        statements=expand(f"{RUN}/posterior/{{place}}/errors.json", place=[*SITES, *CELLWISE]),
+    output:
+        page=report(
+            f"{RUN}/report/assimilation.html",
+            caption="captions/assimilation.rst",
+            category="Pages",
+            labels={"figure": "Assimilation"},
+        ),
+    log:
+        f"{RUN}/logs/write_assimilation_page.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_assimilation_page.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library("write_assimilation_page"),
+        config=config,
+        mapped=CELLWISE,
+        pages=lambda wildcards: pages_of_places(),
+    message:
+        "Write the page of all assimilations"
+    script:
+        "../scripts/write_assimilation_page.py"
+
+
+rule write_evaluation_page:
+    input:
+        template="scripts/concerto/products/sections.html.j2",
+        scores=expand(f"{RUN}/evaluation/{{site}}/scores.csv", site=SITES),
+        forecasts=expand(
+            f"{RUN}/evaluation/{{site}}/forecast.csv", site=FORECAST["sites"]
+        ),
+        benchmarked=expand(
+            f"{RUN}/evaluation/{{place}}/ilamb.csv", place=[*SITES, *MAPS]
+        ),
+        figures=expand(
+            f"{RUN}/figures/{{place}}/ilamb.{{kind}}",
+            place=[*SITES, *MAPS],
+            kind=["png", "json"],
+        ),
+        towers=expand(f"{RUN}/evaluation/{{network}}/scores.csv", network=NETWORKS),
+    output:
+        page=report(
+            f"{RUN}/report/evaluation.html",
+            caption="captions/evaluation.rst",
+            category="Pages",
+            labels={"figure": "Evaluation"},
+        ),
+    log:
+        f"{RUN}/logs/write_evaluation_page.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_evaluation_page.tsv"
+    conda:
+        "../envs/publish.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        library=library("write_evaluation_page"),
+        config=config,
+        pages=lambda wildcards: pages_of_places(),
+    message:
+        "Write the page of all evaluations"
+    script:
+        "../scripts/write_evaluation_page.py"
+
+
 rule write_start_page:
     input:
         template="scripts/concerto/products/start.html.j2",
@@ -52,6 +131,14 @@ rule write_start_page:
             map=MAPS,
             file=["map.nc", "regions.csv"],
         ),
+        networks=[
+            file
+            for name in NETWORKS
+            for file in [
+                f"{RUN}/evaluation/{name}/scores.csv",
+                *tile_files(trial_name(name, ALL), f"posterior/{trial_name(name, ALL)}"),
+            ]
+        ],
         figure=rules.plot_sites.output if SITES else [],
     output:
         page=report(

@@ -170,7 +170,7 @@ rule plot_upscaling:
 
 rule write_upscaling:
     input:
-        template="scripts/concerto/products/learning.html.j2",
+        template="scripts/concerto/products/sections.html.j2",
         scores=expand(
             f"{RUN}/upscaled/{{target}}/{{flux}}_scores.csv",
             target=UPSCALING["cubes"],

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 from concerto.products.files import write_text
-from concerto.products.learning_page import Section, read_card, render_learning
 from concerto.products.report import read_picture
+from concerto.products.sections_page import Section, read_card, render_sections
 from concerto.scripting import script_log
 
 WORDS = (
@@ -48,7 +48,7 @@ def write_emulator(
     )
     said = [read_card(card) for card in cards]
     lead = "Daily fluxes of the canopy from its parameters, without running it."
-    write_text(render_learning("Emulators", lead, config, [section], said), output)
+    write_text(render_sections("Emulators", lead, config, [section], said), output)
 
 
 if "snakemake" in globals():

@@ -117,7 +117,7 @@ def write_factsheet(
         [yaml.safe_load(file.read_text(encoding="utf-8"))["title"] for file in files.sources],
     )
     footer = footer_of(facts, config["run"], citation, sources)
-    write_text(render_factsheet(facts, place, footer), html)
+    write_text(render_factsheet(facts, place, footer, table), html)
     save_page(draw_page(facts, place, footer), f"{region}: carbon balance of the land", pdf)
     log.info("%s: %s", region, facts.headline)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 from concerto.products.files import write_text
-from concerto.products.learning_page import Section, read_card, render_learning
 from concerto.products.report import read_picture
+from concerto.products.sections_page import Section, read_card, render_sections
 from concerto.scripting import script_log
 
 WORDS = (
@@ -51,7 +51,7 @@ def write_reconstruction(
     section = Section("Land cover and leaves", words, [read_picture(figure)], tables)
     lead = "Land cover and leaves where neither was seen, as learnt from where they were."
     said = [read_card(card) for card in cards]
-    write_text(render_learning("Reconstruction", lead, config, [section], said), output)
+    write_text(render_sections("Reconstruction", lead, config, [section], said), output)
 
 
 if "snakemake" in globals():

@@ -6,12 +6,15 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
+from concerto.evaluation.trial_verdicts import read_verdicts
+from concerto.networks import ALL, trial_name
 from concerto.plots.cells import read_map
 from concerto.plots.regions import read_regions
 from concerto.plots.status import shares
+from concerto.plots.towers import read_scores
 from concerto.products.files import write_text
 from concerto.products.report import read_picture
-from concerto.products.start_page import Map, Tower, render_start
+from concerto.products.start_page import Map, Network, Tower, render_start
 from concerto.scripting import script_log
 
 
@@ -54,13 +57,22 @@ def write_start_page(
         )
         for name, entry in config.get("maps", {}).items()
     ]
+    networks = [_network(run, name, entry) for name, entry in config.get("networks", {}).items()]
     picture = read_picture(run / "figures/sites.png") if towers else None
-    write_text(render_start(config, run_id, towers, maps, pages, picture), output)
+    page = render_start(config, run_id, towers, maps, pages, picture, networks)
+    write_text(page, output)
 
 
 def _said(run: Path, site: str, method: str) -> Mapping[str, Any]:
     with xr.open_dataset(run / "posterior" / site / f"{method}.nc") as ds:
         return ds.attrs
+
+
+def _network(run: Path, name: str, entry: Mapping[str, Any]) -> Network:
+    trial = run / "posterior" / trial_name(name, ALL)
+    status = read_verdicts({ALL: sorted(trial.glob("b*.nc"))})["status"]
+    scores = read_scores(run / "evaluation" / name / "scores.csv")
+    return Network(name, entry["name"], int((status == "converged").sum()), len(status), scores)
 
 
 if "snakemake" in globals():

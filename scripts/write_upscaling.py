@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 from concerto.evaluation.upscaling import SCHEMES
 from concerto.products.files import write_text
-from concerto.products.learning_page import Section, read_card, render_learning
 from concerto.products.report import read_picture
+from concerto.products.sections_page import Section, read_card, render_sections
 from concerto.scripting import script_log
 
 WORDS = (
@@ -60,7 +60,7 @@ def write_upscaling(
     )
     lead = f"Monthly fluxes of cells, as the towers of {config['upscaling']['network']} teach them."
     said = [read_card(card) for card in cards]
-    write_text(render_learning("Upscaled fluxes", lead, config, [section], said), output)
+    write_text(render_sections("Upscaled fluxes", lead, config, [section], said), output)
 
 
 if "snakemake" in globals():

@@ -35,7 +35,7 @@ LEFT_OUT = {
     "learn_prior", "learn_parameters", "prepare_transect", "read_monthly", "derive_site",
     "list_sources", "check_access", "plan_downloads",
     "acquire_fields", "aggregate_fields", "compose_area", "plot_gaps",
-    "plot_map", "plot_status", "plot_hovmoller", "plot_fapar", "plot_regions", "write_map_page",
+    "plot_map", "score_map", "plot_map_scores", "plot_status", "plot_hovmoller", "plot_fapar", "plot_regions", "write_map_page",
     "write_map", "write_layers", "write_catalog",
     "make_synthetic", "measure_cores", "count_land", "tabulate_scale", "plot_scale", "write_scale",
     "state_map_errors", "assimilate_tile", "project_tile", "sum_regions",
@@ -156,6 +156,7 @@ def test_only_what_depends_on_the_list_of_sites_is_made_anew(story):
     made = set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", story.finished.shown))
     anew = {"plot_sites", "write_report", "write_crate", "write_citations"}
     anew |= {"write_start_page", "write_explorer", "write_provenance_page"}
+    anew |= {"write_assimilation_page", "write_evaluation_page"}
     # as the run is another one, so is the name of it that products carry
     assert made == {*anew, "write_product", "write_budget", "all"}
 
@@ -243,7 +244,7 @@ def test_the_crate_has_all_that_went_in_and_came_out(story):
     entities = {item["@id"]: item for item in crate["@graph"]}
     (action,) = [item for item in entities.values() if item["@type"] == "CreateAction"]
     made = {item["@id"] for item in action["result"]}
-    names = ("index", "explorer", "provenance", SITE)
+    names = ("index", "explorer", "assimilation", "evaluation", "provenance", SITE)
     pages = {f"report/{page}.html" for page in names}
     assert pages | {"CITATIONS.md", "citations.bib"} < made
     assert {path for path in made if path.startswith("products/")} == {

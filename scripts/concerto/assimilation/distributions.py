@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+INFLATION = "inflation_"
+"""What the name of a parameter begins with that is a factor of the errors of a stream."""
 NAMES = ("normal", "laplace", "student_t")
 _ROUNDING = 0.1  # of a standard deviation: half the width of the rounded peak of Laplace's law
 _FEWEST = 2.0  # degrees of freedom, at which the variance of Student's law is infinite

@@ -25,7 +25,7 @@ import numpy as np
 from numba import njit
 from scipy.optimize import minimize
 
-from concerto.assimilation.distributions import NORMAL, Distribution
+from concerto.assimilation.distributions import INFLATION, NORMAL, Distribution
 from concerto.models import Parameter
 from concerto.models.kernels.elementary import FASTMATH
 from concerto.models.kernels.lanes import LANES
@@ -33,8 +33,6 @@ from concerto.models.kernels.lanes import LANES
 _TAU_FAST = 5.0  # d: synoptic weather
 _TAU_SLOW = 120.0  # d: a season
 _TAU_FACTOR = 2.0  # one prior standard deviation of either time scale
-INFLATION = "inflation_"
-"""What the name of a parameter begins with that is a factor of the errors of a stream."""
 
 _REST_SD = 0.5  # prior of the yearly cycle of log scale and of the log of the factor
 

@@ -88,6 +88,7 @@ PREDICTORS = {
     "hmc": "HMC",
     "demcz": "DE-MCz",
     "esmda": "ES-MDA",
+    "rml": "RML",
     "fourdvar": "4D-Var",
     "fourdenvar": "4DEnVar",
     "letkf": "LETKF",
@@ -96,6 +97,7 @@ PREDICTORS = {
     "forecast": "forecast",
     "climatology": "day-of-year climatology",
     "regression": "regression on weather",
+    "map_season": "mean season of other cells",
     "persistence": "persistence of the last week",
 }
 BASELINES = ("climatology", "regression")

@@ -1,4 +1,4 @@
-"""Scores of land models' benchmarking, and how fluxes answer to weather."""
+"""Scores of land models' benchmarking, and how fluxes answer to weather and to leaves."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from matplotlib.figure import SubFigure
 
 from concerto.domain import DRIVERS
 from concerto.evaluation.ilamb import OVERALL, WEIGHTS
+from concerto.evaluation.ilamb_maps import REGRESSION, SEASON
 from concerto.evaluation.quantities import BASELINES, QUANTITIES, plain_unit, predictor_label
 from concerto.plots import style
 
 _WORDS = {
-    "bias": "bias", "rmse": "RMSE", "phase": "season", "interannual": "years", OVERALL: "overall",
+    "bias": "bias", "rmse": "RMSE", "phase": "season", "interannual": "years",
+    "distribution": "pattern", OVERALL: "overall",
     "with_tas": "to warmth", "with_rsds": "to light", "with_vpd": "to dry air",
-    "with_pr": "to rain",
+    "with_pr": "to rain", "with_lai": "to LAI", "with_fapar": "to fAPAR", "with_sif": "to SIF",
 }  # fmt: skip
+_ACROSS = 4  # panels
 _DARK = 0.55  # scores below it are on dark ground
 
 
@@ -38,30 +41,77 @@ def draw(
         Whether its posterior has.
     """
     title = f"{site}: scores of land models' benchmarking"
-    curves = _of_one_flux(responses)
-    drivers = list(dict.fromkeys(curves["driver"]))
-    heights = [1.0 + 0.24 * len(scores), *([2.6] if drivers else [])]
+    words = (
+        "Above: scores of Collier et al. (2018) on monthly means of withheld days, and of the "
+        "responses to weather and leaves on withheld days; 1 is perfect, and what has no value "
+        "(one year has no differences between years) is left out of the overall score, in which "
+        "RMSE counts twice. Below: mean GPP, or the first flux, of withheld days by weather, and "
+        "by leaves as each says that they are."
+    )
+    return _draw(title, words, scores, [_of_one_flux(responses)], (product, *BASELINES), converged)
+
+
+@style.styled
+def draw_map(
+    name: str, scores: pd.DataFrame, responses: pd.DataFrame, method: str
+) -> style.Drawing:
+    """Draw the scores of a map as a table, and each variable's responses.
+
+    Parameters
+    ----------
+    name
+        The map in words.
+    scores, responses
+        What :func:`concerto.evaluation.ilamb_maps.score_map` returns.
+    method
+        That of the map.
+    """
+    title = f"{name}: scores of land models' benchmarking"
+    words = (
+        "Above: scores of Collier et al. (2018) on monthly means of the cells, averaged by area, "
+        "of what was assimilated: a fit, no test. Baselines are told by other cells alone. The "
+        "pattern is that of the means over time; 1 is perfect, and what has no value (one year "
+        "has no differences between years) is left out of the overall score, in which RMSE "
+        "counts twice. Below: means of all cells and months by weather, and by leaves as each says "
+        "that they are. GPP has no observed line where no map of it was observed."
+    )
+    parts = [rows for _, rows in responses.groupby("variable", sort=False)]
+    return _draw(title, words, scores, parts, (method, SEASON, REGRESSION), converged=True)
+
+
+def _draw(
+    title: str,
+    words: str,
+    scores: pd.DataFrame,
+    parts: list[pd.DataFrame],
+    predictors: tuple[str, ...],
+    converged: bool,
+) -> style.Drawing:
+    parts = [part for part in parts if len(part)]
+    rows = [_rows_of(part) for part in parts]
+    high = [0.5 + 2.3 * count for count in rows]
+    heights = [1.0 + 0.24 * max(len(scores), 1), *high]
     figure = style.new_figure(sum(heights) + 0.2)
-    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
-    upper, *lower = parts[:, 0]
+    upper, *lower = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     _table(upper.subplots(), scores)
-    for part in lower:
-        _curves(part, curves, drivers, product)
+    for part, curves, count in zip(lower, parts, rows, strict=True):
+        _curves(part, curves, predictors, count)
     style.head(figure, title, converged)
-    best = scores[scores["predictor"] == product].set_index("variable")[OVERALL]
+    best = scores[scores["predictor"] == predictors[0]].set_index("variable")[OVERALL]
     return style.Drawing(
         figure,
         title,
-        "Above: scores of Collier et al. (2018) on monthly means of withheld days, and of the "
-        "responses to weather on withheld days; 1 is perfect, and what has no value (one year "
-        "has no differences between years) is left out of the overall score, in which RMSE "
-        "counts twice. Below: mean GPP, or the first flux, of withheld days by weather."
-        + style.warning_text(converged),
+        words + style.warning_text(converged),
         "; ".join(
-            f"overall score of {predictor_label(product)} for {QUANTITIES[name].label}: {value:.2f}"
+            f"overall score of {predictor_label(predictors[0])} for {QUANTITIES[name].label}: "
+            f"{value:.2f}"
             for name, value in best.items()
         ),
     )
+
+
+def _rows_of(curves: pd.DataFrame) -> int:
+    return -(-curves["driver"].nunique() // _ACROSS)
 
 
 def _of_one_flux(responses: pd.DataFrame) -> pd.DataFrame:
@@ -71,24 +121,37 @@ def _of_one_flux(responses: pd.DataFrame) -> pd.DataFrame:
     return responses[responses["variable"] == flux]
 
 
-def _curves(part: SubFigure, curves: pd.DataFrame, drivers: list[str], product: str) -> None:
-    panels = part.subplots(1, len(drivers), sharey=True, squeeze=False)[0]
-    for axes, driver in zip(panels, drivers, strict=True):
+def _curves(part: SubFigure, curves: pd.DataFrame, predictors: tuple[str, ...], rows: int) -> None:
+    drivers = list(dict.fromkeys(curves["driver"]))
+    across = -(-len(drivers) // rows)
+    panels = part.subplots(rows, across, sharey=True, squeeze=False)
+    for axes, driver in zip(panels.flat, drivers, strict=False):
         some = curves[curves["driver"] == driver]
-        axes.plot(
-            some["middle"], some["observed"], "o-", markersize=3, color=style.OBSERVED,
-            label="observed",
-        )  # fmt: skip
-        for name in (product, *BASELINES):
+        if some["observed"].notna().any():
+            axes.plot(
+                some["middle"], some["observed"], "o-", markersize=3, color=style.OBSERVED,
+                label="observed",
+            )  # fmt: skip
+        for name in predictors:
             if name in some and some[name].notna().any():
                 axes.plot(
                     some["middle"], some[name], color=style.colour(name),
-                    linestyle="-" if name == product else "--", label=predictor_label(name),
+                    linestyle="-" if name == predictors[0] else "--", label=predictor_label(name),
                 )  # fmt: skip
-        quantity = DRIVERS[driver]
-        axes.set_xlabel(f"{quantity.long_name}\n({plain_unit(quantity.units)})")
-    panels[0].set_ylabel(QUANTITIES[curves["variable"].iloc[0]].axis)
-    style.shared_legend(part, panels[0])
+        axes.set_xlabel(_axis(driver))
+    for axes in panels.flat[len(drivers) :]:
+        axes.set_axis_off()
+    for axes in panels[:, 0]:
+        axes.set_ylabel(QUANTITIES[curves["variable"].iloc[0]].axis)
+    style.shared_legend(part, *panels.flat[: len(drivers)])
+
+
+def _axis(driver: str) -> str:
+    """Return what an axis of a driver, or of leaves, says."""
+    if driver in QUANTITIES:
+        return QUANTITIES[driver].axis
+    quantity = DRIVERS[driver]
+    return f"{quantity.long_name}\n({plain_unit(quantity.units)})"
 
 
 def _table(axes: Axes, scores: pd.DataFrame) -> None:

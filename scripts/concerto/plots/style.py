@@ -29,6 +29,7 @@ COLOURS = {
     "esmda": "#CC79A7",
     "forecast": "#882255",
     "climatology": "#E69F00",
+    "map_season": "#E69F00",
     "regression": "#009E73",
     "prior": "#8C8C8C",
 }

@@ -19,7 +19,9 @@ def footer_of(facts: Facts, run: str, citation: dict, sources: list[str]) -> str
     )
 
 
-def render_factsheet(facts: Facts, place: drawings.Place, footer: str) -> str:
+def render_factsheet(
+    facts: Facts, place: drawings.Place, footer: str, table: str | None = None
+) -> str:
     """Return the page's HTML.
 
     Parameters
@@ -30,6 +32,8 @@ def render_factsheet(facts: Facts, place: drawings.Place, footer: str) -> str:
         Where the region is.
     footer
         Of :func:`footer_of`.
+    table
+        Name of the table of regions to whose page it leads, if there is one.
     """
     rows = 0.36 * len(facts.categories) + 0.5
     best = facts.gains[:, 1].argmax()
@@ -61,5 +65,6 @@ def render_factsheet(facts: Facts, place: drawings.Place, footer: str) -> str:
             looks=[drawings.look_of(number) for number in range(len(facts.outlooks))],
             page_colours=drawings.PAGE_COLOURS,
             footer=footer,
+            table=table,
         )
     )

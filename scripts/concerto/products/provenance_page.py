@@ -32,8 +32,8 @@ class Execution:
     ended: datetime
 
 
-def read_benchmarks(folder: Path) -> pd.DataFrame:
-    """Return what the jobs of each rule took, the longest first.
+def read_jobs(folder: Path) -> pd.DataFrame:
+    """Return what each job took.
 
     Parameters
     ----------
@@ -43,15 +43,33 @@ def read_benchmarks(folder: Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``rule, jobs, seconds, cpu_seconds, peak_mb``: sums over the jobs, and the most memory of
-        one; not a number where Snakemake could not measure, as of jobs of a moment.
+        ``job, seconds, cpu_seconds, peak_mb``, ``job`` being ``RULE.WILDCARDS``; not a number where
+        Snakemake could not measure, as of jobs of a moment.
     """
     rows = []
     for file in sorted(folder.glob("*.tsv")):
         last = pd.read_csv(file, sep="\t", na_values=["-", "NA"]).iloc[-1]
-        rows.append((file.name.split(".")[0], last["s"], last.get("cpu_time"), last["max_rss"]))
-    table = pd.DataFrame(rows, columns=["rule", "seconds", "cpu_seconds", "peak_mb"])
-    table = table.astype(dict.fromkeys(table.columns[1:], float))
+        rows.append((file.stem, last["s"], last.get("cpu_time"), last["max_rss"]))
+    table = pd.DataFrame(rows, columns=["job", "seconds", "cpu_seconds", "peak_mb"])
+    return table.astype(dict.fromkeys(table.columns[1:], float))
+
+
+def read_benchmarks(folder: Path) -> pd.DataFrame:
+    """Return what the jobs of each rule took, the longest first.
+
+    Parameters
+    ----------
+    folder
+        Of :func:`read_jobs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``rule, jobs, seconds, cpu_seconds, peak_mb``: sums over the jobs, and the most memory of
+        one.
+    """
+    table = read_jobs(folder)
+    table["rule"] = table["job"].str.split(".").str[0]
     by = table.groupby("rule")
     return (
         by[["seconds", "cpu_seconds"]]

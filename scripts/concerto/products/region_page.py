@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -68,9 +69,15 @@ def render_regions(
             bridges=_bridges(inventory),
             trends=stated.to_dict("records"),
             no_trend=trends["note"].iloc[0] if len(trends) else "",
+            download=data_uri(here),
             files=[*FILES.items(), *_inventory_file(inventory)],
         )
     )
+
+
+def data_uri(table: pd.DataFrame) -> str:
+    """Return an address that holds a table as CSV, so that a page alone has it to download."""
+    return "data:text/csv;charset=utf-8," + quote(table.to_csv(index=False))
 
 
 def _rows(

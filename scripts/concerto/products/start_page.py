@@ -12,8 +12,11 @@ import pandas as pd
 from concerto.evaluation import judgement
 from concerto.evaluation.quantities import BASELINES, label, predictor_label
 from concerto.maps import slug
+from concerto.networks import KNOWN
 from concerto.plots.regions import last_year
+from concerto.plots.towers import BASELINE, BEST, fluxes_in, pooled
 from concerto.products import map_page
+from concerto.products.network_page import headlines
 from concerto.products.report import Picture, key_numbers, percent, templates, whole
 
 TEMPLATE = "start.html.j2"
@@ -48,6 +51,30 @@ class Map:
 
 
 @dataclass(frozen=True)
+class Network:
+    """What the page says of a network of towers: posteriors that converged, of all, and scores.
+
+    ``scores`` are those of :func:`concerto.plots.towers.read_scores`.
+    """
+
+    name: str
+    title: str
+    converged: int
+    total: int
+    scores: pd.DataFrame
+
+    def judged(self) -> pd.DataFrame:
+        """Return ``site, variable, n, coverage90, crps, base`` of the fluxes of known towers."""
+        table = pooled(self.scores)
+        rows = [
+            (self.title, flux, *table.loc[(KNOWN, flux, BEST), ["n", "coverage90", "crps"]], base)
+            for flux in fluxes_in(self.scores)
+            for base in [table.crps.get((KNOWN, flux, BASELINE), np.nan)]
+        ]
+        return pd.DataFrame(rows, columns=["site", "variable", "n", "coverage90", "crps", "base"])
+
+
+@dataclass(frozen=True)
 class Answer:
     """An answer to a question in a word, in sentences, and bars (words, share, mark)."""
 
@@ -70,6 +97,7 @@ def render_start(
     maps: Sequence[Map],
     pages: Sequence[str],
     picture: Picture | None,
+    networks: Sequence[Network] = (),
 ) -> str:
     """Return the page's HTML.
 
@@ -77,7 +105,7 @@ def render_start(
     ----------
     config, run_id
         Of the run.
-    towers, maps
+    towers, maps, networks
         What was estimated.
     pages
         File names of the other pages of the report.
@@ -85,7 +113,11 @@ def render_start(
         Where the towers are.
     """
     method = config["assimilation"]["product"]
-    answers = [converged(towers, maps, method), coverage(towers, method), skill(towers, method)]
+    answers = [
+        converged(towers, maps, method, networks),
+        coverage(towers, method, networks),
+        skill(towers, method, networks),
+    ]
     return (
         templates()
         .get_template(TEMPLATE)
@@ -97,6 +129,7 @@ def render_start(
             answers=answers,
             trust=trust(answers),
             towers=[(t, key_numbers(t.means), t.converged[method]) for t in towers],
+            networks=[(n, headlines(n.scores)) for n in networks],
             maps=[(m, map_page.key_numbers(last_year(m.regions))) for m in maps],
             pages=contents(config, pages),
             picture=picture,
@@ -104,7 +137,9 @@ def render_start(
     )
 
 
-def converged(towers: Sequence[Tower], maps: Sequence[Map], method: str) -> Answer:
+def converged(
+    towers: Sequence[Tower], maps: Sequence[Map], method: str, networks: Sequence[Network] = ()
+) -> Answer:
     """Say how many calibrations and cells of maps have converged."""
     said, bars, verdicts = [], [], []
     if towers:
@@ -131,12 +166,22 @@ def converged(towers: Sequence[Tower], maps: Sequence[Map], method: str) -> Answ
         share = good / judged if judged else 0.0
         bars.append(_bar(one.title, share, f"{whole(good)} of {whole(judged)} cells"))
         verdicts.append(_level(good, judged))
+    for network in networks:
+        shown = f"{network.converged} of {network.total} towers"
+        said.append(f"Network, {network.title}: the posteriors of {shown} converged.")
+        share = network.converged / network.total if network.total else 0.0
+        bars.append(_bar(network.title, share, shown))
+        verdicts.append(_level(network.converged, network.total))
     return Answer("Did the calibrations converge?", _least(verdicts), said, bars)
 
 
-def coverage(towers: Sequence[Tower], method: str) -> Answer:
-    """Say how many withheld daily values lie in the interval that should hold nine of ten."""
-    chosen = _daily(towers, method)
+def coverage(towers: Sequence[Tower], method: str, networks: Sequence[Network] = ()) -> Answer:
+    """Say how many withheld daily values lie in the interval that should hold nine of ten.
+
+    Of networks it is those of months.
+    """
+    chosen = pd.concat([_daily(towers, method), *(network.judged() for network in networks)])
+    step = "" if networks else "daily "
     known = chosen[np.isfinite(chosen["coverage90"])]
     if known.empty:
         return Answer("Are the intervals honest?", OPEN, ["No observation was withheld."], [])
@@ -144,7 +189,7 @@ def coverage(towers: Sequence[Tower], method: str) -> Answer:
     share = float((known["coverage90"] * known["n"]).sum() / total)
     off = abs(share - 0.9)
     text = (
-        f"Of {whole(total)} daily values that the calibration never saw, {percent(share)} lie "
+        f"Of {whole(total)} {step}values that the calibration never saw, {percent(share)} lie "
         "in the 90\N{NO-BREAK SPACE}% interval. "
         + ("That is as it should be." if off <= CLOSE else "")
         + ("It is too wide." if share - 0.9 > CLOSE else "")
@@ -152,16 +197,19 @@ def coverage(towers: Sequence[Tower], method: str) -> Answer:
     )
     bars = [
         _bar(
-            f"{r.site}, {label(r.variable)}", r.coverage90, f"{percent(r.coverage90)} of {r.n}", 0.9
+            f"{r.site}, {label(r.variable)}",
+            r.coverage90,
+            f"{percent(r.coverage90)} of {r.n:.0f}",
+            0.9,
         )
         for r in known.itertuples()
     ]
     verdict = YES if off <= CLOSE else PARTLY if off <= FAR else NO
-    words = "Share of withheld daily values in the 90 % interval; the mark is at 90 %."
+    words = f"Share of withheld {step}values in the 90 % interval; the mark is at 90 %."
     return Answer("Are the intervals honest?", verdict, [text.strip()], bars, words)
 
 
-def skill(towers: Sequence[Tower], method: str) -> Answer:
+def skill(towers: Sequence[Tower], method: str, networks: Sequence[Network] = ()) -> Answer:
     """Say how often the published method beats the baselines, and by how much."""
     question = "Is it better than simple baselines?"
     judged = [
@@ -170,7 +218,7 @@ def skill(towers: Sequence[Tower], method: str) -> Answer:
         for j in judgement.judge(tower.scores, method)
         if j.outcome != "cannot be compared with"
     ]
-    if not judged:
+    if not judged and not networks:
         return Answer(question, OPEN, ["There is nothing to compare with."], [])
     count = {o: sum(j.outcome == o for j in judged) for o in ("beats", "loses to", "is level with")}
     bars = []
@@ -181,17 +229,20 @@ def skill(towers: Sequence[Tower], method: str) -> Answer:
             ]
             others = of[of.predictor.isin(BASELINES)]["crps"]
             if len(others) and others.min() > 0:
-                gained = 1.0 - row.crps / others.min()
-                words = f"{percent(abs(gained))} {'better' if gained >= 0 else 'worse'}"
-                bars.append(_bar(f"{tower.name}, {label(row.variable)}", gained, words))
+                bars.append(_gain(tower.name, row.variable, row.crps / others.min()))
+    for row in (row for network in networks for row in network.judged().itertuples()):
+        if row.base > 0:
+            count["beats" if row.crps < row.base else "loses to"] += 1
+            bars.append(_gain(row.site, row.variable, row.crps / row.base))
+    total = sum(count.values())
     wins, losses = count["beats"], count["loses to"]
     verdict = YES if not losses else PARTLY if wins > losses else NO
     text = (
-        "Against a day-of-year climatology and a regression on weather, on withheld values, it "
-        f"wins {wins} of {len(judged)} comparisons, loses {losses} and is level in "
+        "Against a climatology and, at single towers, a regression on weather, on withheld values, "
+        f"it wins {wins} of {total} comparisons, loses {losses} and is level in "
         f"{count['is level with']} (by variable and step; CRPS, which counts error and spread)."
     )
-    words = "Daily CRPS against the better baseline's; red is worse."
+    words = "CRPS, of days or of a network's months, against the better baseline's; red is worse."
     return Answer(question, verdict, [text], bars, words)
 
 
@@ -215,13 +266,28 @@ def contents(config: Mapping[str, Any], pages: Sequence[str]) -> list[dict[str, 
         ),
         "reconstruction.html": (
             "Look",
-            "Reconstruction",
+            "Learning: reconstruction",
             "Land cover and leaf area where they were not seen, from learning.",
         ),
         "scenarios.html": (
             "Look",
             "Scenarios",
             "How carbon would go on under other climates and land uses.",
+        ),
+        "upscaling.html": (
+            "Look",
+            "Learning: upscaled fluxes",
+            "What towers teach of fluxes elsewhere: learners, scores, model cards.",
+        ),
+        "assimilation.html": (
+            "Trust",
+            "Assimilation",
+            "Verdicts and costs of every method and cell, what each source said, errors.",
+        ),
+        "evaluation.html": (
+            "Trust",
+            "Evaluation",
+            "Skill and coverage beside baselines, benchmarking scores, relationships.",
         ),
         "provenance.html": (
             "Trust",
@@ -269,6 +335,13 @@ def _bar(words: str, share: float, shown: str, mark: float | None = None) -> dic
     """Return a bar as the template draws it: from nothing to a share of at most one."""
     width = round(100 * min(abs(share), 1.0), 1)
     return {"words": words, "width": width, "bad": share < 0, "shown": shown, "mark": mark}
+
+
+def _gain(place: str, variable: str, ratio: float) -> dict[str, Any]:
+    """Return the bar of what is gained over a baseline, by the ratio of the CRPS."""
+    gained = 1.0 - ratio
+    words = f"{percent(abs(gained))} {'better' if gained >= 0 else 'worse'}"
+    return _bar(f"{place}, {label(variable)}", gained, words)
 
 
 def _level(good: int, total: int) -> str:

@@ -16,7 +16,7 @@ import xarray as xr
 
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Forcing, Stream
-from concerto.assimilation.stream_error import INFLATION, draw_innovations, stream_filter
+from concerto.assimilation.stream_error import draw_innovations, stream_filter
 from concerto.domain import STREAMS
 from concerto.ensembles import RandomError
 from concerto.models import Model
