@@ -114,7 +114,9 @@ CO2_SOURCES = [f"config/sources/{name}.yaml" for name in dict.fromkeys(CO2_NAMES
 CELLWISE = {
     name: {
         "name": (
-            entry["name"] if name in MAPS else f"{entry['name']}, {name.removeprefix(entry['cubes'] + '_')}"
+            entry["name"]
+            if name in MAPS
+            else f"{entry['name']}, {name.removeprefix(entry['cubes'] + '_')}"
         ),
         "method": entry["method"],
         "parts": tiles_of(name),

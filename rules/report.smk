@@ -45,8 +45,12 @@ rule write_assimilation_page:
         posteriors=expand(
             f"{RUN}/posterior/{{site}}/{{method}}.nc", site=SITES, method=METHODS
         ),
-        cells=[file for name in CELLWISE for file in tile_files(name, f"posterior/{name}")],
-        statements=expand(f"{RUN}/posterior/{{place}}/errors.json", place=[*SITES, *CELLWISE]),
+        cells=[
+            file for name in CELLWISE for file in tile_files(name, f"posterior/{name}")
+        ],
+        statements=expand(
+            f"{RUN}/posterior/{{place}}/errors.json", place=[*SITES, *CELLWISE]
+        ),
     output:
         page=report(
             f"{RUN}/report/assimilation.html",
@@ -136,7 +140,9 @@ rule write_start_page:
             for name in NETWORKS
             for file in [
                 f"{RUN}/evaluation/{name}/scores.csv",
-                *tile_files(trial_name(name, ALL), f"posterior/{trial_name(name, ALL)}"),
+                *tile_files(
+                    trial_name(name, ALL), f"posterior/{trial_name(name, ALL)}"
+                ),
             ]
         ],
         figure=rules.plot_sites.output if SITES else [],

@@ -82,7 +82,7 @@ def sections(
                 [f"{one.site}: {score_summary(one.scores, method)}" for one in sites],
                 [],
                 {
-                    "On withheld values. Skill is the share of the better baseline’s CRPS that is "
+                    "On withheld values. Skill is the share of the better baseline's CRPS that is "
                     "saved; intervals should hold as much as they say": skill(sites)
                 },
                 shares=[_IN50, _IN90],

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import xarray as xr
 
+from concerto.assimilation.distributions import INFLATION
 from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Forcing, Stream
 from concerto.assimilation.stream_error import draw_innovations, stream_filter
