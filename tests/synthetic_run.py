@@ -234,6 +234,8 @@ def make_posterior(site: Site, method: str, rng: np.random.Generator) -> xr.Data
             "verdict": verdict,
             "prior": "learned from YY-Tow by demcz",
             "model_runs": 640000 if sampler else 4500,
+            "gradients": 0,
+            "failed_runs": 3,
             "seed": 7,
         },
     )

@@ -35,6 +35,8 @@ SITE_STAGES: Mapping[str, tuple[str, ...]] = {
     "figures": ("sites",),
     "report": (
         "index",
+        "assimilation",
+        "evaluation",
         "explorer",
         "provenance",
         "compare_runs",

@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 from concerto.evaluation.baselines import fit_baselines
-from concerto.evaluation.ilamb import response, response_score, score_site, scores_of
+from concerto.evaluation.ilamb import (
+    interpolated,
+    response,
+    response_score,
+    score_site,
+    scores_of,
+)
 from concerto.plots import ilamb as drawn
 from synthetic_run import SITES
 
@@ -76,6 +82,22 @@ def test_the_score_of_a_response_is_relative_to_its_size():
     assert response_score(observed, np.array([3.0, 4.0 + 5.0, 7.0])) == pytest.approx(math.exp(-1))
 
 
+def test_what_is_beyond_the_bins_or_missing_is_in_none():
+    x = np.concatenate([np.full(6, 0.5), [-1.0, 7.0, 0.5]])
+    mean, count = response(x, np.append(np.full(8, 2.0), np.nan), np.array([0.0, 1.0, 2.0]))
+    np.testing.assert_allclose(mean, [2.0, np.nan])
+    assert list(count) == [6, 0]
+
+
+def test_leaves_are_interpolated_between_near_observations_alone():
+    days = pd.date_range("2001-01-01", periods=80)
+    values = np.full(80, np.nan)
+    values[[4, 14, 60]] = 1.0, 2.0, 3.0
+    found = interpolated(days, values)
+    np.testing.assert_allclose(found[4:15], 1.0 + np.arange(11) / 10.0)
+    assert np.flatnonzero(np.isfinite(found)).tolist() == [*range(4, 15), 60]
+
+
 @pytest.fixture(scope="module")
 def tables(run):
     site = SITES[1].name
@@ -94,6 +116,25 @@ def test_a_site_is_scored_beside_its_baselines(tables):
     for name in ("bias", "rmse", "overall", "with_tas"):
         assert scores[name].between(0.0, 1.0).all()
     assert (responses["days"] >= 5).all()
+
+
+def test_a_flux_is_related_with_leaves_as_each_says_that_they_are(run):
+    site = SITES[1].name
+    observed, weather = (
+        xr.load_dataset(run / f"cubes/{site}/{what}.nc") for what in ("observations", "drivers")
+    )
+    model = xr.load_dataset(run / f"projection/{site}/demcz.nc")
+    observed["lai"] = 0.5 * observed["gpp"] + 1.0
+    observed["lai_uncertainty"] = 0.0 * observed["lai"] + 0.1
+    # the model's leaves are far too many, in the same relation to its GPP
+    model["lai"] = 0.5 * model["gpp_total"] + 1.0
+    scores, responses = score_site(
+        site, observed, weather, {"demcz": model}, xr.Dataset(coords=weather.coords), 1
+    )
+    gpp = responses[(responses["variable"] == "gpp") & (responses["driver"] == "lai")]
+    np.testing.assert_allclose(gpp["observed"], 2.0 * (gpp["middle"] - 1.0), atol=1.0)
+    assert scores.set_index("variable")["with_lai"]["gpp"] > 0.9
+    assert "lai" not in set(responses.loc[responses["variable"] == "lai", "driver"])
 
 
 def test_the_figure_shows_each_score_and_is_drawn_without_any(tables):

@@ -1,3 +1,4 @@
+import base64
 import json
 import re
 import shutil
@@ -6,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from browser import CHROMIUM, Browser
 from compare_methods import compare_methods
 from concerto.errors import InputError
 from concerto.evaluation.scores import COLUMNS, METRICS
@@ -13,9 +15,12 @@ from concerto.products.report import fixed, number, percent, read_picture, score
 from fit_baselines import fit_baselines
 from html_page import parse
 from score_forecast import score_forecast
+from score_ilamb import score_ilamb
 from score_site import score_site
 from synthetic_run import make_config, make_forecast
+from write_assimilation_page import write_assimilation_page
 from write_budget import write_budget
+from write_evaluation_page import write_evaluation_page
 from write_report import failed_sites, write_report
 
 METHODS = ("demcz", "esmda")
@@ -254,3 +259,128 @@ def test_a_figure_without_words_is_refused(tmp_path):
 )
 def test_numbers_are_written_for_people(written, expected):
     assert written == expected
+
+
+@pytest.fixture(scope="module")
+def gathered(finished, tmp_path_factory):
+    """The pages of all assimilations and evaluations, with a map of three cells."""
+    config = make_config()
+    for site in config["sites"]:
+        folder = finished / "evaluation" / site
+        score_ilamb(
+            site,
+            finished / "cubes" / site / "observations.nc",
+            finished / "cubes" / site / "drivers.nc",
+            {m: finished / "projection" / site / f"{m}.nc" for m in METHODS},
+            folder / "baselines.nc",
+            seed=7,
+            scores=folder / "ilamb.csv",
+            responses=folder / "responses.csv",
+        )
+        write_figure(finished / "figures" / site / "ilamb.png", f"scores of {site}")
+        write_errors(finished / "posterior" / site)
+    shutil.copytree(finished / "evaluation/CH-Dav", finished / "evaluation/strip")
+    write_figure(finished / "figures/strip/ilamb.png", "scores of a strip")
+    write_errors(finished / "posterior/strip")
+    write_tile(finished / "posterior/strip/r0c0.nc")
+    (finished / "benchmarks").mkdir(exist_ok=True)
+    for job, seconds in {
+        "assimilate_site.CH-Dav.demcz": 7.5,
+        "assimilate_tile.strip.r0c0": 2.5,
+    }.items():
+        text = f"s\tmax_rss\tcpu_time\n9.0\t100.0\t{seconds}\n"
+        (finished / "benchmarks" / f"{job}.tsv").write_text(text)
+    strip = {"name": "A <strip>", "method": "rml", "parts": ["r0c0"]}
+    config["maps"] = {"strip": strip}
+    folder, pages = tmp_path_factory.mktemp("pages"), {"CH-Dav.html": "CH-Dav & more"}
+    files = folder / "assimilation.html", folder / "evaluation.html"
+    write_assimilation_page(config, {"strip": strip}, pages, run=finished, output=files[0])
+    write_evaluation_page(config, pages, run=finished, output=files[1])
+    return files
+
+
+def write_errors(folder):
+    folder.mkdir(exist_ok=True)
+    error = {"sd_fast": 0.4321, "tau_fast": 5.0, "sd_slow": 0.2, "tau_slow": 100.0,
+             "observation_factor": 0.9, "distribution": "student_t"}  # fmt: skip
+    (folder / "errors.json").write_text(json.dumps({"stream_errors": {"nee": error}}))
+
+
+def write_tile(file):
+    """Write posteriors of three cells: one converged, one has not, one was not observed."""
+    values = np.full((4, 3, 1), np.nan, "f4")
+    values[:, 0], values[:, 1] = 1.25, 2.25
+    status = ("location", np.array([0, 1, 2], "i1"), {
+        "flag_values": np.arange(3, dtype="i1"),
+        "flag_meanings": "converged not_converged no_observation",
+    })  # fmt: skip
+    xr.Dataset(
+        {
+            "parameters": (("member", "location", "parameter"), values),
+            "status": status,
+            "reason": ("location", ["good", "misfit <3>", ""]),
+        },
+        {"location": ["c0", "c1", "c2"], "parameter": ["inflation_fapar"]},
+    ).to_netcdf(file)
+
+
+def test_the_page_of_assimilations_has_every_site_method_and_cell(gathered, finished):
+    page, said = parse(gathered[0].read_text(encoding="utf-8"))
+    assert "A <strip>" in said
+    for site in ("BE-Vie", "CH-Dav"):
+        for method in METHODS:
+            with xr.open_dataset(finished / f"posterior/{site}/{method}.nc") as posterior:
+                assert posterior.attrs["verdict"] in said
+                assert " ".join(whole(posterior.attrs["model_runs"]).split()) in said
+    for text in ("7.5", "2.5", "0.432", "student_t", "misfit <3>", "constraints", "prior"):
+        assert text in said
+    assert "good" not in said.split()
+    assert "A <strip> RML 1 1 1 0 0 2.5" in said
+    assert "A <strip> RML fAPAR 1.75 1.30 to 2.20" in said
+    shares = [
+        float(bar["style"].split()[1].rstrip("%")) for bar in page.of("span") if "style" in bar
+    ]
+    assert sum(shares) == pytest.approx(100.0 * 2 * len(METHODS), abs=0.5)
+
+
+def test_the_page_of_evaluations_has_scores_beside_baselines(gathered, finished):
+    page, said = parse(gathered[1].read_text(encoding="utf-8"))
+    scores = pd.read_csv(finished / "evaluation/CH-Dav/scores.csv")
+    daily = scores[(scores.variable == "nee") & (scores.step == "daily")].set_index("predictor")
+    best = daily.crps[["climatology", "regression"]].min()
+    saved = number(round(100.0 * (1.0 - daily.crps["demcz"] / best)))
+    row = f"DE-MCz {daily.n['demcz']} " if daily.n["demcz"] < 1000 else "DE-MCz "
+    assert row in said
+    assert f" {saved} {fixed(daily.coverage50['demcz'], 2)}" in said
+    overall = pd.read_csv(finished / "evaluation/CH-Dav/ilamb.csv")["overall"]
+    for value in overall:
+        assert fixed(value, 2) in said
+    assert "a fit, no test" not in said
+    assert "There are no fluxes of cells to test." in said
+    assert len(page.of("img")) == 3
+
+
+def test_pages_of_the_run_lead_to_the_start_and_to_more(gathered):
+    for file in gathered:
+        page, _ = parse(file.read_text(encoding="utf-8"))
+        links = {link["href"] for link in page.of("a") if link["href"][0] != "#"}
+        assert links == {"index.html", "CH-Dav.html"}
+        ids = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+        assert {link["href"][1:] for link in page.of("a") if link["href"][0] == "#"} <= ids
+        assert len(page.of("caption")) == len(page.of("table"))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+def test_a_browser_shows_pages_of_sections_whole_and_prints_them(gathered, tmp_path):
+    browser = Browser(tmp_path / "profile")
+    try:
+        for file in gathered:
+            for width in (360, 1280, 1920):
+                browser.open(file, width, dark=width == 1280)
+                assert browser.complaints == []
+                assert [u for u in browser.requests if not u.startswith("data:")] == [file.as_uri()]
+                assert browser.run("document.documentElement.scrollWidth") == width
+            printed = base64.b64decode(browser.send("Page.printToPDF")["data"])
+            assert printed.startswith(b"%PDF")
+    finally:
+        browser.close()

@@ -22,6 +22,7 @@ SEASON, REGRESSION = "map_season", "regression"
 FLUX = "gpp"
 """Related with weather and leaves also where no map of it is observed."""
 FOLDS = 5
+_EVEN = 1e-12  # of the largest value: what round-off makes of an even field
 PLACE = ("map", "variable", "predictor")
 
 
@@ -151,7 +152,12 @@ def distribution(observed: np.ndarray, predicted: np.ndarray, area: np.ndarray) 
     """
     share = area / area.sum()
     first, second = (values - share @ values for values in (observed, predicted))
-    spread = [float(np.sqrt(share @ values**2)) for values in (first, second)]
+    spread = [
+        0.0
+        if np.allclose(values, 0.0, atol=_EVEN * np.abs(field).max())
+        else float(np.sqrt(share @ values**2))
+        for values, field in ((first, observed), (second, predicted))
+    ]
     if not spread[0] > 0:
         return dict.fromkeys(("sd_ratio", "correlation", "distribution"), np.nan)
     if not spread[1] > 0:
