@@ -106,7 +106,7 @@ def render_runs(
         names=list(runs),
         verdicts=verdicts,
         scores=_wide(scores, ["site", "variable", "step"], ["crps", "skill", "coverage90", "n"]),
-        sums=_wide(sums, ["place", "period", "variable", "units"], ["mean", "sd", "apart"]),
+        sums=_wide(sums, ["kind", "place", "period", "variable", "units"], ["mean", "sd", "apart"]),
         other_values=sorted(set(scores.loc[~scores.comparable, "site"])),
         alone=alone,
         figure=figure,
