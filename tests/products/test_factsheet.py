@@ -249,6 +249,10 @@ class TestPage:
         assert len(identifiers) == len(set(identifiers))
         assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', text)) <= set(identifiers)
 
+    def test_it_leads_back_if_it_is_a_page_of_a_report(self):
+        page, _ = parse(render_factsheet(facts(), place(), "", "lands"))
+        assert [link["href"] for link in page.of("a")] == ["index.html", "lands.html"]
+
     def test_colours_are_those_of_the_page_in_light_and_dark(self):
         text = render_factsheet(facts(), place(), "")
         body = text[text.index("<body>") :]

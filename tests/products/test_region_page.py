@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from urllib.parse import unquote
+
 import numpy as np
+import pandas as pd
 from concerto.evaluation.inventory import Given, reconcile
 from concerto.evaluation.region_totals import LEAST_YEARS, area_table, region_table, trend_table
-from concerto.products.region_page import render_regions
+from concerto.products.region_page import FILES, render_regions
 from html_page import parse
 from synthetic_pieces import entry, make_pieces
 
@@ -39,6 +43,19 @@ def test_one_year_of_a_part_is_warned_of():
     assert "Beside the inventory" not in said
     for region in ("North", "South", "outside all polygons", "whole map"):
         assert region in said
+
+
+def test_the_table_is_in_the_page_to_download():
+    found, _ = page()
+    links = {link["href"]: link for link in found.of("a")}
+    assert "index.html" in links
+    assert {f"../policy/made/{name}" for name in FILES} <= set(links)
+    (start,) = (href for href in links if href.startswith("data:text/csv"))
+    assert links[start]["download"] == "made.csv"
+    table = pd.read_csv(io.StringIO(unquote(start.partition(",")[2])))
+    assert set(table["region"]) >= {"North", "South"}
+    assert set(table["period"].astype(str)) == {"2000"}
+    assert {"gpp", "nbp"} <= set(table["variable"])
 
 
 def test_many_years_have_trends_and_no_such_warning():

@@ -12,6 +12,7 @@ import xarray as xr
 import yaml
 from concerto.cubes import DRIVERS_OF_CELLS, LAND_AREA, OBSERVATIONS_MONTHLY, read_cube
 from concerto.readers._cardamom import FRACTION
+from html_page import parse
 from package_index import Index
 from project import ROOT, Project, borders, copy_workflow
 from shapely.geometry import box
@@ -128,7 +129,12 @@ def test_all_months_of_all_towers_are_predicted_and_scored(project):
 def test_run_of_a_network_ends_with_its_page(project):
     outcome = project.snakemake("--configfile", "own.yaml")
     assert outcome.code == 0, outcome.shown
-    assert outcome.last_line == "Done. Report: results/own/report/towers.html"
+    assert outcome.last_line == "Done. Report: results/own/report/index.html"
+    report = project.root / "results/own/report"
+    start, _ = parse((report / "index.html").read_text(encoding="utf-8"))
+    links = {link["href"] for link in start.of("a")}
+    assert links == {"towers.html", "assimilation.html", "evaluation.html", "provenance.html"}
+    assert all((report / link).exists() for link in links)
     page = (project.root / "results/own/report/towers.html").read_text(encoding="utf-8")
     assert page.count('src="data:image/png;base64,') == 5
     # of six towers one has a file that cannot be used, which is said
