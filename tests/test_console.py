@@ -52,11 +52,17 @@ def terminal(monkeypatch):
     ours, theirs = pty.openpty()
     stream = os.fdopen(theirs, "w")
 
-    seen = []
+    seen = ""
 
     def read() -> str:
-        seen.append(os.read(ours, 1 << 20).decode())
-        return "".join(seen).replace("\r\n", "\n")
+        # a terminal gives on what it was given in pieces: up to a mark, all has come
+        nonlocal seen
+        os.write(theirs, b"\x07")
+        piece = ""
+        while not piece.endswith("\x07"):
+            piece += os.read(ours, 1 << 20).decode()
+        seen += piece.removesuffix("\x07")
+        return seen.replace("\r\n", "\n")
 
     yield logger_to(stream), read
     stream.close()

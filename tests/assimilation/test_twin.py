@@ -26,7 +26,7 @@ from scipy.stats import chi2, ks_2samp, kstest, norm
 from synthetic_dalec import make_problem, model_named
 from synthetic_targets import Normal, Target
 
-DRAWS = 8
+DRAWS = 5
 BUDGETS = {
     "demcz": {"chains": 4, "generations": 40000, "thin": 20},
     "hmc": {"chains": 16, "warm_up": 250, "draws": 120},

@@ -41,7 +41,15 @@ class Linearised:
         return self.parameters * rng.normal(size=self.parameters.shape)
 
 
-@pytest.fixture(scope="module", params=[(m, c) for m in MODELS for c in CASES], ids="-".join)
+# What one model's cases run is compiled once, in the process that has them all.
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((model, case), id=f"{model}-{case}", marks=pytest.mark.xdist_group(model))
+        for model in MODELS
+        for case in CASES
+    ],
+)
 def linearised(request):
     return Linearised(*request.param)
 
