@@ -16,6 +16,7 @@ from concerto.products.provenance_page import (
 )
 from concerto.products.start_page import (
     Map,
+    Network,
     Tower,
     contents,
     converged,
@@ -143,6 +144,29 @@ def test_the_start_page_says_what_how_sure_and_whether_to_trust_it():
     }  # fmt: skip
     _, text = parse(start(tower(hmc=False)))
     assert "not converged R-hat is <1.2>" in text
+
+
+def test_a_run_of_a_network_alone_has_a_start_page_too():
+    columns = ["setting", "flux", "predictor", "group", "name", "n", "coverage90", "coverage50",
+               "nse", "crps"]  # fmt: skip
+    rows = [
+        (setting, "gpp", predictor, "all", name, 200, 0.9, 0.5, 0.8, crps)
+        for setting in ("known", "new")
+        for name in ("pooled", "median")
+        for predictor, crps in (
+            ("combined", 0.75), ("climatology", 1.0), ("process", 1.2), ("learned", 0.9)
+        )
+    ]  # fmt: skip
+    network = Network("net", "Net & more", 7, 9, pd.DataFrame(rows, columns=columns))
+    config = {**CONFIG, "sites": {}, "maps": {}, "networks": {"net": {"name": "Net & more"}}}
+    html = render_start(config, "0123456789abcdef", [], [], ["net.html"], None, [network])
+    page, text = parse(html)
+    text = text.replace("\xa0", " ")
+    assert "the posteriors of 7 of 9 towers converged" in text
+    assert "Of 200 values that the calibration never saw, 90 % lie" in text
+    assert "Net & more, GPP 25 % better" in text
+    assert "wins 1 of 1 comparisons" in text
+    assert {link["href"] for link in page.of("a")} == {"net.html"}
 
 
 def execution():

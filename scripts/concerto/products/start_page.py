@@ -180,9 +180,10 @@ def coverage(towers: Sequence[Tower], method: str, networks: Sequence[Network] =
 
     Of networks it is those of months.
     """
-    chosen = pd.concat([_daily(towers, method), *(network.judged() for network in networks)])
+    parts = [_daily(towers, method), *(network.judged() for network in networks)]
+    chosen = pd.concat([part for part in parts if len(part)] or parts[:1])
     step = "" if networks else "daily "
-    known = chosen[np.isfinite(chosen["coverage90"])]
+    known = chosen[np.isfinite(chosen["coverage90"].astype(float))]
     if known.empty:
         return Answer("Are the intervals honest?", OPEN, ["No observation was withheld."], [])
     total = int(known["n"].sum())
