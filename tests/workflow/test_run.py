@@ -324,6 +324,8 @@ def test_what_has_not_converged_is_marked(story):
                 "write_report",
                 "write_start_page",
                 "write_explorer",
+                "write_assimilation_page",
+                "write_evaluation_page",
                 "write_provenance_page",
                 "write_crate",
             },
