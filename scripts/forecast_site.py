@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import xarray as xr
-from concerto.assimilation.location import ErrorStatement, Location, open_location
+from concerto.assimilation.location import ErrorStatement, Location, forcing, open_location
 from concerto.assimilation.problem import Forcing
 from concerto.cubes import DRIVERS_DAILY, read_cube
 from concerto.ensembles import read_state, series_dataset, write_ensemble
@@ -73,9 +73,7 @@ def forecast_site(
     parameters = draws["parameters"].isel(location=0)
     values = parameters.sel(parameter=location.model.parameter_names).to_numpy()
     under = _forcings(name, weather, location, drivers, ahead, site["elevation_m"])
-    series = forecast_under(
-        location.model, values, state, under, site["streams"], errors, rng
-    )
+    series = forecast_under(location.model, values, state, under, site["streams"], errors, rng)
     dataset = series_dataset(
         series,
         (),
@@ -101,15 +99,18 @@ def _forcings(
     elevation: float,
 ) -> list[Forcing]:
     """Return what drives members in turn on the days ahead."""
-    time = location.observations.indexes["time"]
+    model, time = location.model, location.observations.indexes["time"]
     if weather == MEASURED:
-        windows = [slice(*time.slice_locs(ahead[0], ahead[-1]))]
-    elif weather == CLIMATOLOGY:
-        windows = same_days(name, time, ahead)
-    else:
-        record = read_cube(drivers, DRIVERS_DAILY)
-        return read_weather(Path(weather), location.model, record, ahead, elevation)
-    return [location.forcing.between(window.start, window.stop) for window in windows]
+        return [location.forcing.between(*time.slice_locs(ahead[0], ahead[-1]))]
+    record = read_cube(drivers, DRIVERS_DAILY)
+    if weather == CLIMATOLOGY:
+        return [
+            forcing(
+                record.isel(time=steps).assign_coords(time=ahead), model, str(drivers), elevation
+            )
+            for steps in same_days(name, time, ahead)
+        ]
+    return read_weather(Path(weather), model, record, ahead, elevation)
 
 
 if "snakemake" in globals():

@@ -658,9 +658,9 @@ def _faults_of_forecast(config: Mapping[str, Any]) -> list[str]:
     ]
     weather = wanted.get("weather", {})
     faults += [
-        f"forecast.weather: unknown site {name!r}; {suggestion(name, wanted['sites'])}"
+        f"forecast.weather: unknown site {name!r}; {suggestion(name, sites)}"
         for name in ([] if isinstance(weather, str) else weather)
-        if name not in wanted["sites"]
+        if name not in sites
     ]
     method, methods = wanted["method"], config["assimilation"]["methods"]
     filters = declaring("assimilation.methods", "FINAL_STATE")

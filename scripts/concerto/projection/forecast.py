@@ -127,29 +127,33 @@ def days_ahead(
     return time[start : start + days]
 
 
-def same_days(site: str, time: pd.DatetimeIndex, ahead: pd.DatetimeIndex) -> list[slice]:
-    """Return the steps of a daily record that begin on the same day of each year before.
+def same_days(site: str, time: pd.DatetimeIndex, ahead: pd.DatetimeIndex) -> list[np.ndarray]:
+    """Return the steps of a daily record on the days ahead, one array (day,) for each year before.
 
-    Each is as long as ``ahead`` and over before it begins; 29 February counts as the day before.
+    All are over before the first day ahead; 29 February counts as the day before. A record of less
+    than a year before that day, which ends within the days ahead, gives one array: what it still
+    has of them, then the same days of its only year.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    first, length = ahead[0], len(ahead)
-    end = int(time.searchsorted(first))
-    found = []
-    for year in range(time[0].year, first.year):
-        day = pd.Timestamp(first) - pd.DateOffset(years=first.year - year)
-        start = int(time.searchsorted(day))
-        if start + length <= end and time[start] == day:
-            found.append(slice(start, start + length))
+    end = time.searchsorted(ahead[0])
+    found = [
+        time[:end].get_indexer(ahead - pd.DateOffset(years=back))
+        for back in range(ahead[0].year - time[0].year, 0, -1)
+    ]
+    found = [steps for steps in found if (steps >= 0).all()]
+    if not found and ahead[-1] > time[-1]:
+        own = time.get_indexer(ahead)
+        steps = np.where(own < 0, time.get_indexer(ahead - pd.DateOffset(years=1)), own)
+        found = [steps] if (steps >= 0).all() else []
     if not found:
         raise InputError(
             "configuration", "forecast.weather",
             f"{CLIMATOLOGY} at {site}, whose record begins on {time[0]:%Y-%m-%d}",
-            f"a record with the days after {first:%d %B} in a year before",
+            f"a record with the days after {ahead[0]:%d %B} in a year before",
         )  # fmt: skip
     return found
 
@@ -178,7 +182,7 @@ def forecast_under(
 
 
 def on_days(record: xr.Dataset, ahead: pd.DatetimeIndex) -> xr.Dataset:
-    """Return the place of a daily record, on days that may lie beyond its end, with their bounds."""
+    """Return the place of a daily record, on days that may be beyond it, with their bounds."""
     bounds = np.stack([ahead.to_numpy(), (ahead + DAY).to_numpy()], axis=1)
     place = record[["location", "lat", "lon"]]
     placed = place.assign_coords(time=("time", ahead, record["time"].attrs))
