@@ -19,6 +19,7 @@ from concerto.config import (
     CLASSES,
     GRIDS,
     check_targets,
+    forecast_weather,
     load_yaml,
     model_files,
     projected_places,

@@ -32,6 +32,12 @@ def site_config(wildcards):
     return config["sites"][wildcards.site]
 
 
+def weather_ahead(wildcards):
+    """Return the file with the weather of a site's forecast, or nothing."""
+    weather = forecast_weather(FORECAST, wildcards.site)
+    return [weather] if Path(weather).suffix else []
+
+
 def network_config(wildcards):
     """Return the configuration of the network of a job."""
     return config["networks"][wildcards.network]

@@ -38,6 +38,7 @@ rule forecast_site:
         observations=f"{RUN}/cubes/{{site}}/observations.nc",
         statement=f"{RUN}/posterior/{{site}}/errors.json",
         posterior=f"{RUN}/posterior/{{site}}/{{method}}.nc",
+        weather=weather_ahead,
     output:
         ensemble=f"{RUN}/projection/{{site}}/forecast.{{method}}.nc",
     log:
@@ -57,7 +58,7 @@ rule forecast_site:
         site=site_config,
         days=FORECAST["days"],
         members=FORECAST["members"],
-        weather=FORECAST.get("weather", "measured"),
+        weather=lambda wildcards: forecast_weather(FORECAST, wildcards.site),
         seed=config["seed"],
     message:
         "Forecast {wildcards.site} from the state that {wildcards.method} leaves"

@@ -4,18 +4,24 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 import xarray as xr
-from concerto.assimilation.location import ErrorStatement, open_location
+from concerto.assimilation.location import ErrorStatement, Location, forcing, open_location
+from concerto.assimilation.problem import Forcing
+from concerto.cubes import DRIVERS_DAILY, read_cube
 from concerto.ensembles import read_state, series_dataset, write_ensemble
 from concerto.projection.ensemble import inflations_of, random_errors, some_members
 from concerto.projection.forecast import (
     CLIMATOLOGY,
-    WEATHER,
+    MEASURED,
     days_ahead,
     forecast_under,
+    on_days,
     same_days,
+    weather_in_words,
     with_origin,
 )
+from concerto.projection.own_weather import read_weather
 from concerto.scripting import script_log
 from concerto.seeds import generator
 
@@ -49,12 +55,12 @@ def forecast_site(
     output
         NetCDF with fluxes and pools of each member.
     days
-        Length of the forecast; it is shorter where the record is.
+        Length of the forecast; under measured weather it is shorter where the record is.
     members
         Draws of the posterior to use, at random, without replacement.
     weather
-        ``measured``, what the drivers have for the days; or ``climatology``, members in turn under
-        that of the same days of each year before.
+        ``measured``, what the drivers have for the days; ``climatology``, members in turn under
+        that of the same days of each year before; or a file, by its path.
     """
     location = open_location(model, drivers, observations, site)
     errors = ErrorStatement.read(statement)
@@ -62,33 +68,49 @@ def forecast_site(
     rng = generator(seed, "forecast", name)
     draws = some_members(xr.load_dataset(posterior), members, rng)
     state = read_state(draws, location.model, site["streams"], time, posterior)
-    ahead = days_ahead(name, time, state.step, days)
-    log.info("from %s: %d days", f"{time[ahead][0]:%Y-%m-%d}", len(time[ahead]))
+    ahead = days_ahead(name, time, state.step, days, weather)
+    log.info("from %s: %d days under %s", f"{ahead[0]:%Y-%m-%d}", len(ahead), weather)
     parameters = draws["parameters"].isel(location=0)
     values = parameters.sel(parameter=location.model.parameter_names).to_numpy()
-    windows = [ahead]
-    if weather == CLIMATOLOGY:
-        windows = same_days(name, time, ahead)
-        log.info("weather of the same days of %d years before", len(windows))
-    series = forecast_under(
-        location.model, values, state,
-        [location.forcing.between(window.start, window.stop) for window in windows],
-        site["streams"], errors, rng,
-    )  # fmt: skip
+    under = _forcings(name, weather, location, drivers, ahead, site["elevation_m"])
+    series = forecast_under(location.model, values, state, under, site["streams"], errors, rng)
     dataset = series_dataset(
         series,
         (),
-        location.observations.isel(time=ahead),
+        on_days(location.observations, ahead),
         random_errors(errors, inflations_of(parameters), series),
     )
     write_ensemble(
-        with_origin(dataset, draws),
+        with_origin(dataset, draws, weather),
         output,
         title=f"Forecast of {site['name']}",
         source=location.model.name,
         history="forecast_site: runs from the state after the last assimilated observation, "
-        f"under {WEATHER[weather]}, plus model error",
+        f"under {weather_in_words(weather)}, plus model error",
     )
+
+
+def _forcings(
+    name: str,
+    weather: str,
+    location: Location,
+    drivers: Path,
+    ahead: pd.DatetimeIndex,
+    elevation: float,
+) -> list[Forcing]:
+    """Return what drives members in turn on the days ahead."""
+    model, time = location.model, location.observations.indexes["time"]
+    if weather == MEASURED:
+        return [location.forcing.between(*time.slice_locs(ahead[0], ahead[-1]))]
+    record = read_cube(drivers, DRIVERS_DAILY)
+    if weather == CLIMATOLOGY:
+        return [
+            forcing(
+                record.isel(time=steps).assign_coords(time=ahead), model, str(drivers), elevation
+            )
+            for steps in same_days(name, time, ahead)
+        ]
+    return read_weather(Path(weather), model, record, ahead, elevation)
 
 
 if "snakemake" in globals():

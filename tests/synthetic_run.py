@@ -167,6 +167,7 @@ def make_forecast(projection: xr.Dataset, days: int, converged: str = "yes") -> 
     first = int(np.flatnonzero(flags)[-1]) + 1
     names = [name for name in projection if str(name).endswith("_training")]
     attributes = {"method": "letkf", "converged": converged, "verdict": "innovations of 1.02"}
+    attributes["weather"] = "the weather of years before"
     ahead = projection.isel(time=slice(first, first + days))
     return ahead.drop_vars(names).assign_attrs(attributes)
 

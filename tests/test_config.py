@@ -250,6 +250,31 @@ def test_cubes_are_of_a_site_with_daily_records(config, of):
     assert f"sites.X.cubes.of: found {of!r}, no site with daily records; nearest" in message
 
 
+@pytest.mark.parametrize("weather", ["measured", "own/{site}.csv", {"CH-Dav": "climatology"}])
+def test_weather_of_forecasts_is_of_all_sites_or_of_each(config, weather):
+    config["forecast"]["weather"] = weather
+    checks.validate_config(config)
+    expected = {"measured": "measured", "own/{site}.csv": "own/CH-Dav.csv"}
+    wanted = "climatology" if isinstance(weather, dict) else expected[weather]
+    assert checks.forecast_weather(config["forecast"], "CH-Dav") == wanted
+    if isinstance(weather, dict):
+        assert checks.forecast_weather(config["forecast"], "BE-Vie") == "measured"
+
+
+@pytest.mark.parametrize(
+    ("weather", "message"),
+    [
+        ("sunny", "forecast.weather: .*sunny"),
+        ({"CH-Dav": "own.xls"}, "forecast.weather.CH-Dav: .*own.xls"),
+        ({"CH-Dov": "measured"}, "forecast.weather: unknown site 'CH-Dov'; nearest valid: CH-Dav"),
+    ],
+)
+def test_weather_of_forecasts_that_is_none(config, weather, message):
+    config["forecast"]["weather"] = weather
+    with pytest.raises(ConcertoError, match=message):
+        checks.validate_config(config)
+
+
 def test_forecasts_are_of_days(config):
     config["sites"]["X"] = derived(config, "CH-Dav")
     config["forecast"]["sites"] = ["X"]

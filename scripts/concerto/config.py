@@ -640,6 +640,13 @@ def _faults_of_cases(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def forecast_weather(wanted: Mapping[str, Any], site: str) -> str:
+    """Return what drives the forecast of a site: a kind of weather, or the path of a file."""
+    weather = wanted.get("weather", "measured")
+    chosen = weather if isinstance(weather, str) else weather.get(site, "measured")
+    return chosen.replace("{site}", site)
+
+
 def _faults_of_forecast(config: Mapping[str, Any]) -> list[str]:
     """Return the faults of forecasts: of sites of days, by a method that is run and has a state."""
     if "forecast" not in config:
@@ -650,6 +657,12 @@ def _faults_of_forecast(config: Mapping[str, Any]) -> list[str]:
         f"forecast.sites: found {name!r}, no site of days; {suggestion(name, daily)}"
         for name in wanted["sites"]
         if name not in daily
+    ]
+    weather = wanted.get("weather", {})
+    faults += [
+        f"forecast.weather: unknown site {name!r}; {suggestion(name, sites)}"
+        for name in ([] if isinstance(weather, str) else weather)
+        if name not in sites
     ]
     method, methods = wanted["method"], config["assimilation"]["methods"]
     filters = declaring("assimilation.methods", "FINAL_STATE")

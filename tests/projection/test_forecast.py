@@ -16,6 +16,7 @@ from concerto.projection.forecast import (
     days_ahead,
     forecast,
     forecast_under,
+    on_days,
     same_days,
     with_origin,
 )
@@ -87,21 +88,60 @@ def test_a_state_of_others(dalec2, drive):
 
 def test_days_ahead_are_those_of_the_record():
     time = pd.date_range("2014-01-01", periods=20)
-    assert days_ahead("X", time, 15, 3) == slice(15, 18)
-    assert days_ahead("X", time, 15, 90) == slice(15, 20)
+    assert days_ahead("X", time, 15, 3, "measured").equals(time[15:18])
+    assert days_ahead("X", time, 15, 90, "measured").equals(time[15:20])
     message = "forecast.sites: found X, whose record ends with its training on 2014-01-20; expected"
     with pytest.raises(InputError, match=message):
-        days_ahead("X", time, 20, 90)
+        days_ahead("X", time, 20, 90, "measured")
+
+
+def test_other_weather_goes_beyond_the_record():
+    time = pd.date_range("2014-01-01", periods=20)
+    found = days_ahead("X", time, 20, 9, "climatology")
+    assert found.equals(pd.date_range("2014-01-21", periods=9))
+    assert found.dtype == time.dtype
+
+
+def test_days_beyond_the_record_have_its_place_and_bounds():
+    time = pd.date_range("2014-01-01", periods=3)
+    place = {"location": ["X"], "lat": ("location", [1.0]), "lon": ("location", [2.0])}
+    record = xr.Dataset({"nee": (("location", "time"), np.zeros((1, 3)))}, {**place, "time": time})
+    record["time"].attrs["axis"] = "T"
+    ahead = pd.date_range("2014-01-03", periods=2)
+    found = on_days(record, ahead)
+    assert found.indexes["time"].equals(ahead)
+    assert found["time"].attrs == {"axis": "T"}
+    np.testing.assert_array_equal(found["time_bnds"][:, 0], ahead)
+    np.testing.assert_array_equal(found["time_bnds"][:, 1], pd.date_range("2014-01-04", periods=2))
+    assert list(found.data_vars) == ["time_bnds"]
 
 
 def test_the_same_days_of_years_before_are_those():
     time = pd.date_range("2013-03-01", "2016-04-10")
     first = time.get_loc(pd.Timestamp("2016-02-29"))
-    found = same_days("X", time, slice(first, first + 20))
-    assert [str(time[one.start].date()) for one in found] == ["2014-02-28", "2015-02-28"]
-    assert [one.stop - one.start for one in found] == [20, 20]
+    found = same_days("X", time, time[first : first + 20])
+    for steps, year in zip(found, (2014, 2015), strict=True):
+        days = pd.date_range(f"{year}-03-01", periods=19)
+        assert time[steps].equals(days.insert(0, pd.Timestamp(f"{year}-02-28")))
     with pytest.raises(InputError, match="climatology at X, whose record begins on 2016-01-01"):
-        same_days("X", time[time.year == 2016], slice(40, 50))
+        same_days("X", time[time.year == 2016], time[-10:])
+
+
+def test_the_same_days_of_a_year_that_is_over_are_those():
+    time = pd.date_range("2014-01-01", "2014-12-31")
+    beyond = pd.date_range("2015-01-01", periods=90)
+    (found,) = same_days("X", time, beyond)
+    np.testing.assert_array_equal(found, np.arange(90))
+    with pytest.raises(InputError, match="climatology at X"):
+        same_days("X", time, pd.date_range("2015-01-01", periods=366))
+
+
+def test_the_only_year_is_taken_to_its_end_and_then_again():
+    time = pd.date_range("2014-01-01", "2014-12-31")
+    (found,) = same_days("X", time, pd.date_range("2014-12-29", periods=10))
+    np.testing.assert_array_equal(found, [362, 363, 364, *range(7)])
+    with pytest.raises(InputError, match="climatology at X"):
+        same_days("X", time, time[-10:])
 
 
 def test_members_take_the_weather_of_years_in_turn(dalec2, drive):
@@ -124,8 +164,10 @@ def test_a_forecast_says_what_it_rests_on():
     when = np.datetime64("2014-03-01", "ns")
     posterior = xr.Dataset(coords={"time": when}, attrs={**attributes, "title": "A posterior"})
     series = xr.Dataset({"nee": ("time", [1.0])}, coords={"time": [when]})
-    found = with_origin(series, posterior)
-    assert found.attrs == {**attributes, "featureType": "timeSeries"}
+    found = with_origin(series, posterior, "measured")
+    weather = "the weather that was measured afterwards"
+    assert found.attrs == {**attributes, "featureType": "timeSeries", "weather": weather}
+    assert "of own.csv" in with_origin(series, posterior, "own.csv").attrs["weather"]
     assert found["forecast_reference_time"].to_numpy() == when
     assert found["time"].dims == ("time",)
 

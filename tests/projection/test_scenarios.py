@@ -348,4 +348,6 @@ def test_a_site_and_a_map_are_drawn_and_told(made, site, tmp_path):
     assert "Gain by country (2012)" in text
     words = json.loads(figures[2].with_suffix(".json").read_text(encoding="utf-8"))
     assert "model error" in words["alternative"]
+    assert "All runs are of one model" in words["caption"]
+    assert "all runs are of one model" in text
     assert "not known here" in json.loads(figures[5].with_suffix(".json").read_text())["caption"]

@@ -96,12 +96,15 @@ def score_forecast(
 ) -> pd.DataFrame:
     """Score a forecast and the others on the days ahead, week by week and all together.
 
-    Parameters as of :func:`predicted`. One row a variable, week and predictor, with the columns of
+    Days of the forecast beyond the record count for nothing. Parameters as of :func:`predicted`.
+    One row a variable, week and predictor, with the columns of
     :mod:`~concerto.evaluation.scores`, of which ``step`` is the week or all of them; on the
     same days for all. Weeks without an observation have no row.
     """
     rows = []
-    for variable in observed_variables(observations):
+    known = forecast.indexes["time"].isin(observations.indexes["time"])
+    forecast = forecast.isel(time=known)
+    for variable in observed_variables(observations) if known.any() else []:
         stream, found = predicted(variable, observations, forecast, projections, baselines, seed)
         if FORECAST not in found:
             continue

@@ -90,8 +90,8 @@ def draw(
     figure.align_ylabels(grid[:, 1])
     caption = (
         f"Forecast of {site} from the pools and model errors that {predictor_label(filter_name)} "
-        "found at the end of assimilation (dashed line), under the weather that was measured "
-        "afterwards. Bands hold 50 % and 90 % of the ensemble with parameter uncertainty and model "
+        f"found at the end of assimilation (dashed line), under {forecast.attrs['weather']}. "
+        "Bands hold 50 % and 90 % of the ensemble with parameter uncertainty and model "
         "error, without error of measurement. Orange points were withheld. Lines without a band: "
         f"means of the projection by {predictor_label(method)}, run from the start of the record, "
         "and of the climatology of training days. Right: CRPS of each week ahead, with error of "
@@ -116,12 +116,13 @@ def _fan(
     others: dict[str, np.ndarray],
 ) -> None:
     """Draw a forecast (member, day), the means of others (member, time), and the observations."""
-    start, stop = stream.times.searchsorted(ahead[0]), stream.times.searchsorted(ahead[-1]) + 1
+    start = stream.times.searchsorted(ahead[0])
+    stop = stream.times.searchsorted(ahead[-1], side="right")
     style.bands(axes, ahead, total, style.colour(FORECAST))
-    for name, members in others.items():
+    for name, members in others.items() if stop > start else ():
         axes.plot(
-            ahead, members[:, start:stop].mean(axis=0), color=style.colour(name), linewidth=1.0,
-            label=predictor_label(name),
+            stream.times[start:stop], members[:, start:stop].mean(axis=0),
+            color=style.colour(name), linewidth=1.0, label=predictor_label(name),
         )  # fmt: skip
     axes.axvline(
         ahead[0], color=style.OBSERVED, linewidth=0.9, linestyle="--", label="end of assimilation"
@@ -133,7 +134,8 @@ def _scores(axes: Axes, scores: pd.DataFrame) -> None:
     """Draw the CRPS of each predictor by week."""
     weeks = scores[scores.step != ALL_WEEKS]
     if weeks.empty:
-        axes.text(0.5, 0.5, "no withheld days", transform=axes.transAxes, ha="center")
+        axes.text(0.5, 0.5, "nothing observed ahead", transform=axes.transAxes, ha="center")
+        axes.set_axis_off()
     for name, rows in weeks.groupby("predictor", sort=False):
         number = rows.step.str.removeprefix(WEEK).astype(int)
         axes.plot(

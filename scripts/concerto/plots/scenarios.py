@@ -190,6 +190,7 @@ def draw_variance(
         "the baseline, each combined with each. Members learnt both together, so the variance of "
         "the middle is another than theirs (right). Shares of climate and land use depend on the "
         "scenarios that were chosen and are no probabilities. The model's error is that of the "
-        f"record, which forgets within months: it has no lasting bias.{without}"
+        f"record, which forgets within months: it has no lasting bias.{without} "
+        "All runs are of one model: what a model of another structure would come to is in no share."
     )
     return style.Drawing(figure, "What the variance is made of", caption, " ".join(said))

@@ -19,16 +19,17 @@ from concerto.assimilation.location import ErrorStatement
 from concerto.assimilation.problem import Forcing
 from concerto.assimilation.state import State
 from concerto.assimilation.stream_error import draw_innovations
+from concerto.cubes import DAY
 from concerto.errors import ConcertoError, InputError
 from concerto.models import Model
 from concerto.projection.ensemble import process_ensemble, with_totals
 
+MEASURED = "measured"
 CLIMATOLOGY = "climatology"
-WEATHER = {
-    "measured": "the weather that was measured after it",
+_WEATHER = {
+    MEASURED: "the weather that was measured afterwards",
     CLIMATOLOGY: "the weather of the same days of each year before, members in turn",
 }
-"""What may drive a forecast, in words."""
 _ORIGIN = ("method", "converged", "verdict", "prior", "model_runs", "seed")
 
 
@@ -86,8 +87,15 @@ def forecast(
     return with_totals(process, errors)
 
 
-def days_ahead(site: str, time: pd.DatetimeIndex, start: int, days: int) -> slice:
-    """Return the steps of a daily record that a forecast is made of.
+def weather_in_words(weather: str) -> str:
+    """Return what drives a forecast: a kind of weather, or a file of it."""
+    return _WEATHER.get(weather, f"the weather of {weather}, members in turn if it has several")
+
+
+def days_ahead(
+    site: str, time: pd.DatetimeIndex, start: int, days: int, weather: str
+) -> pd.DatetimeIndex:
+    """Return the days that a forecast is made of.
 
     Parameters
     ----------
@@ -98,44 +106,54 @@ def days_ahead(site: str, time: pd.DatetimeIndex, start: int, days: int) -> slic
     start
         Number of the first step ahead.
     days
-        How many are wanted; there are fewer where the record ends before.
+        How many are wanted; under measured weather there are fewer where the record ends before.
+    weather
+        What drives it.
 
     Raises
     ------
     InputError
-        If the record ends with what was assimilated.
+        If the weather is the record's, and that ends with what was assimilated.
     """
+    if weather != MEASURED:
+        first = time[0] + start * DAY
+        return pd.date_range(first, periods=days, freq="D").as_unit(time.unit)
     if start >= len(time):
         raise InputError(
             "configuration", "forecast.sites",
             f"{site}, whose record ends with its training on {time[-1]:%Y-%m-%d}",
-            "sites with withheld days after the last assimilated one",
+            "sites with withheld days after the last assimilated one, or other forecast.weather",
         )  # fmt: skip
-    return slice(start, min(start + days, len(time)))
+    return time[start : start + days]
 
 
-def same_days(site: str, time: pd.DatetimeIndex, ahead: slice) -> list[slice]:
-    """Return the steps of a daily record that begin on the same day of each year before.
+def same_days(site: str, time: pd.DatetimeIndex, ahead: pd.DatetimeIndex) -> list[np.ndarray]:
+    """Return the steps of a daily record on the days ahead, one array (day,) for each year before.
 
-    Each is as long as ``ahead`` and over before it begins; 29 February counts as the day before.
+    All are over before the first day ahead; 29 February counts as the day before. A record of less
+    than a year before that day, which ends within the days ahead, gives one array: what it still
+    has of them, then the same days of its only year.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    first, length = time[ahead.start], ahead.stop - ahead.start
-    found = []
-    for year in range(time[0].year, first.year):
-        day = pd.Timestamp(first) - pd.DateOffset(years=first.year - year)
-        start = int(time.searchsorted(day))
-        if time[start] == day and start + length <= ahead.start:
-            found.append(slice(start, start + length))
+    end = time.searchsorted(ahead[0])
+    found = [
+        time[:end].get_indexer(ahead - pd.DateOffset(years=back))
+        for back in range(ahead[0].year - time[0].year, 0, -1)
+    ]
+    found = [steps for steps in found if (steps >= 0).all()]
+    if not found and ahead[-1] > time[-1]:
+        own = time.get_indexer(ahead)
+        steps = np.where(own < 0, time.get_indexer(ahead - pd.DateOffset(years=1)), own)
+        found = [steps] if (steps >= 0).all() else []
     if not found:
         raise InputError(
             "configuration", "forecast.weather",
             f"{CLIMATOLOGY} at {site}, whose record begins on {time[0]:%Y-%m-%d}",
-            f"a record with the days after {first:%d %B} in a year before",
+            f"a record with the days after {ahead[0]:%d %B} in a year before",
         )  # fmt: skip
     return found
 
@@ -163,7 +181,15 @@ def forecast_under(
     return whole
 
 
-def with_origin(series: xr.Dataset, posterior: xr.Dataset) -> xr.Dataset:
+def on_days(record: xr.Dataset, ahead: pd.DatetimeIndex) -> xr.Dataset:
+    """Return the place of a daily record, on days that may be beyond it, with their bounds."""
+    bounds = np.stack([ahead.to_numpy(), (ahead + DAY).to_numpy()], axis=1)
+    place = record[["location", "lat", "lon"]]
+    placed = place.assign_coords(time=("time", ahead, record["time"].attrs))
+    return placed.assign(time_bnds=(("time", "bnds"), bounds))
+
+
+def with_origin(series: xr.Dataset, posterior: xr.Dataset, weather: str) -> xr.Dataset:
     """Return a forecast with what it rests on.
 
     Parameters
@@ -172,16 +198,18 @@ def with_origin(series: xr.Dataset, posterior: xr.Dataset) -> xr.Dataset:
         The ensemble, as :func:`~concerto.ensembles.series_dataset` makes it.
     posterior
         The posterior that it goes on from, whose verdict it takes over.
+    weather
+        What drives it.
 
     Returns
     -------
     xarray.Dataset
         With the scalar coordinate ``forecast_reference_time``, the time of the state, and the
-        attributes of the posterior.
+        attributes of the posterior and ``weather``, in words.
     """
     described = {"standard_name": "forecast_reference_time", "long_name": "time of the state"}
     when = xr.Variable((), posterior["time"].to_numpy(), described)
     kept = {name: posterior.attrs[name] for name in _ORIGIN}
     return series.assign_coords(forecast_reference_time=when).assign_attrs(
-        featureType="timeSeries", **kept
+        featureType="timeSeries", weather=weather_in_words(weather), **kept
     )
