@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from concerto import imports
 from concerto.errors import ConcertoError
-from concerto.imports import digest, external_imports, library_modules
+from concerto.imports import external_imports, library_modules
 from concerto.plugins import LIBRARY, PACKAGES
 
 
@@ -86,13 +87,27 @@ def test_import_of_what_is_not_there_is_refused(tmp_path):
         library_modules(script(tmp_path, "import concerto.nowhere\n"))
 
 
+def forget() -> None:
+    """Have nothing of the library remembered, as in a process of its own."""
+    for function in vars(imports).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
+
+
+def digest(file: Path) -> str:
+    forget()
+    return imports.digest(file)
+
+
 @pytest.fixture
-def own_library(tmp_path, monkeypatch) -> Path:
+def own_library(tmp_path, monkeypatch) -> Iterator[Path]:
     """A copy of the library that may be edited."""
     copy = tmp_path / "scripts" / LIBRARY.name
     shutil.copytree(LIBRARY, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(imports, "LIBRARY", copy)
-    return copy
+    forget()
+    yield copy
+    forget()
 
 
 @pytest.mark.parametrize(

@@ -325,7 +325,7 @@ def load_yaml(file: Path) -> Any:
         raise InputError(file, "text", error, "well-formed YAML in UTF-8") from error
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """PyYAML keeps the last of two equal keys; here they are an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:

@@ -56,16 +56,10 @@ def digest(script: Path) -> str:
 
     A template beside a module counts where the module names it.
     """
-    modules = library_modules(script)
-    templates = {
-        file
-        for module in modules
-        for file in module.parent.glob("*.j2")
-        if file.name in module.read_text(encoding="utf-8")
-    }
     hashed = hashlib.sha256()
-    for file in [*modules, *sorted(templates)]:
-        hashed.update(file.relative_to(LIBRARY).as_posix().encode() + file.read_bytes())
+    files = {file for module in library_modules(script) for file in _with_templates(module)}
+    for file in sorted(files, key=lambda file: (file.suffix != ".py", file)):
+        hashed.update(_stamp(file))
     return hashed.hexdigest()[:12]
 
 
@@ -82,17 +76,40 @@ def external_imports(script: Path) -> dict[str, set[Path]]:
 
 
 @cache
+def _with_templates(module: Path) -> tuple[Path, ...]:
+    text = module.read_text(encoding="utf-8")
+    return module, *(file for file in module.parent.glob("*.j2") if file.name in text)
+
+
+@cache
+def _stamp(file: Path) -> bytes:
+    """Return a digest of where in the library a file lies, and of what it holds."""
+    place = file.relative_to(LIBRARY).as_posix().encode()
+    return hashlib.sha256(place + file.read_bytes()).digest()
+
+
 def _tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
 
 
-def _imports(file: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield (absolute module, names taken from it) of each import statement of a file."""
-    for node in ast.walk(_tree(file)):
+def _statements(block: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a block and of the blocks in them; expressions hold none."""
+    for statement in block:
+        yield statement
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(statement, part, []))
+
+
+@cache
+def _imports(file: Path) -> list[tuple[str, list[str]]]:
+    """Return (absolute module, names taken from it) of each import statement of a file."""
+    found = []
+    for node in _statements(_tree(file).body):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, []) for alias in node.names)
+            found += [(alias.name, []) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield _absolute(file, node), [alias.name for alias in node.names]
+            found.append((_absolute(file, node), [alias.name for alias in node.names]))
+    return found
 
 
 def _absolute(file: Path, node: ast.ImportFrom) -> str:
@@ -121,7 +138,7 @@ def _library_imports(file: Path) -> frozenset[Path]:
             if _file_of(name):
                 found |= _module_files(name, file)
             loaders |= {LOADERS[name]} if name in LOADERS else set()
-    for name, call in _calls(file):
+    for name, call in _calls(file) if loaders else ():
         if name in loaders:
             found |= _plugin_files(call, file)
     return frozenset(found - {file})
@@ -147,6 +164,7 @@ def _module_files(module: str, importer: Path) -> set[Path]:
     return {target, *(file for file in parents if file.exists()), *plugins}
 
 
+@cache
 def _file_of(module: str) -> Path | None:
     path = LIBRARY.parent.joinpath(*module.split("."))
     for candidate in (path / "__init__.py", path.with_suffix(".py")):
@@ -155,6 +173,7 @@ def _file_of(module: str) -> Path | None:
     return None
 
 
+@cache
 def _external_imports(file: Path) -> set[str]:
     names = {module.split(".")[0] for module, _ in _imports(file)}
     called = {name.rpartition(".")[-1] for name, _ in _calls(file)}
