@@ -21,8 +21,8 @@ ASSIMILATED = (
     "Days of the tower were assimilated twice by the same method from the same draws of the prior, "
     "cut off at the range that was taught: through the emulator, the covariance of its errors "
     "added to those of the observations, and through the canopy itself. Means are told apart in "
-    "standard deviations of the latter. Seconds are of processors, and without what it took to teach "
-    "the emulator.",
+    "standard deviations of the latter. Seconds are of processors, and without what it took to "
+    "teach the emulator.",
     "What the canopy itself misses of a day is stated by hand, and as if each day were for itself: "
     "of the two posteriors the difference is what counts here, not their width.",
 )
