@@ -1,6 +1,7 @@
 # What stands in for the half-hourly canopy: `snakemake emulator`. Its error is measured on runs that taught nothing.
 
 EMULATOR = config.get("emulator", {"sites": []})
+EMULATED = EMULATOR["sites"] if "canopy_emulated" in config else []
 
 
 rule emulator:
@@ -40,6 +41,37 @@ rule learn_emulator:
         "../scripts/learn_emulator.py"
 
 
+rule assimilate_emulator:
+    input:
+        model=model_files({"model": "canopy", "sites": {}}),
+        record=f"{RUN}/cubes/{{site}}/halfhourly.nc",
+        observations=f"{RUN}/cubes/{{site}}/observations.nc",
+        emulator=f"{RUN}/learned/{{site}}/emulator.pkl",
+    output:
+        posterior=f"{RUN}/learned/{{site}}/emulator_posterior.nc",
+        parameters=f"{RUN}/learned/{{site}}/emulator_parameters.csv",
+        cost=f"{RUN}/learned/{{site}}/emulator_cost.csv",
+    log:
+        f"{RUN}/logs/assimilate_emulator.{{site}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/assimilate_emulator.{{site}}.tsv"
+    conda:
+        "../envs/emulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=30,
+    params:
+        library=library("assimilate_emulator"),
+        site=site_config,
+        settings=config.get("canopy_emulated"),
+        seed=config["seed"],
+    message:
+        "Assimilate {wildcards.site} through the emulator of the canopy"
+    script:
+        "../scripts/assimilate_emulator.py"
+
+
 rule plot_emulator:
     input:
         scores=f"{RUN}/learned/{{site}}/emulator_scores.csv",
@@ -75,6 +107,10 @@ rule write_emulator:
             f"{RUN}/learned/{{site}}/emulator_card.json", site=EMULATOR["sites"]
         ),
         figures=expand(f"{RUN}/figures/{{site}}/emulator.png", site=EMULATOR["sites"]),
+        parameters=expand(
+            f"{RUN}/learned/{{site}}/emulator_parameters.csv", site=EMULATED
+        ),
+        costs=expand(f"{RUN}/learned/{{site}}/emulator_cost.csv", site=EMULATED),
     output:
         page=f"{RUN}/report/emulator.html",
     log:

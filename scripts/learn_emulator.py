@@ -11,15 +11,14 @@ import pandas as pd
 from concerto.cubes import HALFHOURLY, read_cube
 from concerto.learning import emulator as stand_in
 from concerto.learning.cards import Card, keep, write_card
-from concerto.models import Model, Weather, load_model
+from concerto.models import Model, load_model
 from concerto.products.files import write_table
-from concerto.projection.canopy import draw_with, weather_of
+from concerto.projection.canopy import BY_DAY, daily, days_of, draw_with, weather_of
 from concerto.scripting import script_log
 from concerto.seeds import generator
 
 log = logging.getLogger(__name__)
 
-OUTPUTS = ("gpp", "le", "sif")
 DRAWS = 4000
 TAIL = 0.005
 """Share of the prior that is left out at each end of a parameter."""
@@ -27,7 +26,7 @@ LIMITS = (
     "It stands for one tower and one year of weather: another takes one of its own.",
     "Outside of the range of each parameter it refuses, or counts what leaves it.",
     "It is of parameters alone: leaf area and weather are those of the record.",
-    "No rule assimilates the canopy yet: this is what one would call.",
+    "Under weather other than that which taught it refuses.",
 )
 
 
@@ -75,8 +74,8 @@ def learn_emulator(
     weather = weather_of(cube, described, site["elevation_m"], str(record))
     rng = generator(seed, "emulator", name)
     region = _region(described, fixed, rng)
-    days = weather_days(cube.sizes["time"])
-    parts = {key: slice(k * days, (k + 1) * days) for k, key in enumerate(OUTPUTS)}
+    parts = days_of(weather)
+    days = parts[BY_DAY[0]].stop
 
     def run(parameters: np.ndarray) -> np.ndarray:
         return daily(described, weather, parameters)
@@ -89,7 +88,9 @@ def learn_emulator(
     )
     tested = rng.uniform(-1.0, 1.0, (settings["held_out"], inputs.shape[1]))
     truth, of_model = _timed(run, region.parameters(tested))
-    fitted = stand_in.fit_emulator(region, inputs, outputs, scale(outputs), (tested, truth))
+    fitted = stand_in.fit_emulator(
+        region, inputs, outputs, scale(outputs), (tested, truth), weather.values[0]
+    )
     said, of_emulator = _timed(fitted.predict, region.parameters(tested))
     table = stand_in.error_table(said, truth, parts)
     faster = of_model / of_emulator
@@ -122,24 +123,6 @@ def learn_emulator(
             seed=seed,
         ),
         files.card,
-    )
-
-
-def weather_days(steps: int) -> int:
-    """Return the number of whole days of half-hours."""
-    return steps // 48
-
-
-def daily(model: Model, weather: Weather, parameters: np.ndarray) -> np.ndarray:
-    """Return daily means (member, output and day) of :data:`OUTPUTS`, one output after another."""
-    runs = model.simulate(parameters, weather, OUTPUTS)
-    return np.hstack(
-        [
-            runs.series(key)[:, : 48 * weather_days(runs.series(key).shape[1])]
-            .reshape(len(parameters), -1, 48)
-            .mean(axis=-1)
-            for key in OUTPUTS
-        ]
     )
 
 

@@ -134,3 +134,17 @@ def test_errors_are_those_of_their_definition():
     assert table["relative"].item() == pytest.approx(np.sqrt(0.02) / 2.0)
     assert table["relative_mean"].item() == pytest.approx(np.sqrt(0.1**2 / 2.0))
     assert table["worst"].item() == pytest.approx(0.1)
+
+
+def test_another_weather_is_refused_or_counted(taught):
+    inputs, outputs, _, tested, truth, _ = taught
+    weather = np.random.default_rng(3).normal(size=(40, 2))
+    emulator = fit_emulator(REGION, inputs, outputs, sizes(outputs), (tested, truth), weather)
+    assert not emulator.check_weather(weather).any()
+    other = weather.copy()
+    other[5, 1] += 0.1
+    assert np.flatnonzero(emulator.check_weather(other, most=0.05)).tolist() == [5]
+    with pytest.raises(OutsideRegion, match=r"nothing was taught of in 2\.5 % of the steps"):
+        emulator.check_weather(other, most=0.02)
+    with pytest.raises(OutsideRegion, match=r"found weather of \(39, 2\)"):
+        emulator.check_weather(weather[1:], most=1.0)

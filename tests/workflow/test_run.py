@@ -52,7 +52,7 @@ LEFT_OUT = {
     "classify_towers", "monthly_cells", "learn_upscaling", "map_upscaling", "plot_upscaling",
     "write_upscaling", "prepare_cover", "reconstruct_cover", "reconstruct_leaves",
     "plot_reconstruction", "write_reconstruction",
-    "learn_emulator", "plot_emulator", "write_emulator",
+    "learn_emulator", "assimilate_emulator", "plot_emulator", "write_emulator",
     "draw_truth_maps", "place_sums", "judge_sums", "plot_sums", "write_twin_map",
     "tabulate_runs", "plot_runs", "write_runs",
 }  # fmt: skip

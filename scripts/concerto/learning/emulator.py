@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -132,17 +132,61 @@ class Polynomial(RegressorMixin, BaseEstimator):
 
 @dataclass
 class Emulator:
-    """What stands in for a model: ``error_sd`` (output,) is its error where it taught nothing.
+    """What stands in for a model.
 
-    ``scale`` (output,) makes outputs alike in size; ``left`` counts parameters outside the region
-    that it was asked for.
+    Parameters
+    ----------
+    region, model
+        Where it may be used, and what was taught.
+    scale
+        (output,) makes outputs alike in size.
+    errors
+        (run, output) of runs that taught nothing.
+    weather
+        (step, driver) under which the model was run; it says nothing of another.
+    left
+        Number of parameters outside the region that it was asked for.
     """
 
     region: Region
     model: Polynomial
     scale: np.ndarray
-    error_sd: np.ndarray
+    errors: np.ndarray
+    weather: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     left: int = 0
+
+    @property
+    def error_sd(self) -> np.ndarray:
+        """Root mean square (output,) of the errors where nothing was taught."""
+        return np.sqrt(np.mean(self.errors**2, axis=0))
+
+    def check_weather(self, weather: np.ndarray, most: float = 0.0) -> np.ndarray:
+        """Return whether steps (step,) have weather that nothing was taught of.
+
+        Parameters
+        ----------
+        weather
+            (step, driver), as :attr:`weather`.
+        most
+            Share of the steps that may be such.
+
+        Raises
+        ------
+        OutsideRegion
+            If there are more, or another number of steps or drivers.
+        """
+        if weather.shape != self.weather.shape:
+            raise OutsideRegion(
+                f"emulator: found weather of {weather.shape} steps and drivers; "
+                f"expected that which was taught, {self.weather.shape}"
+            )
+        other = ~np.isclose(weather, self.weather, rtol=1e-6, atol=1e-9).all(axis=1)
+        if other.mean() > most:
+            raise OutsideRegion(
+                f"emulator: found weather that nothing was taught of in {100 * other.mean():.2g} % "
+                f"of the steps; expected at most {100 * most:.2g} %"
+            )
+        return other
 
     def predict(self, parameters: np.ndarray, leave: str = RAISE) -> np.ndarray:
         """Return outputs (member, output).
@@ -235,8 +279,11 @@ def fit_emulator(
     outputs: np.ndarray,
     scale: np.ndarray,
     held_out: tuple[np.ndarray, np.ndarray],
+    weather: np.ndarray | None = None,
 ) -> Emulator:
     """Return the emulator that runs teach, with its error on ``held_out`` inputs and outputs.
+
+    ``weather`` (step, driver) is that of the runs, where it is to be remembered.
 
     Raises
     ------
@@ -251,7 +298,8 @@ def fit_emulator(
         )
     model = Polynomial().fit(inputs, outputs / scale)
     error = model.predict(tested) * scale - truth
-    return Emulator(region, model, scale, np.sqrt(np.mean(error**2, axis=0)))
+    known = {} if weather is None else {"weather": weather}
+    return Emulator(region, model, scale, error, **known)
 
 
 def error_table(said: np.ndarray, truth: np.ndarray, parts: Mapping[str, slice]) -> pd.DataFrame:

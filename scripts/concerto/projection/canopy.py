@@ -13,6 +13,10 @@ from concerto.cubes import calendar
 from concerto.errors import ConcertoError, InputError
 from concerto.models import Model, Weather
 
+BY_DAY = ("gpp", "le", "sif")
+"""What is told of days."""
+_STEPS = 48  # of a day
+
 
 def weather_of(record: xr.Dataset, model: Model, elevation: float, file: str) -> Weather:
     """Return the weather of a tower's record, ``elevation`` m above the sea, for a model.
@@ -74,3 +78,25 @@ def run(model: Model, weather: Weather, parameters: np.ndarray, record: xr.Datas
     return xr.Dataset(variables, coords={**coords, "member": np.arange(len(parameters))}).assign(
         time_bnds=record["time_bnds"]
     )
+
+
+def days_of(weather: Weather) -> dict[str, slice]:
+    """Return where :func:`daily` has the whole days of each output."""
+    days = len(weather) // _STEPS
+    return {key: slice(k * days, (k + 1) * days) for k, key in enumerate(BY_DAY)}
+
+
+def by_day(steps: np.ndarray) -> np.ndarray:
+    """Return whether any step (step,) of each whole day has what ``steps`` says."""
+    return steps[: len(steps) // _STEPS * _STEPS].reshape(-1, _STEPS).any(axis=1)
+
+
+def daily(model: Model, weather: Weather, parameters: np.ndarray) -> np.ndarray:
+    """Return daily means (member, output and day) of :data:`BY_DAY`, one output after another."""
+    runs = model.simulate(parameters, weather, BY_DAY)
+    days = len(weather) // _STEPS
+    means = [
+        runs.series(key)[:, : _STEPS * days].reshape(len(parameters), days, _STEPS).mean(axis=-1)
+        for key in BY_DAY
+    ]
+    return np.hstack(means)
