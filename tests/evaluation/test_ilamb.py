@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from concerto.evaluation.baselines import fit_baselines
 from concerto.evaluation.ilamb import (
+    LEAVES,
     interpolated,
     response,
     response_score,
@@ -118,23 +119,24 @@ def test_a_site_is_scored_beside_its_baselines(tables):
     assert (responses["days"] >= 5).all()
 
 
-def test_a_flux_is_related_with_leaves_as_each_says_that_they_are(run):
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_a_flux_is_related_with_leaves_as_each_says_that_they_are(run, leaf):
     site = SITES[1].name
     observed, weather = (
         xr.load_dataset(run / f"cubes/{site}/{what}.nc") for what in ("observations", "drivers")
     )
     model = xr.load_dataset(run / f"projection/{site}/demcz.nc")
-    observed["lai"] = 0.5 * observed["gpp"] + 1.0
-    observed["lai_uncertainty"] = 0.0 * observed["lai"] + 0.1
+    observed[leaf] = 0.5 * observed["gpp"] + 1.0
+    observed[f"{leaf}_uncertainty"] = 0.0 * observed[leaf] + 0.1
     # the model's leaves are far too many, in the same relation to its GPP
-    model["lai"] = 0.5 * model["gpp_total"] + 1.0
+    model[leaf] = 0.5 * model["gpp_total"] + 1.0
     scores, responses = score_site(
         site, observed, weather, {"demcz": model}, xr.Dataset(coords=weather.coords), 1
     )
-    gpp = responses[(responses["variable"] == "gpp") & (responses["driver"] == "lai")]
+    gpp = responses[(responses["variable"] == "gpp") & (responses["driver"] == leaf)]
     np.testing.assert_allclose(gpp["observed"], 2.0 * (gpp["middle"] - 1.0), atol=1.0)
-    assert scores.set_index("variable")["with_lai"]["gpp"] > 0.9
-    assert "lai" not in set(responses.loc[responses["variable"] == "lai", "driver"])
+    assert scores.set_index("variable")[f"with_{leaf}"]["gpp"] > 0.9
+    assert leaf not in set(responses.loc[responses["variable"] == leaf, "driver"])
 
 
 def test_the_figure_shows_each_score_and_is_drawn_without_any(tables):
