@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stac_archive import free_port, wait_for
+from ports import free_port
+from stac_archive import wait_for
 
 PACKAGES = ("pypgstac[psycopg]==0.10.0", "stac-fastapi-pgstac==7.2.0", "uvicorn==0.54.0")
 EXTENSIONS = {"postgis", "btree_gist"}

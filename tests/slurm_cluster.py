@@ -16,6 +16,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ports import free_port
+
 PARTS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo")
 # Daemons are where the path of a plain user does not lead.
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
@@ -124,18 +126,14 @@ def start_cluster() -> Iterator[Cluster]:
 
 def _settings(folder: Path) -> str:
     """Return the cluster's settings: names, ports and what this machine has."""
-    with socket.socket() as one, socket.socket() as other:
-        for each in (one, other):
-            each.bind(("127.0.0.1", 0))
-        ports = [each.getsockname()[1] for each in (one, other)]
     found = subprocess.run(
         [shutil.which("slurmd", path=PLACES), "-C"], capture_output=True, text=True, check=True
     )
     return SETTINGS.format(
         folder=folder,
         host=socket.gethostname().partition(".")[0],
-        controller_port=ports[0],
-        node_port=ports[1],
+        controller_port=free_port(),
+        node_port=free_port(),
         node=found.stdout.splitlines()[0],
     )
 

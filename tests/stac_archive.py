@@ -30,6 +30,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from fault_server import FaultServer
+from ports import free_port
 from pyproj import Transformer
 from rasterio import Affine
 from rasterio.crs import CRS
@@ -271,13 +272,6 @@ def _described(collection: str) -> dict[str, Any]:
             "temporal": {"interval": [["2000-01-01T00:00:00Z", None]]},
         },
     }  # fmt: skip
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def wait_for(port: int, process: subprocess.Popen) -> None:
