@@ -38,7 +38,7 @@ def draw(table: pd.DataFrame, linear: pd.DataFrame) -> style.Drawing:
             speed.fill_between(span, middle / half, middle * half, color=colour, alpha=0.12, lw=0)
     speed.set(xscale="log", yscale="log", xlabel="Cells", ylabel="Cells per core-second")
     memory.set(xscale="log", xlabel="Cells", ylabel="Memory of a job at most (MB)")
-    memory.set_ylim(0, None)
+    memory.set_ylim(0, 1.1 * table["peak_mb"].max())
     style.head(figure, _TITLE)
     style.shared_legend(figure, speed)
     return style.Drawing(
