@@ -85,10 +85,10 @@ def assimilate_emulator(
     prior = prior_within(described.parameters, region.low, region.high)
 
     def run(free: np.ndarray) -> np.ndarray:
-        return daily(described, weather, _all(taught, free))
+        return daily(described, weather, region.with_known(free))
 
     def said(free: np.ndarray) -> np.ndarray:
-        return taught.predict(_all(taught, free))
+        return taught.predict(region.with_known(free))
 
     found, costs = {}, []
     for way, call, errors in (("emulator", said, taught.errors), ("model", run, None)):
@@ -111,13 +111,6 @@ def assimilate_emulator(
     title = f"Posterior of the canopy at {site['name']}, through its emulator"
     done = f"assimilate_emulator: {', '.join(settings['streams'])} by esmda"
     write_ensemble(dataset, files.posterior, title=title, source=described.name, history=done)
-
-
-def _all(taught: Emulator, free: np.ndarray) -> np.ndarray:
-    """Return parameters (member, parameter) with those that are known."""
-    out = np.tile(taught.region.low, (len(free), 1))
-    out[:, taught.region.free] = free
-    return out
 
 
 def _beside(names: Sequence[str], found: Mapping[str, np.ndarray]) -> pd.DataFrame:

@@ -8,20 +8,20 @@ import socket
 
 # Below those that systems hand out: while a server starts, no other test's can be given its port.
 _RANGE = range(20_000, 32_000)
+# By the system's entropy, not a seed: tests that run at once must not go through them alike.
+_ORDER = iter(random.SystemRandom().sample(_RANGE, len(_RANGE)))
 
 
 def free_port() -> int:
     """Return a port of this machine that nobody listens on, a different one each time.
 
-    Drawn from the system's entropy, not a seed: tests that run at once must not draw the same.
-
     Raises
     ------
     OSError
-        If none of a hundred ports is free.
+        If none is left.
     """
-    for port in random.SystemRandom().sample(_RANGE, 100):
+    for port in _ORDER:
         with contextlib.suppress(OSError), socket.socket() as free:
             free.bind(("127.0.0.1", port))
             return port
-    raise OSError(f"no free port among a hundred of {_RANGE.start} to {_RANGE.stop - 1}")
+    raise OSError(f"no free port left of {_RANGE.start} to {_RANGE.stop - 1}")

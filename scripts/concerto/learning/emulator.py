@@ -71,10 +71,15 @@ class Region:
     def parameters(self, unit: np.ndarray) -> np.ndarray:
         """Return parameters (member, parameter) of what :meth:`unit` returns."""
         low, high = self._sides()
-        out = np.tile(self.low, (len(unit), 1))
         values = low + 0.5 * (unit + 1.0) * (high - low)
-        out[:, self.free] = np.where(self.logs[self.free], np.exp(values), values)
-        return np.clip(out, self.low, self.high)
+        values = np.where(self.logs[self.free], np.exp(values), values)
+        return np.clip(self.with_known(values), self.low, self.high)
+
+    def with_known(self, free: np.ndarray) -> np.ndarray:
+        """Return parameters (member, parameter) of free ones (member, free)."""
+        out = np.tile(self.low, (len(free), 1))
+        out[:, self.free] = free
+        return out
 
     def holds(self, parameters: np.ndarray) -> np.ndarray:
         """Return whether each value (member, parameter) is in the box."""
