@@ -66,7 +66,12 @@ rule write_runs:
         sums=f"{RUN}/comparison/sums.csv",
         figure=f"{RUN}/comparison/runs.png",
     output:
-        page=f"{RUN}/report/compare_runs.html",
+        page=report(
+            f"{RUN}/report/compare_runs.html",
+            caption="captions/compare_runs.rst",
+            category="Pages",
+            labels={"figure": "Comparison of runs"},
+        ),
     log:
         f"{RUN}/logs/write_runs.log",
     benchmark:

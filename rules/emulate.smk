@@ -112,7 +112,12 @@ rule write_emulator:
         ),
         costs=expand(f"{RUN}/learned/{{site}}/emulator_cost.csv", site=EMULATED),
     output:
-        page=f"{RUN}/report/emulator.html",
+        page=report(
+            f"{RUN}/report/emulator.html",
+            caption="captions/emulator.rst",
+            category="Pages",
+            labels={"figure": "Emulator"},
+        ),
     log:
         f"{RUN}/logs/write_emulator.log",
     benchmark:

@@ -150,7 +150,12 @@ rule write_factsheet:
         sources=lambda wildcards: sources_of_map(policy_config(wildcards)["map"]),
         citation="CITATION.cff",
     output:
-        html=f"{RUN}/report/{{table}}.{{region}}.html",
+        html=report(
+            f"{RUN}/report/{{table}}.{{region}}.html",
+            caption="captions/factsheet.rst",
+            category="Pages",
+            labels={"figure": "{table} {region}"},
+        ),
         pdf=f"{RUN}/report/{{table}}.{{region}}.pdf",
     log:
         f"{RUN}/logs/write_factsheet.{{table}}.{{region}}.log",
@@ -185,7 +190,12 @@ rule write_region_page:
         inventory=inventory_of,
         pages=sheets_of,
     output:
-        page=f"{RUN}/report/{{table}}.html",
+        page=report(
+            f"{RUN}/report/{{table}}.html",
+            caption="captions/region_page.rst",
+            category="Pages",
+            labels={"figure": "{table}"},
+        ),
     log:
         f"{RUN}/logs/write_region_page.{{table}}.log",
     benchmark:

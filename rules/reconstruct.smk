@@ -152,7 +152,12 @@ rule write_reconstruction:
         ],
         figure=rules.plot_reconstruction.output.figure,
     output:
-        page=f"{RUN}/report/reconstruction.html",
+        page=report(
+            f"{RUN}/report/reconstruction.html",
+            caption="captions/reconstruction.rst",
+            category="Pages",
+            labels={"figure": "Reconstruction"},
+        ),
     log:
         f"{RUN}/logs/write_reconstruction.log",
     benchmark:

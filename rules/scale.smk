@@ -167,7 +167,12 @@ rule write_scale:
         cores=f"{RUN}/speed/cores.csv",
         figure=f"{RUN}/speed/scale.png",
     output:
-        page=f"{RUN}/report/scale.html",
+        page=report(
+            f"{RUN}/report/scale.html",
+            caption="captions/scale.rst",
+            category="Pages",
+            labels={"figure": "Scale"},
+        ),
     log:
         f"{RUN}/logs/write_scale.log",
     benchmark:

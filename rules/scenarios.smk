@@ -172,7 +172,12 @@ rule write_scenarios_page:
             figure=SCENARIO_FIGURES,
         ),
     output:
-        page=f"{RUN}/report/scenarios.html",
+        page=report(
+            f"{RUN}/report/scenarios.html",
+            caption="captions/scenarios.rst",
+            category="Pages",
+            labels={"figure": "Scenarios"},
+        ),
     log:
         f"{RUN}/logs/write_scenarios_page.log",
     benchmark:

@@ -156,7 +156,12 @@ rule write_network_page:
         sources=network_sources,
         citation="CITATION.cff",
     output:
-        page=f"{RUN}/report/{{network}}.html",
+        page=report(
+            f"{RUN}/report/{{network}}.html",
+            caption="captions/network_page.rst",
+            category="Pages",
+            labels={"figure": "{network}"},
+        ),
     log:
         f"{RUN}/logs/write_network_page.{{network}}.log",
     benchmark:

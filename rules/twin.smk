@@ -228,7 +228,12 @@ rule write_twin:
         ),
         streams=[f"{RUN}/twin/error_reduction.png", f"{RUN}/twin/stream_values.png"],
     output:
-        page=f"{RUN}/report/twin.html",
+        page=report(
+            f"{RUN}/report/twin.html",
+            caption="captions/twin.rst",
+            category="Pages",
+            labels={"figure": "Twin experiments"},
+        ),
     log:
         f"{RUN}/logs/write_twin.log",
     benchmark:

@@ -118,7 +118,12 @@ rule write_twin_map:
         verdicts=f"{RUN}/twin_map/verdicts.txt",
         figure=f"{RUN}/twin_map/coverage.png",
     output:
-        page=f"{RUN}/report/twin_map.html",
+        page=report(
+            f"{RUN}/report/twin_map.html",
+            caption="captions/twin_map.rst",
+            category="Pages",
+            labels={"figure": "Twin maps"},
+        ),
     log:
         f"{RUN}/logs/write_twin_map.log",
     benchmark:

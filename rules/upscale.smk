@@ -190,7 +190,12 @@ rule write_upscaling:
             figure=["map", "skill", "told"],
         ),
     output:
-        page=f"{RUN}/report/upscaling.html",
+        page=report(
+            f"{RUN}/report/upscaling.html",
+            caption="captions/upscaling.rst",
+            category="Pages",
+            labels={"figure": "Upscaling"},
+        ),
     log:
         f"{RUN}/logs/write_upscaling.log",
     benchmark:

@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -174,6 +175,17 @@ def test_every_declared_output_exists(story):
         names = {path.name.split(".")[0] for path in (story.project.results / kind).iterdir()}
         rules = {Path(script).stem for script in (story.project.root / "scripts").glob("*.py")}
         assert names == rules - LEFT_OUT, f"a rule without a .{suffix}"
+
+
+def test_the_report_of_snakemake_has_all_pages(story):
+    """It is made without a job; what it shows of each page is the page itself."""
+    done = story.project.snakemake("all", "twin", "--report", "shown.zip")
+    assert done.code == 0, done.shown
+    with zipfile.ZipFile(story.project.root / "shown.zip") as shown:
+        held = {Path(name).name: shown.read(name) for name in shown.namelist()}
+    pages = {page.name: page.read_bytes() for page in (story.project.results / "report").iterdir()}
+    assert len(pages) > 5
+    assert [name for name, page in pages.items() if held.get(name) != page] == []
 
 
 def test_the_canopy_is_run_scored_and_drawn(story):
