@@ -240,6 +240,13 @@ class TestLandUse:
         with pytest.raises(InputError, match="expected transitions such as primf_to_c3ann"):
             read_luh2(states, states, YEARS, *HERE, 0.5)
 
+    @pytest.mark.parametrize("share", [-0.25, 1.5, 12.5])
+    def test_what_is_no_share_is_named(self, tmp_path, share):
+        states, moves = luh2_files(tmp_path, moved={"primf_to_c3ann": share})
+        said = rf"transitions.nc: primf_to_c3ann: found {share:g}; expected shares of a cell"
+        with pytest.raises(InputError, match=said):
+            read_luh2(states, moves, YEARS, *HERE, 0.5)
+
     def test_axes_without_dates_are_named(self, tmp_path):
         states, moves = luh2_files(tmp_path)
         with netCDF4.Dataset(states[0], "a") as data:

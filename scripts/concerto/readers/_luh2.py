@@ -25,7 +25,8 @@ KINDS = (
 """Kinds of land; those in age or biomass of files are no areas."""
 HARVESTED = {"primf_harv": ("primf", "secdf"), "primn_harv": ("primn", "secdn")}
 _BETWEEN = re.compile(r"([a-z0-9]+)_to_([a-z0-9]+)")
-_MOST = 2.0  # above which a share is what files have for missing
+_MISSING = 1e10  # above which a number is what files have for missing
+_ROUNDING = 1e-4  # of a share in 32 bits that is a sum of others
 
 
 def read_luh2(
@@ -60,7 +61,8 @@ def read_luh2(
     Raises
     ------
     InputError
-        If a year is not there, a file has no cell around a location, or no kind of land.
+        If a year is not there, a file has no cell around a location, or no kind of land, or a
+        share is not between 0 and 1.
     """
     before = [year - 1 for year in years]
     at_first = _by_year(states, before[:1], lat, lon, resolution, KINDS)
@@ -125,7 +127,7 @@ def _by_year(
             for name in wanted:
                 held = values.setdefault(name, np.zeros((len(years), *rows.shape)))
                 for n, k in steps:
-                    held[n] = _cells(data.variables[name], k, rows, columns)
+                    held[n] = _cells(data.variables[name], k, rows, columns, path)
     return {"values": values, "weight": weight}
 
 
@@ -142,12 +144,16 @@ def _names(data: netCDF4.Dataset, names: Sequence[str] | None, path: Path) -> li
 
 
 def _cells(
-    variable: netCDF4.Variable, step: int, rows: np.ndarray, columns: np.ndarray
+    variable: netCDF4.Variable, step: int, rows: np.ndarray, columns: np.ndarray, path: Path
 ) -> np.ndarray:
     low = rows.min()
     block = np.ma.filled(variable[step, low : rows.max() + 1], np.nan).astype(float)
     found = block[rows - low, columns]
-    return np.where(np.abs(found) < _MOST, found, 0.0)  # of water, and outside of the land
+    shares = np.where(np.abs(found) < _MISSING, found, 0.0)  # of water, and outside of the land
+    wrong = shares[(shares < -_ROUNDING) | (shares > 1.0 + _ROUNDING)]
+    if wrong.size:
+        raise InputError(path, variable.name, f"{wrong[0]:g}", "shares of a cell, 0 to 1")
+    return shares
 
 
 def _near(
