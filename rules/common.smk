@@ -249,6 +249,12 @@ def network_learning(wildcards):
     return config["networks"][map_config(wildcards)["cubes"]]["learning"]
 
 
+def network_source(wildcards):
+    """Return the description of where the records of the towers of a trial are from."""
+    network = config["networks"][map_config(wildcards)["cubes"]]
+    return f"config/sources/{network['records']['source']}.yaml"
+
+
 def taught_parameters(wildcards):
     """Return the file of what other towers teach of a tower's parameters, or none: a list.
 

@@ -31,8 +31,11 @@ rule learn_parameters:
         unpack(map_cubes),
         model=map_model,
         statement=f"{RUN}/posterior/{{map}}/errors.json",
+        source=network_source,
     output:
         taught=f"{RUN}/learned/{{map}}/parameters.{{by}}.nc",
+        card=f"{RUN}/learned/{{map}}/parameters.{{by}}_card.json",
+        splits=f"{RUN}/learned/{{map}}/parameters.{{by}}_splits.csv",
     log:
         f"{RUN}/logs/learn_parameters.{{map}}.{{by}}.log",
     benchmark:
@@ -64,8 +67,11 @@ rule learn_flux:
             wildcards.map, f"projection/{wildcards.map}"
         ),
         untold=lambda wildcards: projections_of(map_config(wildcards)["cubes"], UNSEEN),
+        source=network_source,
     output:
         learned=f"{RUN}/learned/{{map}}/{{flux}}.nc",
+        card=f"{RUN}/learned/{{map}}/{{flux}}_card.json",
+        splits=f"{RUN}/learned/{{map}}/{{flux}}_splits.csv",
     log:
         f"{RUN}/logs/learn_flux.{{map}}.{{flux}}.log",
     benchmark:

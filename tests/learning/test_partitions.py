@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from concerto.errors import ConcertoError
-from concerto.learning.partitions import Fold, climates_of, folds_by, table_of
+from concerto.learning.partitions import Fold, climates_of, each_by_others, folds_by, table_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,3 +68,16 @@ def test_the_table_says_who_teaches_and_who_judges():
     assert isinstance(table, pd.DataFrame)
     assert (table.groupby(["fold", "place"]).size() == 1).all()
     assert table["role"].value_counts().to_dict() == {"teacher": 24, "test": 12}
+
+
+def test_each_able_place_is_told_by_all_others_of_other_folds():
+    dealt, able = np.arange(12) % 3, np.arange(12) != 4
+    folds = each_by_others(dealt, able)
+    assert np.sort(np.concatenate([fold.test for fold in folds])).tolist() == [
+        *range(4), *range(5, 12),
+    ]  # fmt: skip
+    for fold in folds:
+        assert set(dealt[fold.test]) == {int(fold.name)}
+        assert sorted([*fold.test, *fold.teachers]) == np.flatnonzero(able).tolist()
+    table = table_of({"site": folds}, np.arange(12).astype(str))
+    assert set(table["inner"]) == {""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,20 @@ def test_all_months_of_all_towers_are_predicted_and_scored(project):
     assert set(table["n"][table["setting"] == "new"]) == {5 * 48}
     scores = table.set_index(["setting", "flux", "predictor"])["nse"]
     assert scores["known", "gpp", "combined"] > 0.9
+
+
+def test_what_is_learnt_has_a_card_and_no_tower_teaches_what_it_judges(project):
+    folder = project.root / "results/own/learned/towers_all"
+    folds = []
+    for learner in ("parameters.traits", "parameters.cover", "gpp", "nee", "et"):
+        card = json.loads((folder / f"{learner}_card.json").read_text())
+        assert all(card[part] for part in ("scores", "limits", "licence")), learner
+        assert f"{learner}_splits.csv" in card["splits"]
+        table = pd.read_csv(folder / f"{learner}_splits.csv")
+        assert (table.groupby(["fold", "place"]).size() == 1).all(), learner
+        assert set(table["place"]) == {*NAMES} - {SPOILT}
+        folds.append(table.set_index(["fold", "place"])["role"].sort_index())
+    assert all(other.equals(folds[0]) for other in folds), "a tower is of another fold elsewhere"
 
 
 def test_run_of_a_network_ends_with_its_page(project):

@@ -9,16 +9,17 @@ import json
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import sklearn
 
 from concerto.errors import InputError
 from concerto.whole import whole_file
 
 VERSION = 1
 """Of the files of learners: raised where one that is kept can no longer be used."""
+LIBRARY = "scikit-learn"
+"""Of what the learners that are kept are made."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Card:
         Of what taught it.
     seed
         From which every draw follows.
+    library
+        Distribution of Python that the learner is made with.
     """
 
     name: str
@@ -56,18 +59,19 @@ class Card:
     limits: Sequence[str]
     licence: str
     seed: int
+    library: str = LIBRARY
 
 
 def write_card(card: Card, path: Path) -> None:
     """Write a card (JSON), with the versions of the learner's file and library."""
-    said = {**asdict(card), "version": VERSION, "library": f"scikit-learn {sklearn.__version__}"}
+    said = {**asdict(card), "version": VERSION, "library": _with_version(card.library)}
     with whole_file(path) as part:
         part.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def keep(model: object, path: Path) -> None:
     """Write a learner, with the versions that it can be read by."""
-    said = {"version": VERSION, "library": sklearn.__version__, "model": model}
+    said = {"version": VERSION, "library": version(LIBRARY), "model": model}
     with whole_file(path) as part:
         part.write_bytes(pickle.dumps(said))
 
@@ -81,8 +85,12 @@ def kept(path: Path) -> Any:
         If it was written by other versions, by which it may mean something else.
     """
     said = pickle.loads(path.read_bytes())
-    wanted = {"version": VERSION, "library": sklearn.__version__}
+    wanted = {"version": VERSION, "library": version(LIBRARY)}
     for key, value in wanted.items():
         if said[key] != value:
             raise InputError(path, key, said[key], f"{value}; delete the file to learn anew")
     return said["model"]
+
+
+def _with_version(library: str) -> str:
+    return f"{library} {version(library)}"

@@ -98,6 +98,20 @@ def folds_by(
     return folds
 
 
+def each_by_others(dealt: np.ndarray, able: np.ndarray) -> list[Fold]:
+    """Return a fold for each number of ``dealt`` (place,), which all other places teach.
+
+    Of places that are not ``able`` (place,) to teach, none is in a fold. There are no inner groups:
+    what is learnt so is not calibrated apart.
+    """
+    folds = []
+    for number in np.unique(dealt[able]):
+        test = np.flatnonzero(able & (dealt == number))
+        teachers = np.flatnonzero(able & (dealt != number))
+        folds.append(Fold(str(number), test, teachers, np.full(len(teachers), "")))
+    return folds
+
+
 def require_places(count: int) -> None:
     """Raise where there are too few places to learn from.
 
@@ -116,7 +130,8 @@ def require_places(count: int) -> None:
 def table_of(schemes: Mapping[str, Sequence[Fold]], names: np.ndarray) -> pd.DataFrame:
     """Return the splits as a table: ``scheme, fold, place, role, inner``.
 
-    ``role`` is ``test`` or ``teacher``; a teacher calibrates what the other inner groups teach.
+    ``role`` is ``test`` or ``teacher``; a teacher calibrates what the other inner groups teach,
+    where there are any.
     """
     return pd.DataFrame(
         [row for scheme, folds in schemes.items() for row in _rows(scheme, folds, names)],

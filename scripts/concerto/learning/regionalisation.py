@@ -140,6 +140,19 @@ def centres(networks: Perceptrons, places: Places, circular: np.ndarray) -> np.n
     return found
 
 
+def likelihoods(problems: Sequence[Problem | None], *scores: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the log-likelihood (location,) of towers by each of some ``scores``.
+
+    These are (location, parameter); NaN where there is no problem, -inf where a run fails.
+    """
+    found = np.full((len(problems), len(scores)), np.nan)
+    for tower, problem in enumerate(problems):
+        if problem is not None:
+            own = np.stack([of[tower] for of in scores])
+            found[tower] = problem.log_likelihood(Scores(problem).parameters_of(own))
+    return tuple(found.T)
+
+
 def spread_about(
     problems: Sequence[Problem | None], centres: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
