@@ -97,10 +97,9 @@ def learn_upscaling(
     climate = table.loc[places, "climate"].to_numpy().astype(str)
     rng = generator(seed, "upscaling", name, flux)
     schemes = {"site": folds_by(dealt.astype(str), able, rng)}
-    if len({*climate[able]} - {UNKNOWN}) > 1:
-        schemes["climate"] = folds_by(climate, able, rng)
-    else:
-        log.warning("all towers are of one climate: none can be told by the others")
+    by_climate = _climate_folds(climate, able, rng)
+    if by_climate:
+        schemes["climate"] = by_climate
     learner = Blend(int(rng.integers(2**31)), *size)
     judged = {
         scheme: maps.judge(features, values, folds, learner) for scheme, folds in schemes.items()
@@ -109,8 +108,9 @@ def learn_upscaling(
     scores = pd.concat([score_table(scheme, shown) for scheme in schemes])
     grown = judged["site"][1].groupby("group", sort=False)["grown"].mean()
     fitted = maps.finish(
-        flux, features, values, judged["site"][0], grown.to_dict(), dealt, kinds, learner
-    )
+        flux, features, values, {scheme: found for scheme, (found, _) in judged.items()},
+        grown.to_dict(), dealt, kinds, learner,
+    )  # fmt: skip
     write_table(table_of(schemes, places), files.splits)
     write_table(scores.assign(flux=flux), files.scores)
     write_table(pd.concat([t.assign(scheme=s) for s, (_, t) in judged.items()]), files.attributions)
@@ -138,6 +138,17 @@ def learn_upscaling(
     )
     for scheme, row in _pooled(scores).items():
         log.info("%s, %s: %s", flux, scheme, row)
+
+
+def _climate_folds(climate: np.ndarray, able: np.ndarray, rng: np.random.Generator) -> list[Fold]:
+    """Return a fold for each climate, of which each other one is an inner group; none if too few.
+
+    It takes three climates: one to judge, and two to calibrate each other's errors.
+    """
+    if len({*climate[able]} - {UNKNOWN}) < 3:
+        log.warning("towers are of fewer than three climates: none can be told by the others")
+        return []
+    return folds_by(climate, able, rng, inner=None, together=climate)
 
 
 def _cubes(files: Mapping[str, Path]) -> list[xr.Dataset]:

@@ -62,7 +62,7 @@ def map_upscaling(
         model: FluxModel = kept(file)
         features = place_features(drivers, observations, land, model.kinds)
         mean, index, status = model.predict(features, igbp)
-        sd = model.spread(mean)
+        sd = model.spread(mean, status)
         _describe(out, model, mean, sd, index, status)
         stream = as_observations(mean, sd, status, model.shared)
         store(
@@ -108,7 +108,7 @@ def _describe(
     """Put what is said of a flux into a dataset."""
     least = 0.0 if model.flux in NOT_NEGATIVE else -np.inf
     said = {"mean": mean, "sd": sd}
-    said |= {key: mean + model.shape.at(share) * sd for key, share in _QUANTILES.items()}
+    said |= {key: model.quantile(share, mean, status) for key, share in _QUANTILES.items()}
     units = STREAMS[model.flux].units
     for key, found in said.items():
         values = found if key == "sd" else np.maximum(found, least)

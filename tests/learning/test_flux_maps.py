@@ -35,7 +35,9 @@ def taught():
     learner = Blend(1, 20, 40)
     judged, grown = maps.judge(features, flux, folds, learner)
     told = grown.groupby("group")["grown"].mean().to_dict()
-    model = maps.finish("gpp", features, flux, judged, told, groups, ["ENF", "GRA"], learner)
+    model = maps.finish(
+        "gpp", features, flux, {"site": judged}, told, groups, ["ENF", "GRA"], learner
+    )
     return features, flux, folds, judged, told, model
 
 
@@ -45,6 +47,34 @@ def test_intervals_hold_at_towers_that_taught_nothing(taught):
     for stated in (0.5, 0.9):
         held = np.mean(np.abs(judged.rank - 0.5) <= stated / 2)
         assert held == pytest.approx(stated, abs=0.07)
+
+
+def test_intervals_of_a_new_climate_rest_on_climates_that_taught_nothing():
+    """Each climate has an error of its own, which random groups of its places do not see."""
+    climate = np.arange(TOWERS) % 6
+    own = 2.0 * np.array([1.0, -1.2, 0.8, -0.9, 1.1, -1.0])[climate][:, None]
+    names, able = np.array([f"climate {k}" for k in climate]), np.ones(TOWERS, bool)
+    features, flux = towers()
+    told = np.dstack([features.values, np.broadcast_to(climate[:, None], flux.shape)])
+    features, flux = Features((*NAMES, "latitude, absolute"), told), flux + own
+    learner, rng = Blend(1, 20, 40), np.random.default_rng(0)
+    held, found = {}, {}
+    for how, settings in {"random": {}, "climate": {"inner": None, "together": names}}.items():
+        found[how], _ = maps.judge(features, flux, folds_by(names, able, rng, **settings), learner)
+        held[how] = np.mean(np.abs(found[how].rank - 0.5) <= 0.45)
+    assert held["random"] < 0.8
+    assert held["climate"] > held["random"] + 0.1
+    groups = np.arange(TOWERS) % 5
+    by_site, grown = maps.judge(features, flux, folds_by(groups.astype(str), able, rng), learner)
+    model = maps.finish(
+        "gpp", features, flux, {"site": by_site, "climate": found["climate"]},
+        grown.groupby("group")["grown"].mean().to_dict(), groups, [], learner,
+    )  # fmt: skip
+    mean, status = np.array([2.0, 2.0]), np.array([INSIDE, OUTSIDE])
+    near, far = model.spread(mean, status)
+    assert far > 1.3 * near
+    widths = model.quantile(0.95, mean, status) - model.quantile(0.05, mean, status)
+    assert widths[1] > 1.3 * widths[0]
 
 
 def test_what_a_test_measured_has_no_part_in_its_prediction(taught):

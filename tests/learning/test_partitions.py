@@ -38,6 +38,21 @@ def test_places_of_a_region_are_of_one_inner_group():
             assert len(np.unique(fold.inner[regions[fold.teachers] == region])) == 1
 
 
+def test_each_other_climate_is_an_inner_group_where_a_climate_is_the_test():
+    climates = np.array(["cold", "arid", "temperate", "polar"])[np.arange(40) % 4]
+    rng = np.random.default_rng(0)
+    for fold in folds_by(climates, np.ones(40, bool), rng, inner=None, together=climates):
+        pairs = {*zip(climates[fold.teachers], fold.inner, strict=True)}
+        assert len(pairs) == 3
+        assert {number for _, number in pairs} == {0, 1, 2}
+
+
+def test_a_climate_that_only_one_other_teaches_does_not_judge():
+    climates = np.array(["cold", "arid"])[np.arange(12) % 2]
+    rng = np.random.default_rng(0)
+    assert folds_by(climates, np.ones(12, bool), rng, inner=None, together=climates) == []
+
+
 def test_places_without_a_climate_teach_but_do_not_judge():
     climates = climates_of(np.array(["Dfb", "Dfc", "", "Cfb", "Csa", "Dfb"]))
     assert climates.tolist() == ["cold", "cold", "none", "temperate", "temperate", "cold"]

@@ -83,7 +83,7 @@ def made(tmp_path_factory) -> Path:
     names = [f"XX-{k:02}" for k in range(12)]
     towers = cubes(folder / "towers", names, ["ENF", "GRA", "EBF"] * 4, 1, rain=True)
     cells = cubes(folder / "cells", ["a", "b", "c"], ["ENF", "GRA", "BSV"], 2, rain=False)
-    climate = np.where(np.arange(12) % 2, "tropical", "cold")
+    climate = np.array(["cold", "tropical", "temperate", "tropical"] * 3)
     table = pd.DataFrame({"tower": names, "koppen": "", "climate": climate})
     table.to_csv(folder / "climates.csv", index=False)
     source = folder / "source.yaml"

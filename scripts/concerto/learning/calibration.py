@@ -80,6 +80,37 @@ def stated_spread(error: np.ndarray, size: np.ndarray) -> tuple[float, float]:
     return float(floor * np.sqrt(unit)), float(share)
 
 
+@dataclass(frozen=True)
+class Errors:
+    """What errors of predictions are like.
+
+    The ``floor`` and the ``share`` of the size that their spread is made of
+    (:func:`stated_spread`), and the ``shape`` of errors over it.
+    """
+
+    floor: float
+    share: float
+    shape: Shape
+
+    @classmethod
+    def of(cls, error: np.ndarray, size: np.ndarray) -> Errors:
+        """Return what errors (any shape), NaN where unknown, of predictions of a size are like."""
+        floor, share = stated_spread(error, size)
+        return cls(floor, share, Shape.of(error / np.hypot(floor, share * size)))
+
+    def spread(self, size: np.ndarray) -> np.ndarray:
+        """Return the stated standard deviation of predictions of a size."""
+        return np.hypot(self.floor, self.share * size)
+
+    def away(self, share: float, size: np.ndarray) -> np.ndarray:
+        """Return how far the quantile of a share is from predictions of a size."""
+        return self.shape.at(share) * self.spread(size)
+
+    def rank(self, error: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Return the share of the stated distribution that lies below what was measured."""
+        return self.shape.share(error / self.spread(size))
+
+
 def crossed_shapes(ratios: np.ndarray, folds: np.ndarray) -> dict[int, Shape]:
     """Return for each fold the shape of the ratios (location, ...) of all other folds' places."""
     return {int(fold): Shape.of(ratios[folds != fold]) for fold in np.unique(folds)}

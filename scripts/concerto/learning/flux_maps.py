@@ -18,7 +18,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from concerto.errors import ConcertoError
-from concerto.learning.calibration import Shape, stated_spread
+from concerto.learning.calibration import Errors
 from concerto.learning.dissimilarity import (
     INSIDE,
     NEVER_SEEN,
@@ -65,21 +65,30 @@ class Judged:
 
 @dataclass(frozen=True)
 class FluxModel:
-    """What predicts a flux of cells: learners, spread and shape of errors, and what they know."""
+    """What predicts a flux of cells: learners, what errors are like, and what they know.
+
+    ``near`` are errors at places that taught nothing, of climates that taught; ``far`` those at
+    places of climates that taught nothing, by which months are judged that are not inside the area
+    of applicability. ``shared`` is the part of the variance of ``near`` that is a place's own.
+    """
 
     flux: str
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     learner: Blend
-    floor: float
-    share: float
-    shape: Shape
+    near: Errors
+    far: Errors
     shared: float
     dissimilarity: Dissimilarity
 
-    def spread(self, mean: np.ndarray) -> np.ndarray:
-        """Return the stated standard deviation of predictions."""
-        return np.hypot(self.floor, self.share * mean)
+    def spread(self, mean: np.ndarray, status: np.ndarray) -> np.ndarray:
+        """Return the stated standard deviation of predictions with a status."""
+        return np.where(status == INSIDE, self.near.spread(mean), self.far.spread(mean))
+
+    def quantile(self, share: float, mean: np.ndarray, status: np.ndarray) -> np.ndarray:
+        """Return the quantile of a share of the stated distribution."""
+        near, far = (errors.away(share, mean) for errors in (self.near, self.far))
+        return mean + np.where(status == INSIDE, near, far)
 
     def predict(
         self, features: Features, igbp: np.ndarray
@@ -233,17 +242,14 @@ def judge(
     rows = []
     for fold in folds:
         inner, told_inside = _inner(features, flux, fold, learner, rng)
-        floor, share = stated_spread(flux[fold.teachers] - inner, inner)
-        ratios = (flux[fold.teachers] - inner) / np.hypot(floor, share * inner)
-        shape = Shape.of(ratios)
+        errors = Errors.of(flux[fold.teachers] - inner, inner)
         taught = learn(features, flux, fold.teachers, learner)
         grown = importance(taught, features, flux, fold.test, rng)
         rows += [(fold.name, group, value) for group, value in grown.items()]
         apart = _dissimilarity(features, flux, fold, by_feature(features, told_inside))
         mean = foretell(taught, features, fold.test)
-        sd = np.hypot(floor, share * mean)
-        out.mean[fold.test], out.sd[fold.test] = mean, sd
-        out.rank[fold.test] = shape.share((flux[fold.test] - mean) / sd)
+        out.mean[fold.test], out.sd[fold.test] = mean, errors.spread(mean)
+        out.rank[fold.test] = errors.rank(flux[fold.test] - mean, mean)
         told = features.values[fold.test]
         out.dissimilarity[fold.test] = apart.index(told.reshape(-1, told.shape[-1])).reshape(
             mean.shape
@@ -283,7 +289,7 @@ def finish(
     flux: str,
     features: Features,
     values: np.ndarray,
-    judged: Judged,
+    judged: Mapping[str, Judged],
     grown: Mapping[str, float],
     groups: np.ndarray,
     kinds: Sequence[str],
@@ -295,8 +301,10 @@ def finish(
     ----------
     flux, values
         Its name, and what was measured (place, time).
-    judged, grown
-        Of folds by place.
+    judged
+        Of folds by ``site``, and by ``climate`` where there are such.
+    grown
+        By how much groups of features told in folds by place.
     groups
         Fold of each place (place,).
     kinds
@@ -305,17 +313,17 @@ def finish(
         Not taught yet.
     """
     places = np.flatnonzero(np.isfinite(values).any(axis=1))
-    floor, share = stated_spread(values - judged.mean, judged.mean)
-    ratios = (values - judged.mean) / np.hypot(floor, share * judged.mean)
+    error = {scheme: values - told.mean for scheme, told in judged.items()}
+    like = {scheme: Errors.of(error[scheme], told.mean) for scheme, told in judged.items()}
+    ratios = error["site"] / like["site"].spread(judged["site"].mean)
     whole = Fold("all", np.array([], int), places, groups[places])
     return FluxModel(
         flux,
         features.names,
         tuple(kinds),
         learn(features, values, places, learner),
-        floor,
-        share,
-        Shape.of(ratios),
+        like["site"],
+        like.get("climate", like["site"]),
         shared_variance(ratios),
         _dissimilarity(features, values, whole, by_feature(features, grown)),
     )

@@ -2,7 +2,9 @@
 
 Places are dealt to groups, at random or by climate. Each group in turn is the **test**: all others
 teach what predicts it. Those others are dealt to inner groups, each predicted by the rest of
-them: the errors of these predictions, in which the test has no part, calibrate its intervals.
+them: the errors of these predictions, in which the test has no part, calibrate its intervals. They
+are as far from those that teach as the test is only if they are dealt alike: where a climate is the
+test, each other climate is an inner group.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def folds_by(
     groups: np.ndarray,
     able: np.ndarray,
     rng: np.random.Generator,
-    inner: int = INNER,
+    inner: int | None = INNER,
     together: np.ndarray | None = None,
 ) -> list[Fold]:
     """Return a fold for each group (place,) that has a place which is ``able`` (place,) to judge.
@@ -68,9 +70,9 @@ def folds_by(
     rng
         Deals those that teach to inner groups.
     inner
-        Number of these.
+        Number of these; as many as there are parts to deal if None.
     together
-        Number of what each place is a part of (place,), such as a region, whose places go to the
+        What each place is a part of (place,), such as a region or climate, whose places go to the
         same inner group, since they are alike; each by itself if left out.
 
     Raises
@@ -91,9 +93,10 @@ def folds_by(
         teachers = np.flatnonzero(able & (groups.astype(str) != name))
         parts = teachers if together is None else together[teachers]
         known, which = np.unique(parts, return_inverse=True)
-        if len(known) < inner:
+        count = len(known) if inner is None else inner
+        if len(known) < max(count, 2):
             continue
-        dealt = deal(len(known), inner, rng)[which]
+        dealt = deal(len(known), count, rng)[which]
         folds.append(Fold(name, test, teachers, dealt))
     return folds
 
